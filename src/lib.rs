@@ -1,1 +1,6 @@
-//! x
+//! subprocessor-registry
+pub mod call;
+pub mod clock;
+pub mod error;
+pub mod proto;
+pub mod resource;

@@ -1,0 +1,28 @@
+# Every target installs what it needs first (tests/tools/install.sh), or says what to run and fails.
+.PHONY: help test soak fmt baseline clean-tools
+
+help:
+	@echo 'make test         every check: format, clippy, buf, tests on SQLite and PostgreSQL, README lines'
+	@echo 'make soak         the long trials: kill -9 under load'
+	@echo 'make fmt          format the code and the contract'
+	@echo 'make baseline     publish the contract: what buf breaking compares with from now on'
+	@echo 'make clean-tools  remove .tools/ and the test clusters'
+
+test:
+	@tests/tools/test.sh
+
+soak:
+	@tests/tools/soak.sh
+
+fmt:
+	@tests/tools/install.sh
+	cargo fmt --all
+	.tools/venv/bin/buf format --write
+
+baseline:
+	@tests/tools/install.sh
+	.tools/venv/bin/buf build --output proto/baseline.binpb
+
+clean-tools:
+	@for state in .tools/pg-*; do [ ! -e "$$state" ] || PGNAME="$${state#.tools/pg-}" tests/tools/postgres.sh stop; done
+	rm -rf .tools

@@ -1,0 +1,241 @@
+//! The one error of the registry. Its public half (reason, fields, numbers) goes to the caller; its cause only to the
+//! log. This is the only file that names a gRPC code.
+
+use std::{borrow::Cow, collections::HashMap, fmt};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+pub use crate::proto::v1::ErrorReason as Reason;
+
+/// The `domain` of every `google.rpc.ErrorInfo` that the registry sends.
+pub const DOMAIN: &str = "subprocessor-registry";
+
+/// Trailers travel as HTTP/2 headers, which common clients limit to 8 KiB: details are cut before that.
+const DETAIL_BUDGET: usize = 5 * 1024;
+
+/// What every fallible function of the registry returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reason: Reason,
+    message: Cow<'static, str>,
+    details: Vec<Detail>,
+    metadata: Vec<(&'static str, String)>,
+    retry_is_safe: bool,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Detail {
+    /// A field breaks a rule (`google.rpc.BadRequest`).
+    Field { field: String, rule: String },
+    /// A precondition is not met (`google.rpc.PreconditionFailure`).
+    Precondition { kind: &'static str, subject: String, text: String },
+    /// A resource is concerned (`google.rpc.ResourceInfo`).
+    Resource { kind: &'static str, name: String },
+}
+
+impl Error {
+    /// An error with a reason and a message for the caller.
+    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            reason,
+            message: message.into(),
+            details: Vec::new(),
+            metadata: Vec::new(),
+            retry_is_safe: false,
+            cause: None,
+        }))
+    }
+
+    /// One field breaks a rule.
+    pub fn field(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self::fields(Reason::FieldInvalid, vec![(field.into(), rule.into())])
+    }
+
+    /// Fields break rules: all of them at once.
+    pub fn fields(reason: Reason, fields: Vec<(String, String)>) -> Self {
+        let message = match fields.as_slice() {
+            [] => "invalid argument".to_owned(),
+            [(field, rule)] if field.is_empty() => rule.clone(),
+            [(field, rule)] => format!("{field}: {rule}"),
+            [(field, rule), rest @ ..] => format!("{field}: {rule} (and {} more)", rest.len()),
+        };
+        let mut error = Self::new(reason, message);
+        error.0.details = fields.into_iter().map(|(field, rule)| Detail::Field { field, rule }).collect();
+        error
+    }
+
+    /// There is no such resource.
+    pub fn not_found(kind: &'static str, name: &str) -> Self {
+        Self::new(Reason::ResourceNotFound, format!("{} does not exist", clip(name))).resource(kind, name)
+    }
+
+    /// A defect, or a failure that the caller can do nothing about. The cause goes to the log only.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(Reason::Internal, "internal error; the server's log has the cause").caused_by(cause)
+    }
+
+    /// Adds a precondition that is not met.
+    #[must_use]
+    pub fn precondition(mut self, kind: &'static str, subject: &str, text: impl Into<String>) -> Self {
+        self.0.details.push(Detail::Precondition { kind, subject: clip(subject).into_owned(), text: text.into() });
+        self
+    }
+
+    /// Adds the resource concerned.
+    #[must_use]
+    pub fn resource(mut self, kind: &'static str, name: &str) -> Self {
+        self.0.details.push(Detail::Resource { kind, name: clip(name).into_owned() });
+        self
+    }
+
+    /// Adds a value to the metadata of the `ErrorInfo`. Values that the message mentions belong here too (AIP-193).
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
+        self.0.metadata.push((key, value.to_string()));
+        self
+    }
+
+    /// Keeps the cause for the log.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Says that sending the same request again cannot do it twice.
+    #[must_use]
+    pub fn retry_is_safe(mut self, safe: bool) -> Self {
+        self.0.retry_is_safe = safe;
+        self
+    }
+
+    /// The published reason.
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
+
+    /// The fields that break rules, with the rule.
+    pub fn field_violations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.details.iter().filter_map(|detail| match detail {
+            Detail::Field { field, rule } => Some((field.as_str(), rule.as_str())),
+            Detail::Precondition { .. } | Detail::Resource { .. } => None,
+        })
+    }
+
+    /// The canonical code: the reason decides it, and says what a client can do.
+    pub fn code(&self) -> Code {
+        match self.0.reason {
+            Reason::FieldInvalid
+            | Reason::FilterInvalid
+            | Reason::OrderByInvalid
+            | Reason::PageTokenInvalid
+            | Reason::UpdateMaskInvalid
+            | Reason::ManifestInvalid
+            | Reason::ChainCycle => Code::InvalidArgument,
+            Reason::ResourceNotFound | Reason::ResourceErased => Code::NotFound,
+            Reason::ResourceExists | Reason::DuplicateEngagement | Reason::RequestIdReused => Code::AlreadyExists,
+            Reason::EtagStale => Code::Aborted,
+            Reason::ResourceDeleted
+            | Reason::ResourceNotDeleted
+            | Reason::ResourceInUse
+            | Reason::ReferenceNotFound
+            | Reason::StateTransitionRefused
+            | Reason::GateRefused => Code::FailedPrecondition,
+            Reason::LogNotYetWritten => Code::OutOfRange,
+            Reason::LogHashMismatch | Reason::LogCorrupt => Code::DataLoss,
+            Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge => Code::ResourceExhausted,
+            Reason::PermissionDenied => Code::PermissionDenied,
+            Reason::PrincipalInvalid => Code::Unauthenticated,
+            Reason::DeadlineExceeded => Code::DeadlineExceeded,
+            Reason::ServerStopping | Reason::DatabaseUnavailable => Code::Unavailable,
+            Reason::CommitOutcomeUnknown if self.0.retry_is_safe => Code::Unavailable,
+            Reason::CommitOutcomeUnknown => Code::Unknown,
+            Reason::NotSupported => Code::Unimplemented,
+            Reason::Internal | Reason::Unspecified => Code::Internal,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for (field, rule) in self.field_violations().skip(1) {
+            write!(f, "; {field}: {rule}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl From<Error> for Status {
+    /// The boundary: the cause is logged here, once, and does not leave.
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let Inner { reason, message, details, metadata, cause, retry_is_safe: _ } = *error.0;
+        if let Some(cause) = cause {
+            tracing::error!(reason = reason.as_str_name(), cause = %chain(cause.as_ref()), "call failed");
+        }
+        let metadata: HashMap<String, String> =
+            metadata.into_iter().map(|(key, value)| (key.to_owned(), clip(&value).into_owned())).collect();
+        let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned();
+        let mut out = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        let total = details.len();
+        let mut spent = 0;
+        for (sent, detail) in details.into_iter().enumerate() {
+            if spent > DETAIL_BUDGET {
+                out.add_bad_request_violation("", format!("and {} more", total - sent));
+                break;
+            }
+            match detail {
+                Detail::Field { field, rule } => {
+                    spent += field.len() + rule.len() + 8;
+                    out.add_bad_request_violation(clip(&field), clip(&rule));
+                }
+                Detail::Precondition { kind, subject, text } => {
+                    spent += subject.len() + text.len() + kind.len() + 8;
+                    out.add_precondition_failure_violation(kind, subject, clip(&text));
+                }
+                Detail::Resource { kind, name } => {
+                    spent += name.len() + kind.len() + 8;
+                    out.set_resource_info(kind, name, "", message.to_string());
+                }
+            }
+        }
+        Status::with_error_details(code, clip(&message), out)
+    }
+}
+
+/// A text of the caller's for use in a message: at most 200 characters, so that no answer grows with the request.
+pub fn clip(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
+/// An error with all its causes, for the log.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

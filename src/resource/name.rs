@@ -1,0 +1,244 @@
+//! Resource names: parsed and checked once, at the edge, and typed from there on.
+
+use std::fmt;
+
+use crate::error::{Error, Result, clip};
+
+/// The types of resource that have names, rows and changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(i16)]
+pub enum Kind {
+    /// `organizations/{organization}`
+    Organization = 1,
+    /// `organizations/{organization}/documents/{document}`
+    Document = 2,
+    /// `organizations/{organization}/customers/{customer}`
+    Customer = 3,
+    /// `vendors/{vendor}`
+    Vendor = 4,
+    /// `organizations/{organization}/subprocessors/{subprocessor}`
+    Subprocessor = 5,
+    /// `instruments/{instrument}`
+    Instrument = 6,
+}
+
+impl Kind {
+    /// Every kind. What a kind refers to comes before it, so that writing in this order never dangles.
+    pub const ALL: [Self; 6] =
+        [Self::Instrument, Self::Vendor, Self::Organization, Self::Document, Self::Subprocessor, Self::Customer];
+
+    /// The collection segment, which is also the word for the type in requests: `subprocessors`.
+    pub const fn collection(self) -> &'static str {
+        match self {
+            Self::Organization => "organizations",
+            Self::Document => "documents",
+            Self::Customer => "customers",
+            Self::Vendor => "vendors",
+            Self::Subprocessor => "subprocessors",
+            Self::Instrument => "instruments",
+        }
+    }
+
+    /// The full name of the message.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Organization => "subprocessor.registry.v1.Organization",
+            Self::Document => "subprocessor.registry.v1.Document",
+            Self::Customer => "subprocessor.registry.v1.Customer",
+            Self::Vendor => "subprocessor.registry.v1.Vendor",
+            Self::Subprocessor => "subprocessor.registry.v1.Subprocessor",
+            Self::Instrument => "subprocessor.registry.v1.Instrument",
+        }
+    }
+
+    /// The field that names it in requests: `subprocessor`.
+    pub const fn singular(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Document => "document",
+            Self::Customer => "customer",
+            Self::Vendor => "vendor",
+            Self::Subprocessor => "subprocessor",
+            Self::Instrument => "instrument",
+        }
+    }
+
+    /// Whether it lives under an organization.
+    pub const fn has_parent(self) -> bool {
+        matches!(self, Self::Document | Self::Customer | Self::Subprocessor)
+    }
+
+    /// The kind whose number a row holds.
+    pub fn from_number(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as i16 == number)
+    }
+
+    /// The kind of a collection segment.
+    pub fn from_collection(collection: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.collection() == collection)
+    }
+
+    /// The pattern of its names.
+    pub fn pattern(self) -> String {
+        let (collection, singular) = (self.collection(), self.singular());
+        if self.has_parent() {
+            format!("organizations/{{organization}}/{collection}/{{{singular}}}")
+        } else {
+            format!("{collection}/{{{singular}}}")
+        }
+    }
+}
+
+/// The name of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    kind: Kind,
+    text: String,
+}
+
+impl Name {
+    /// The name of `id` in the collection of `kind`, under `parent` where it has one.
+    pub fn new(kind: Kind, parent: Option<&Self>, id: &str) -> Self {
+        let collection = kind.collection();
+        let text = match parent {
+            Some(parent) => format!("{parent}/{collection}/{id}"),
+            None => format!("{collection}/{id}"),
+        };
+        Self { kind, text }
+    }
+
+    /// The name that `text` is, whatever its kind.
+    pub fn parse(text: &str) -> Option<Self> {
+        let segments: Vec<&str> = text.splitn(5, '/').collect();
+        let (kind, ids): (Kind, &[&str]) = match segments.as_slice() {
+            [collection, id] => (Kind::from_collection(collection).filter(|k| !k.has_parent())?, &[id]),
+            ["organizations", organization, collection, id] => {
+                (Kind::from_collection(collection).filter(|k| k.has_parent())?, &[organization, id])
+            }
+            _ => return None,
+        };
+        ids.iter().all(|id| is_id(id)).then(|| Self { kind, text: text.to_owned() })
+    }
+
+    /// The name of a `kind` in a request's `field`.
+    ///
+    /// # Errors
+    /// FIELD_INVALID with the pattern that was expected.
+    pub fn of(kind: Kind, field: &str, text: &str) -> Result<Self> {
+        Self::parse(text).filter(|name| name.kind == kind).ok_or_else(|| {
+            Error::field(field, format!("must be a name of the form {}, not \"{}\"", kind.pattern(), clip(text)))
+        })
+    }
+
+    /// What it names.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its last segment.
+    pub fn id(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The organization it is, or lives under.
+    pub fn organization(&self) -> Option<Self> {
+        match self.kind {
+            Kind::Organization => Some(self.clone()),
+            Kind::Document | Kind::Customer | Kind::Subprocessor => {
+                let id = self.text.split('/').nth(1)?;
+                Some(Self::new(Kind::Organization, None, id))
+            }
+            Kind::Vendor | Kind::Instrument => None,
+        }
+    }
+
+    /// The organization it lives under.
+    pub fn parent(&self) -> Option<Self> {
+        self.organization().filter(|_| self.kind.has_parent())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Where a list looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parent {
+    /// Under one organization.
+    Organization(Name),
+    /// Everywhere (`organizations/-`, or a collection without a parent).
+    Any,
+}
+
+impl Parent {
+    /// The parent in a request's `parent` field: an organization, or `organizations/-` for all.
+    ///
+    /// # Errors
+    /// FIELD_INVALID if it is neither.
+    pub fn of(text: &str) -> Result<Self> {
+        if text == "organizations/-" {
+            return Ok(Self::Any);
+        }
+        Name::of(Kind::Organization, "parent", text).map(Self::Organization)
+    }
+}
+
+/// Whether `text` can be an id: lowercase letters, digits and hyphens, at most 63, beginning and ending with a letter
+/// or digit (RFC 1034, with a leading digit allowed).
+pub fn is_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    matches!(bytes.len(), 1..=63)
+        && bytes.iter().all(|b| plain(b) || *b == b'-')
+        && bytes.first().is_some_and(plain)
+        && bytes.last().is_some_and(plain)
+}
+
+/// The rule that [`is_id`] tests, in words.
+pub const ID_RULE: &str =
+    "must be 1 to 63 lowercase letters, digits and hyphens, beginning and ending with a letter or digit";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_and_print() {
+        for text in ["vendors/aws", "organizations/a-1", "organizations/a/subprocessors/0x", "instruments/eu"] {
+            assert_eq!(Name::parse(text).map(|n| n.to_string()).as_deref(), Some(text));
+        }
+        let name = Name::parse("organizations/a/documents/b").expect("a name");
+        assert_eq!((name.kind(), name.id()), (Kind::Document, "b"));
+        assert_eq!(name.parent().map(|n| n.to_string()).as_deref(), Some("organizations/a"));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "",
+            "vendors",
+            "vendors/",
+            "vendors/AWS",
+            "vendors/-a",
+            "vendors/a-",
+            "vendors/a/b",
+            "documents/a",
+            "organizations/a/vendors/b",
+            "organizations/a/documents/b/c",
+            "vendors/a\0",
+            "vendors/ä",
+            "vendors/-",
+        ] {
+            assert_eq!(Name::parse(text), None, "{text}");
+        }
+        assert!(!is_id(&"a".repeat(64)));
+    }
+}
