@@ -1,1 +1,32 @@
-//! schema
+//! The schema of the registry, step by step. A published file is frozen: what changes comes in a new one. Nothing here
+//! imports the registry's live entities, so that an old step means the same for ever.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_log;
+mod m20261121_000002_organization;
+mod m20261121_000003_document;
+mod m20261121_000004_customer;
+mod m20261121_000005_vendor;
+mod m20261121_000006_subprocessor;
+mod m20261121_000007_instrument;
+mod schema;
+
+/// Runs the steps.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_log::Migration),
+            Box::new(m20261121_000002_organization::Migration),
+            Box::new(m20261121_000003_document::Migration),
+            Box::new(m20261121_000004_customer::Migration),
+            Box::new(m20261121_000005_vendor::Migration),
+            Box::new(m20261121_000006_subprocessor::Migration),
+            Box::new(m20261121_000007_instrument::Migration),
+        ]
+    }
+}
