@@ -4,3 +4,5 @@ pub mod clock;
 pub mod error;
 pub mod proto;
 pub mod resource;
+pub mod rules;
+pub mod store;

@@ -11,7 +11,7 @@ venv=.tools/venv
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 # --- Rust: never installed from here, because how it is installed is the user's choice.
-command -v cargo >/dev/null || fail 'cargo is missing: install Rust 1.94 or newer (rustup.rs says how)'
+command -v cargo >/dev/null || fail 'cargo is missing: install Rust 1.94 or newer with rustup'
 cargo fmt --version >/dev/null 2>&1 || fail 'rustfmt is missing, run: rustup component add rustfmt'
 cargo clippy --version >/dev/null 2>&1 || fail 'clippy is missing, run: rustup component add clippy'
 
@@ -19,6 +19,7 @@ cargo clippy --version >/dev/null 2>&1 || fail 'clippy is missing, run: rustup c
 lacking() { # prints the Debian packages whose programs are not there
   "$here/postgres.sh" bindir >/dev/null 2>&1 || echo postgresql
   command -v setpriv >/dev/null || echo util-linux
+  command -v ps >/dev/null || echo procps
   command -v cc >/dev/null || echo gcc libc6-dev
   # A working venv needs no second look; without one, Debian keeps ensurepip in a package of its own.
   [ -x "$venv/bin/python" ] || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3 python3-venv

@@ -3,7 +3,7 @@
 #
 #   postgres.sh start     make it and start it; does nothing when it runs already
 #   postgres.sh url       print how to reach it
-#   postgres.sh crash     kill -9 every process of it at once, as a power cut would; the data stays
+#   postgres.sh crash     kill -9 every process of it at once; the data stays
 #   postgres.sh restart   crash, then start again on the same data and port, through recovery
 #   postgres.sh stop      stop it and remove it with all its data
 #   postgres.sh bindir    print where a usable PostgreSQL is, or fail
@@ -35,12 +35,15 @@ bindir() { # the newest PostgreSQL that knows --locale-provider (15 and later)
 
 # PostgreSQL refuses to run as root.
 owner=$(id -un)
-as_owner() { "$@"; }
+become=()
 if [ "$(id -u)" = 0 ]; then
   owner=postgres
   id "$owner" >/dev/null 2>&1 || owner=nobody
-  as_owner() { setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups env HOME="$dir" "$@"; }
+  become=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --clear-groups)
 fi
+as_owner() { # from a directory of its own: it may not be allowed to stand in ours
+  (cd "$dir" && "${become[@]}" env HOME="$dir" "$@" </dev/null)
+}
 
 load() { # sets dir and port; false when there is no cluster
   [ -f "$state" ] && { read -r dir && read -r port; } <"$state" && [ -d "$dir/data" ]
@@ -48,14 +51,14 @@ load() { # sets dir and port; false when there is no cluster
 
 running() { [ -f "$dir/data/postmaster.pid" ] && as_owner "$bin/pg_ctl" -D "$dir/data" status >/dev/null; }
 
-launch() { (cd "$dir" && as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 120 -s -o "-p $port" start </dev/null); }
+launch() { as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 120 -s -o "-p $port" start; }
 
 create() {
   # Not under the checkout, nor under root's own TMPDIR: the cluster's user may not be able to read those.
   dir=$(mktemp -d /tmp/registry-pg.XXXXXX)
   [ "$(id -u)" != 0 ] || chown "$owner" "$dir"
-  (cd "$dir" && as_owner "$bin/initdb" -D "$dir/data" -U "$user" --auth=trust --encoding=UTF8 \
-    --locale=C --locale-provider=icu --icu-locale=en-US --no-instructions >"$dir/initdb.log" 2>&1) ||
+  as_owner "$bin/initdb" -D "$dir/data" -U "$user" --auth=trust --encoding=UTF8 \
+    --locale=C --locale-provider=icu --icu-locale=en-US --no-instructions >"$dir/initdb.log" 2>&1 ||
     { cat "$dir/initdb.log" >&2; rm -rf "$dir"; fail 'initdb failed'; }
   {
     echo "listen_addresses = '127.0.0.1'"

@@ -26,7 +26,7 @@ finish() {
   printf 'steps: %d passed, %d failed\n' "$passed" "$failed"
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'failed=$((failed + 1)); report+=("interrupted"); exit 130' INT TERM
 
 breaking() {
   [ -f proto/baseline.binpb ] || {
@@ -48,7 +48,7 @@ step 'buf breaking' breaking || true
 step postgres postgres || exit 1
 step build cargo build || exit 1
 step 'cargo test' cargo test --workspace || true
-step 'python client' python -m pytest -p no:cacheprovider tests/python || true
+step 'python client' python -m pytest -q --tb=short -p no:cacheprovider tests/python || true
 step 'readme lines' python tests/tools/readme_lines.py || true
 
 [ "$failed" = 0 ]

@@ -1,0 +1,6 @@
+//! The law, the gates and the log's arithmetic: pure functions over small structs. Every violation is returned, not only
+//! the first. No I/O and no clock here: days and instants are passed in.
+
+pub mod chain;
+pub mod engagement;
+pub mod log;

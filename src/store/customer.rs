@@ -1,0 +1,44 @@
+//! Customers and what was agreed with them.
+
+use super::version::{Reference, Resource, stored_date, version_methods, version_table};
+use crate::{
+    proto::v1::Customer,
+    resource::{
+        filter::{Field, FieldKind},
+        name::Kind,
+    },
+};
+
+version_table!(Customer, table "customer", entity customer, {
+    display_name: String = |m| m.display_name.clone(),
+    external_id: String = |m| m.external_id.clone(),
+    region_code: String = |m| m.region_code.clone(),
+    end_date: String = |m| stored_date(&m.end_date),
+});
+
+impl Resource for Customer {
+    const KIND: Kind = Kind::Customer;
+    const FIELDS: &'static [Field] = &[
+        Field::new("name", FieldKind::Text).ordered(),
+        Field::new("display_name", FieldKind::Text).ordered(),
+        Field::new("create_time", FieldKind::Time).ordered(),
+        Field::new("update_time", FieldKind::Time).ordered(),
+        Field::new("external_id", FieldKind::Text),
+        Field::new("region_code", FieldKind::Text),
+        Field::new("end_date", FieldKind::Date),
+        Field::new("products", FieldKind::Texts),
+    ];
+    version_methods!(customer);
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        self.products.iter().map(|product| ("products", product.clone())).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let document = self.agreement.iter().map(|agreement| agreement.document.as_str());
+        document
+            .filter(|document| document.starts_with("organizations/"))
+            .map(|document| Reference::to(Kind::Document, "agreement.document", document))
+            .collect()
+    }
+}

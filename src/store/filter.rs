@@ -1,0 +1,119 @@
+//! Filters as SQL: over columns of an allow-list, values only as bound parameters, the same answer on both databases.
+
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+
+use super::version::{NO_DATE, column, value_table};
+use crate::resource::{
+    filter::{Expr as Filter, Field, FieldKind, Literal, Op},
+    name::Kind,
+};
+
+/// The condition that a filter is for versions of a kind. Columns are never NULL, so NOT needs no third value.
+pub(super) fn condition(kind: Kind, filter: &Filter) -> Condition {
+    match filter {
+        Filter::All(parts) => parts.iter().fold(Condition::all(), |all, part| all.add(condition(kind, part))),
+        Filter::Any(parts) => parts.iter().fold(Condition::any(), |any, part| any.add(condition(kind, part))),
+        Filter::Not(part) => condition(kind, part).not(),
+        Filter::Compare(field, op, literal) => compare(*field, *op, literal),
+        Filter::Prefix(field, prefix) => prefixed(*field, prefix),
+        Filter::Present(field) => present(kind, *field),
+        Filter::Has(field, value) => Condition::all().add(has(kind, *field, Some(value))),
+    }
+}
+
+fn compare(field: Field, op: Op, literal: &Literal) -> Condition {
+    let left = || Expr::col(column(field.path));
+    let right = match literal {
+        Literal::Text(text) => Expr::value(text.clone()),
+        // Enums are kept in 32 bits, instants in 64.
+        Literal::Number(number) => match (field.kind, i32::try_from(*number)) {
+            (FieldKind::Choice(_), Ok(number)) => Expr::value(number),
+            _ => Expr::value(*number),
+        },
+        Literal::Flag(flag) => Expr::value(*flag),
+    };
+    let comparison = match op {
+        Op::Equal => left().eq(right),
+        Op::NotEqual => left().ne(right),
+        Op::Less => left().lt(right),
+        Op::LessOrEqual => left().lte(right),
+        Op::Greater => left().gt(right),
+        Op::GreaterOrEqual => left().gte(right),
+    };
+    // What is absent is neither before nor after anything.
+    let absent = match (field.kind, op) {
+        (FieldKind::Date, Op::Greater | Op::GreaterOrEqual) => Some(NO_DATE),
+        (FieldKind::Text, Op::Less | Op::LessOrEqual) => Some(""),
+        _ => None,
+    };
+    let condition = Condition::all().add(comparison);
+    match absent {
+        Some(absent) => condition.add(left().ne(absent)),
+        None => condition,
+    }
+}
+
+/// Texts that begin with `prefix`, as a range of an index: from the prefix up to what comes after all that begin so.
+fn prefixed(field: Field, prefix: &str) -> Condition {
+    let left = || Expr::col(column(field.path));
+    let condition = Condition::all().add(left().gte(prefix));
+    match after_prefix(prefix) {
+        Some(end) => condition.add(left().lt(end)),
+        None => condition,
+    }
+}
+
+/// The least text that is greater than all that begin with `prefix`.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        let next = match u32::from(last) + 1 {
+            0xD800 => Some('\u{E000}'),
+            code => char::from_u32(code),
+        };
+        if let Some(next) = next {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+fn present(kind: Kind, field: Field) -> Condition {
+    let left = || Expr::col(column(field.path));
+    Condition::all().add(match field.kind {
+        FieldKind::Text => left().gt(""),
+        FieldKind::Date => left().lt(NO_DATE),
+        FieldKind::Choice(_) => left().gt(0),
+        FieldKind::Time | FieldKind::Number => left().gt(0i64),
+        FieldKind::Flag => left().eq(true),
+        FieldKind::Texts | FieldKind::Choices(_) => has(kind, field, None),
+    })
+}
+
+/// Versions one of whose values in a repeated field is this one, or any.
+fn has(kind: Kind, field: Field, value: Option<&str>) -> Expr {
+    let mut values = Query::select();
+    values
+        .columns(["resource_id", "from_revision"].map(column))
+        .from(value_table(kind))
+        .and_where(Expr::col(column("field")).eq(field.path));
+    if let Some(value) = value {
+        values.and_where(Expr::col(column("value")).eq(value));
+    }
+    Expr::tuple([Expr::col(column("resource_id")), Expr::col(column("from_revision"))]).in_subquery(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_a_prefix() {
+        assert_eq!(after_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{d7ff}").as_deref(), Some("\u{e000}"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+        assert_eq!(after_prefix(""), None);
+    }
+}

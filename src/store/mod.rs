@@ -1,0 +1,101 @@
+//! The store: versioned resources and the log of their changes, on SQLite or PostgreSQL. The only part of the registry
+//! that names SeaORM. One door for reads ([`read`]), one for writes ([`write`]).
+//!
+//! Invariants:
+//! - A version is written only by [`write::Writer::put`], which also records the change: the two cannot diverge.
+//! - A transaction that writes locks the counter row first, so commit order is revision order on both databases.
+//! - What was read at a revision can be read again at it for ever, unless it was erased.
+
+mod connect;
+mod entity;
+pub mod erase;
+mod filter;
+pub mod log;
+pub mod read;
+pub mod request;
+mod resource;
+pub mod verify;
+pub mod version;
+pub mod watch;
+pub mod write;
+
+pub mod customer;
+pub mod document;
+pub mod instrument;
+pub mod organization;
+pub mod subprocessor;
+pub mod vendor;
+
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, DbErr};
+
+use crate::{
+    clock::Clock,
+    error::{Error, Reason},
+};
+
+pub use connect::{Options, migrate, pending_migrations};
+
+/// A registry's database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reads: DatabaseConnection,
+    writes: write::Queue,
+    watch: watch::Hub,
+    clock: Arc<Clock>,
+}
+
+impl Store {
+    /// Connects to a database whose schema is current and starts its writer.
+    ///
+    /// # Errors
+    /// DATABASE_UNAVAILABLE if it cannot be reached.
+    pub async fn open(options: &Options, clock: Arc<Clock>) -> crate::error::Result<Self> {
+        let reads = connect::reads(options).await?;
+        let writes = connect::writes(options).await?;
+        let watch = watch::Hub::start(&reads, options).await?;
+        let writes = write::Queue::start(writes, Arc::clone(&clock), options.max_batch, watch.head());
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock }) })
+    }
+
+    /// The clock by which this store stamps its transactions.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn reads(&self) -> &DatabaseConnection {
+        &self.inner.reads
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// DATABASE_UNAVAILABLE if it does not.
+    pub async fn ping(&self) -> crate::error::Result<()> {
+        Ok(self.inner.reads.ping().await?)
+    }
+}
+
+impl From<DbErr> for Error {
+    /// Driver text never leaves: what a caller can act on is whether to try again.
+    fn from(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => {
+                Self::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again").caused_by(error)
+            }
+            DbErr::Query(sea_orm::RuntimeErr::SqlxError(ref cause))
+            | DbErr::Exec(sea_orm::RuntimeErr::SqlxError(ref cause))
+                if connect::is_broken(cause) =>
+            {
+                Self::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again").caused_by(error)
+            }
+            _ => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The one door for reads: one resource or a page of them, now or at any revision. A read outside the writer needs no
+//! transaction: versions are never changed, so everything read at one revision fits together.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Condition, Expr, ExprTrait, Order as Direction, Query, SelectStatement},
+};
+
+use super::{
+    Store,
+    entity::{counter, resource as resource_row, revision},
+    filter,
+    version::{NO_DATE, Resource, Row, Stored, column, micros, table},
+};
+use crate::{
+    error::{Error, Reason, Result},
+    resource::{
+        filter::{Expr as Filter, FieldKind, Order},
+        name::{Kind, Name, Parent},
+        page::Position,
+    },
+};
+
+/// A point in known time that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// After this revision.
+    Revision(i64),
+    /// After the last revision committed at or before this instant.
+    Time(Timestamp),
+}
+
+/// A list to be read.
+#[derive(Debug, Clone)]
+pub struct List<'a> {
+    /// Where to look.
+    pub parent: &'a Parent,
+    /// What must hold.
+    pub filter: Option<&'a Filter>,
+    /// For subprocessors: the ISO 8601 day on which they are on the list.
+    pub effective_at: Option<&'a str>,
+    /// In which order.
+    pub order: Order,
+    /// Whether deleted ones are listed too.
+    pub show_deleted: bool,
+    /// Where the page before ended.
+    pub after: Option<&'a Position>,
+    /// At which revision.
+    pub revision: i64,
+    /// How many at most.
+    pub size: usize,
+}
+
+/// A page of resources.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<R> {
+    /// The resources.
+    pub items: Vec<R>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<Position>,
+}
+
+impl Store {
+    /// The newest revision.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn head(&self) -> Result<i64> {
+        Ok(super::log::counter(self.reads()).await?.revision)
+    }
+
+    /// The revision that `as_of` means; absent, the newest.
+    ///
+    /// # Errors
+    /// LOG_NOT_YET_WRITTEN for a revision or a time in the future.
+    pub async fn revision_at(&self, as_of: Option<AsOf>) -> Result<i64> {
+        let counter = super::log::counter(self.reads()).await?;
+        match as_of {
+            None => Ok(counter.revision),
+            Some(AsOf::Revision(number)) => at_number(number, &counter),
+            Some(AsOf::Time(time)) => self.at_time(time, &counter).await,
+        }
+    }
+
+    async fn at_time(&self, time: Timestamp, counter: &counter::Model) -> Result<i64> {
+        // The newest commit can be ahead of this replica's clock; it has happened all the same.
+        let now = self.clock().now().max(Timestamp::from_microsecond(counter.commit_time).unwrap_or(Timestamp::MIN));
+        if time > now {
+            let message = format!("as_of.time is in the future: {time} is after {now}");
+            return Err(Error::new(Reason::LogNotYetWritten, message).with("time", time).with("now", now));
+        }
+        let found: Option<i64> = revision::Entity::find()
+            .select_only()
+            .column(revision::Column::Number)
+            .filter(revision::Column::CommitTime.lte(time.as_microsecond()))
+            .order_by_desc(revision::Column::CommitTime)
+            .order_by_desc(revision::Column::Number)
+            .limit(1)
+            .into_tuple()
+            .one(self.reads())
+            .await?;
+        Ok(found.unwrap_or(0))
+    }
+
+    /// One resource, as it is or as it was.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND if there is or was none; RESOURCE_ERASED if that version was erased.
+    pub async fn get<R: Resource>(&self, name: &Name, as_of: Option<AsOf>) -> Result<R> {
+        let mut query = version_query(R::KIND);
+        query.and_where(Expr::col(column("name")).eq(name.as_str()));
+        match as_of {
+            None => query.and_where(Expr::col(column("to_revision")).is_null()),
+            Some(_) => query.cond_where(alive_at(self.revision_at(as_of).await?)),
+        };
+        let row = fetch(self.reads(), &query).await?;
+        let row = row.ok_or_else(|| Error::not_found(R::KIND.singular(), name.as_str()))?;
+        Stored::<R>::decode(row)?.map(|stored| stored.message).ok_or_else(|| {
+            Error::new(Reason::ResourceErased, format!("{name}: the version asked for was erased"))
+                .resource(R::KIND.singular(), name.as_str())
+        })
+    }
+
+    /// A page of resources.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND if the parent does not exist at that revision.
+    pub async fn list<R: Resource>(&self, list: &List<'_>) -> Result<Page<R>> {
+        let Some(mut query) = self.page_query::<R>(list).await? else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        query.limit(list.size as u64 + 1);
+        let mut rows = self.fetch_all(&query).await?;
+        let more = rows.len() > list.size;
+        rows.truncate(list.size);
+        let mut items = Vec::with_capacity(rows.len());
+        // An erased version is on no page; a page can be shorter than its size.
+        let mut last = None;
+        for row in rows {
+            last = Some(row.name.clone());
+            if let Some(stored) = Stored::<R>::decode(row)? {
+                items.push(stored.message);
+            }
+        }
+        let next = match (more, items.last(), last) {
+            (true, Some(item), Some(name)) if item.header().name == name => Some(position(item, list)),
+            // The last row was erased and has no columns left to continue from but its name.
+            (true, _, Some(name)) => Some(Position { revision: list.revision, name, ..Position::default() }),
+            _ => None,
+        };
+        Ok(Page { items, next })
+    }
+
+    /// The statement of a page without its limit; `None` if nothing can match. Public to the plan test through
+    /// [`Store::explain`].
+    async fn page_query<R: Resource>(&self, list: &List<'_>) -> Result<Option<SelectStatement>> {
+        let mut query = version_query(R::KIND);
+        if let Parent::Organization(name) = list.parent {
+            query.and_where(Expr::col(column("organization_id")).eq(self.organization(name, list.revision).await?));
+        }
+        query.cond_where(alive_at(list.revision));
+        if !list.show_deleted {
+            query.and_where(Expr::col(column("deleted")).eq(false));
+        }
+        if let Some(day) = list.effective_at {
+            query.cond_where(on_the_list(day));
+        }
+        if let Some(filter) = list.filter {
+            query.cond_where(filter::condition(R::KIND, filter));
+        }
+        order(&mut query, list);
+        Ok(Some(query))
+    }
+
+    async fn organization(&self, name: &Name, revision: i64) -> Result<i64> {
+        let mut query = version_query(Kind::Organization);
+        query.and_where(Expr::col(column("name")).eq(name.as_str())).cond_where(alive_at(revision));
+        let row = fetch(self.reads(), &query).await?;
+        Ok(row.ok_or_else(|| Error::not_found(Kind::Organization.singular(), name.as_str()))?.resource_id)
+    }
+
+    /// How the database would read a page: the lines of its plan. For the test that refuses full scans.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn explain<R: Resource>(&self, list: &List<'_>) -> Result<Vec<String>> {
+        let Some(mut query) = self.page_query::<R>(list).await? else { return Ok(Vec::new()) };
+        query.limit(list.size as u64 + 1);
+        let db = self.reads();
+        let statement = db.get_database_backend().build(&query);
+        let is_postgres = db.get_database_backend() == sea_orm::DatabaseBackend::Postgres;
+        let prefix = if is_postgres { "EXPLAIN " } else { "EXPLAIN QUERY PLAN " };
+        let values = statement.values.clone().unwrap_or(sea_orm::Values(Vec::new()));
+        let explain =
+            sea_orm::Statement::from_sql_and_values(statement.db_backend, format!("{prefix}{}", statement.sql), values);
+        let rows = db.query_all_raw(explain).await?;
+        let column = if is_postgres { "QUERY PLAN" } else { "detail" };
+        rows.iter().map(|row| row.try_get::<String>("", column).map_err(Error::from)).collect()
+    }
+
+    async fn fetch_all(&self, query: &SelectStatement) -> Result<Vec<Row>> {
+        fetch_all(self.reads(), query).await
+    }
+}
+
+fn at_number(number: i64, counter: &counter::Model) -> Result<i64> {
+    if number < 0 {
+        return Err(Error::field("as_of.revision", format!("must not be negative, but is {number}")));
+    }
+    if number > counter.revision {
+        let message = format!("as_of.revision is in the future: {number} is after {}", counter.revision);
+        return Err(Error::new(Reason::LogNotYetWritten, message)
+            .with("revision", number)
+            .with("newest_revision", counter.revision));
+    }
+    Ok(number)
+}
+
+/// Selects versions of a kind.
+pub(super) fn version_query(kind: Kind) -> SelectStatement {
+    Query::select().columns(Row::COLUMNS.map(column)).from(table(kind)).to_owned()
+}
+
+/// The version that was the latest at a revision.
+pub(super) fn alive_at(revision: i64) -> Condition {
+    Condition::all().add(Expr::col(column("from_revision")).lte(revision)).add(
+        Condition::any()
+            .add(Expr::col(column("to_revision")).is_null())
+            .add(Expr::col(column("to_revision")).gt(revision)),
+    )
+}
+
+/// On the list of a day (DESIGN §4): in a state that is or was on it, begun and not ended.
+fn on_the_list(day: &str) -> Condition {
+    use crate::proto::v1::subprocessor::State;
+    let states = [State::Active, State::Suspended, State::Retired].map(i32::from);
+    Condition::all()
+        .add(Expr::col(column("state")).is_in(states))
+        // An absent date is stored after every day: never for an end, but always for a start.
+        .add(
+            Condition::any()
+                .add(Expr::col(column("start_date")).lte(day))
+                .add(Expr::col(column("start_date")).eq(NO_DATE)),
+        )
+        .add(Expr::col(column("end_date")).gt(day))
+}
+
+/// The column to order by: an absent date comes last in both directions, so each has a column of its own.
+fn order_column(order: Order) -> String {
+    match (order.field.kind, order.descending) {
+        (FieldKind::Date, true) => format!("{}_desc", order.field.path),
+        _ => order.field.path.to_owned(),
+    }
+}
+
+fn order(query: &mut SelectStatement, list: &List<'_>) {
+    let by_name = list.order.field.path == "name";
+    let key = order_column(list.order);
+    let direction = if list.order.descending { Direction::Desc } else { Direction::Asc };
+    if !by_name {
+        query.order_by(column(&key), direction.clone());
+    }
+    query.order_by(column("name"), direction);
+    let Some(after) = list.after else {
+        // A bound that excludes nothing lets the index be searched instead of scanned.
+        if !list.order.descending {
+            match list.order.field.kind {
+                FieldKind::Time => query.and_where(Expr::col(column(&key)).gte(0i64)),
+                _ => query.and_where(Expr::col(column(&key)).gte("")),
+            };
+        } else if list.order.field.kind == FieldKind::Time {
+            query.and_where(Expr::col(column(&key)).lte(i64::MAX));
+        } else {
+            query.and_where(Expr::col(column(&key)).lte("\u{10ffff}"));
+        }
+        return;
+    };
+    let further = |expr: Expr, value: Expr| if list.order.descending { expr.lt(value) } else { expr.gt(value) };
+    let name = Expr::col(column("name"));
+    if by_name {
+        query.and_where(further(name, Expr::value(after.name.clone())));
+        return;
+    }
+    let value = match list.order.field.kind {
+        FieldKind::Time => Expr::value(after.number),
+        _ => Expr::value(after.text.clone()),
+    };
+    let at = Expr::col(column(&key));
+    // The first bound is implied by the second and lets the index be searched.
+    let bound = if list.order.descending { at.clone().lte(value.clone()) } else { at.clone().gte(value.clone()) };
+    query.and_where(bound).cond_where(
+        Condition::any()
+            .add(further(at.clone(), value.clone()))
+            .add(Condition::all().add(at.eq(value)).add(further(name, Expr::value(after.name.clone())))),
+    );
+}
+
+/// Where a page that ends with `item` ends.
+fn position<R: Resource>(item: &R, list: &List<'_>) -> Position {
+    let header = item.header();
+    let mut position = Position { revision: list.revision, name: header.name.to_owned(), ..Position::default() };
+    match list.order.field.path {
+        "name" => {}
+        "create_time" => position.number = micros(header.create_time.as_ref()),
+        "update_time" => position.number = micros(header.update_time.as_ref()),
+        path => {
+            let dynamic = item.transcode_to_dynamic();
+            let text =
+                dynamic.get_field_by_name(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+            position.text = match (list.order.field.kind, list.order.descending) {
+                (FieldKind::Date, false) => super::version::stored_date(&text),
+                _ => text,
+            };
+        }
+    }
+    position
+}
+
+async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Option<Row>> {
+    let row = db.query_one(query).await?;
+    Ok(row.map(|row| Row::from_query_result(&row, "")).transpose()?)
+}
+
+pub(super) async fn fetch_all(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Row>> {
+    let rows = db.query_all(query).await?;
+    Ok(rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
+/// The live version of a resource, deleted or not.
+pub(super) async fn live<R: Resource>(db: &impl ConnectionTrait, name: &Name) -> Result<Option<Stored<R>>> {
+    let mut query = version_query(R::KIND);
+    query.and_where(Expr::col(column("name")).eq(name.as_str())).and_where(Expr::col(column("to_revision")).is_null());
+    match fetch(db, &query).await? {
+        Some(row) => Stored::decode(row),
+        None => Ok(None),
+    }
+}
+
+/// The live versions that are not deleted, by name, of one organization or (0) of all.
+pub(super) async fn all_live<R: Resource>(db: &impl ConnectionTrait, organization_id: i64) -> Result<Vec<Stored<R>>> {
+    let mut query = version_query(R::KIND);
+    if organization_id != 0 {
+        query.and_where(Expr::col(column("organization_id")).eq(organization_id));
+    }
+    query
+        .and_where(Expr::col(column("to_revision")).is_null())
+        .and_where(Expr::col(column("deleted")).eq(false))
+        .order_by(column("name"), Direction::Asc);
+    let rows = fetch_all(db, &query).await?;
+    Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Which of these resources are deleted.
+pub(super) async fn deleted_among(db: &impl ConnectionTrait, rows: &[resource_row::Model]) -> Result<HashSet<i64>> {
+    let mut gone = HashSet::new();
+    for kind in Kind::ALL {
+        let ids: Vec<i64> = rows.iter().filter(|row| row.kind == kind as i32).map(|row| row.id).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let query = Query::select()
+            .column(column("resource_id"))
+            .from(table(kind))
+            .and_where(Expr::col(column("resource_id")).is_in(ids))
+            .and_where(Expr::col(column("to_revision")).is_null())
+            .and_where(Expr::col(column("deleted")).eq(true))
+            .to_owned();
+        for row in db.query_all(&query).await? {
+            gone.insert(row.try_get("", "resource_id")?);
+        }
+    }
+    Ok(gone)
+}
