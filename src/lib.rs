@@ -1,4 +1,6 @@
 //! subprocessor-registry
+pub mod api;
+pub mod auth;
 pub mod call;
 pub mod clock;
 pub mod error;

@@ -1,6 +1,6 @@
 //! The chain of engagements: a subprocessor is engaged by the organization or by another subprocessor (GDPR Art. 28(4)).
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 
 /// Who engages whom: each subprocessor's name with the name of the one that engages it (empty: the organization).
 pub type Links = BTreeMap<String, String>;
@@ -15,26 +15,6 @@ pub fn upstream(links: &Links, start: &str) -> Vec<String> {
         chain.push(std::mem::replace(&mut next, above));
     }
     chain
-}
-
-/// Those that `start` engages, directly (depth 1) and further down, nearest first and by name.
-pub fn downstream(links: &Links, start: &str) -> Vec<(String, i32)> {
-    let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, engaged_by) in links {
-        below.entry(engaged_by).or_default().push(name);
-    }
-    let mut seen = HashSet::from([start]);
-    let mut queue = VecDeque::from([(start, 0)]);
-    let mut found = Vec::new();
-    while let Some((name, depth)) = queue.pop_front() {
-        for child in below.get(name).into_iter().flatten() {
-            if seen.insert(child) {
-                found.push(((*child).to_owned(), depth + 1));
-                queue.push_back((child, depth + 1));
-            }
-        }
-    }
-    found
 }
 
 /// The cycle that would close if `name` were engaged by `engaged_by`, as the names along it.
@@ -64,12 +44,10 @@ mod tests {
     }
 
     #[test]
-    fn chains_are_followed_both_ways() {
+    fn chains_are_followed_up() {
         let links = links(&[("a", ""), ("b", "a"), ("c", "b"), ("d", "a"), ("e", "")]);
         assert_eq!(upstream(&links, "c"), ["b", "a"]);
         assert_eq!(upstream(&links, "a"), Vec::<String>::new());
-        let down = downstream(&links, "a");
-        assert_eq!(down, [("b".into(), 1), ("d".into(), 1), ("c".into(), 2)]);
     }
 
     #[test]

@@ -139,8 +139,7 @@ fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::{Address, Contact, Dpa, vendor::*};
-    use crate::proto::v1::{Entity, Location};
+    use crate::proto::v1::{Address, Contact, Dpa, Entity, Location};
 
     #[test]
     fn the_lifecycle_has_these_steps_and_no_others() {
@@ -157,7 +156,6 @@ mod tests {
                 assert_eq!(step.from(state).ok(), expected, "{step:?} from {state:?}");
             }
         }
-        let _ = Origin::Catalog;
     }
 
     fn complete() -> (Subprocessor, Vendor) {

@@ -1,15 +1,24 @@
 //! Customers and what was agreed with them.
 
-use super::version::{Reference, Resource, stored_date, version_methods, version_table};
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    organization::{check_products, product_paths},
+    standard::Managed,
+    version::{Reference, Resource, Stored, stored_date, version_methods, version_table},
+    write::Writer,
+};
 use crate::{
+    error::Result,
     proto::v1::Customer,
     resource::{
         filter::{Field, FieldKind},
         name::Kind,
+        shape::Violations,
     },
 };
 
-version_table!(Customer, table "customer", entity customer, {
+version_table!(Customer, table "customer", entity versions, {
     display_name: String = |m| m.display_name.clone(),
     external_id: String = |m| m.external_id.clone(),
     region_code: String = |m| m.region_code.clone(),
@@ -28,7 +37,7 @@ impl Resource for Customer {
         Field::new("end_date", FieldKind::Date),
         Field::new("products", FieldKind::Texts),
     ];
-    version_methods!(customer);
+    version_methods!(versions);
 
     fn values(&self) -> Vec<(&'static str, String)> {
         self.products.iter().map(|product| ("products", product.clone())).collect()
@@ -40,5 +49,13 @@ impl Resource for Customer {
             .filter(|document| document.starts_with("organizations/"))
             .map(|document| Reference::to(Kind::Document, "agreement.document", document))
             .collect()
+    }
+}
+
+impl Managed for Customer {
+    fn check(&self, _prefix: &str, _out: &mut Violations) {}
+
+    fn admit<'a>(&'a mut self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
 }

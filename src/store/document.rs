@@ -1,15 +1,24 @@
 //! Documents and their claims.
 
-use super::version::{Reference, Resource, stored_date, version_methods, version_table};
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    organization::{check_products, product_paths},
+    standard::{Managed, path},
+    version::{Reference, Resource, Stored, stored_date, version_methods, version_table},
+    write::Writer,
+};
 use crate::{
+    error::{Result, clip},
     proto::v1::Document,
     resource::{
         filter::{Field, FieldKind},
         name::Kind,
+        shape::Violations,
     },
 };
 
-version_table!(Document, table "document", entity document, {
+version_table!(Document, table "document", entity versions, {
     title: String = |m| m.title.clone(),
     uri: String = |m| m.uri.clone(),
     stated_date: String = |m| stored_date(&m.stated_date),
@@ -33,7 +42,7 @@ impl Resource for Document {
         Field::new("products", FieldKind::Texts),
         Field::new("instruments", FieldKind::Texts),
     ];
-    version_methods!(document);
+    version_methods!(versions);
 
     fn values(&self) -> Vec<(&'static str, String)> {
         let products = self.products.iter().map(|product| ("products", product.clone()));
@@ -55,5 +64,21 @@ impl Resource for Document {
                 instrument.into_iter().chain(subject)
             })
             .collect()
+    }
+}
+
+impl Managed for Document {
+    fn check(&self, prefix: &str, out: &mut Violations) {
+        let parts: Vec<&str> = self.parts.iter().map(|part| part.part_id.as_str()).collect();
+        for (i, claim) in self.claims.iter().enumerate() {
+            if !claim.part_id.is_empty() && !parts.contains(&claim.part_id.as_str()) {
+                let rule = format!("\"{}\" is not a part_id of this document", clip(&claim.part_id));
+                out.push((path(prefix, &format!("claims[{i}].part_id")), rule));
+            }
+        }
+    }
+
+    fn admit<'a>(&'a mut self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
 }

@@ -1,7 +1,7 @@
 //! Erasing personal data (GDPR Art. 17): the content of past versions goes, the digests stay, the chain still verifies.
 
 use sea_orm::{
-    ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
+    ConnectionTrait, FromQueryResult,
     sea_query::{Expr, ExprTrait, Query},
 };
 
@@ -28,10 +28,7 @@ impl Writer {
     ///
     /// # Errors
     /// RESOURCE_NOT_FOUND if there never was one.
-    pub async fn erase<R: Resource>(&mut self, name: &Name) -> Result<ErasePersonalDataResponse>
-    where
-        <R::Entity as EntityTrait>::Model: IntoActiveModel<<R::Entity as EntityTrait>::ActiveModel>,
-    {
+    pub async fn erase<R: Resource>(&mut self, name: &Name) -> Result<ErasePersonalDataResponse> {
         let row = resource::find(self.tx(), name.as_str()).await?;
         let row = row.ok_or_else(|| Error::not_found(R::KIND.singular(), name.as_str()))?;
         let query = Query::select()

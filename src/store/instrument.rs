@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-version_table!(Instrument, table "instrument", entity instrument, {
+version_table!(Instrument, table "instrument", entity versions, {
     title: String = |m| m.title.clone(),
     citation: String = |m| m.citation.clone(),
     celex: String = |m| m.celex.clone(),
@@ -34,7 +34,7 @@ impl Resource for Instrument {
         Field::new("exporter_areas", FieldKind::Choices("subprocessor.registry.v1.ExporterArea")),
         Field::new("region_codes", FieldKind::Texts),
     ];
-    version_methods!(instrument);
+    version_methods!(versions);
 
     fn values(&self) -> Vec<(&'static str, String)> {
         let periods = self.periods.iter().flat_map(|period| {

@@ -14,6 +14,7 @@ pub mod log;
 pub mod read;
 pub mod request;
 mod resource;
+pub mod standard;
 pub mod verify;
 pub mod version;
 pub mod watch;

@@ -1,15 +1,37 @@
 //! Subprocessors.
 
-use super::version::{Reference, Resource, stored_date, version_methods, version_table};
+use std::collections::HashSet;
+
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    Store,
+    organization::{check_products, product_paths},
+    read::{AsOf, alive_at, fetch_all, version_query},
+    standard::{Managed, match_etag, path, refuse_deleted},
+    version::{Reference, Resource, Stored, column, day, stored_date, timestamp, version_methods, version_table},
+    write::Writer,
+};
+use sea_orm::sea_query::{Expr, ExprTrait};
+
 use crate::{
-    proto::v1::Subprocessor,
+    error::{Error, Reason, Result, clip},
+    proto::v1::{
+        GateRecord, Link, Organization, Override, Subprocessor, TraceSubprocessorResponse, Vendor,
+        gate_record::Outcome, subprocessor::State,
+    },
     resource::{
         filter::{Field, FieldKind},
-        name::Kind,
+        name::{Kind, Name},
+        shape::Violations,
+    },
+    rules::{
+        chain::{self, Links},
+        engagement::{self, Step},
     },
 };
 
-version_table!(Subprocessor, table "subprocessor", entity subprocessor, {
+version_table!(Subprocessor, table "subprocessor", entity versions, {
     display_name: String = |m| m.display_name.clone(),
     vendor: String = |m| m.vendor.clone(),
     section: String = |m| m.section.clone(),
@@ -48,7 +70,7 @@ impl Resource for Subprocessor {
         Field::new("region_codes", FieldKind::Texts),
         Field::new("areas", FieldKind::Texts),
     ];
-    version_methods!(subprocessor);
+    version_methods!(versions);
 
     fn values(&self) -> Vec<(&'static str, String)> {
         let plain = [
@@ -79,5 +101,334 @@ impl Resource for Subprocessor {
             .map(|(kind, field, name)| Reference::to(kind, field, name))
             .chain(alternatives.map(|(i, v)| Reference::to(Kind::Vendor, format!("alternative_vendors[{i}]"), v)))
             .collect()
+    }
+}
+
+impl Managed for Subprocessor {
+    fn check(&self, prefix: &str, out: &mut Violations) {
+        if self.vendor.is_empty() {
+            if !self.vendor_entity.is_empty() {
+                out.push((path(prefix, "vendor_entity"), "needs vendor, whose entity it is".to_owned()));
+            }
+            if !self.vendor_services.is_empty() {
+                out.push((path(prefix, "vendor_services"), "needs vendor, whose services they are".to_owned()));
+            }
+        }
+    }
+
+    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.admit_state(before, &day(writer.now()))?;
+            self.check_vendor(writer).await?;
+            let mut products = product_paths("", &self.products);
+            for (i, location) in self.locations.iter().enumerate() {
+                products.extend(product_paths(&format!("locations[{i}]."), &location.products));
+            }
+            check_products(writer, &self.name, Self::KIND.singular(), products).await?;
+            self.refuse_cycle(writer).await?;
+            self.refuse_duplicate(writer).await
+        }
+        .boxed()
+    }
+}
+
+impl Subprocessor {
+    /// The state is the lifecycle's, but for what was in use before the register began.
+    fn admit_state(&mut self, before: Option<&Stored<Self>>, today: &str) -> Result<()> {
+        let refuse = |rule: String| Err(Error::field("subprocessor.state", rule));
+        let asked = self.state();
+        if self.recorded_as_found && !self.start_date.is_empty() && self.start_date.as_str() > today {
+            let rule = format!("is after today ({today}): what is recorded as found was in use already");
+            return Err(Error::field("subprocessor.start_date", rule));
+        }
+        let Some(before) = before.map(|before| before.message.state()) else {
+            let state = match asked {
+                State::Unspecified if self.recorded_as_found => State::Active,
+                State::Unspecified | State::Proposed => State::Proposed,
+                _ if self.recorded_as_found => asked,
+                _ => return refuse("is output only: a new subprocessor is PROPOSED, unless recorded_as_found".into()),
+            };
+            self.set_state(state);
+            return Ok(());
+        };
+        match asked {
+            State::Unspecified => self.set_state(before),
+            _ if asked == before => {}
+            // What was entered as found can be corrected, but not be put into use without the gates.
+            _ if self.recorded_as_found && asked != State::Active => {}
+            _ => return refuse("is changed by Activate, Suspend and Retire only".into()),
+        }
+        Ok(())
+    }
+
+    async fn check_vendor(&self, writer: &Writer) -> Result<()> {
+        if self.vendor_entity.is_empty() && self.vendor_services.is_empty() {
+            return Ok(());
+        }
+        // A vendor that is not there is refused with all other references.
+        let Some(vendor) = self.find_vendor(writer).await? else { return Ok(()) };
+        let mut wrong = Violations::new();
+        if !self.vendor_entity.is_empty() && !vendor.entities.iter().any(|e| e.entity_id == self.vendor_entity) {
+            let known = vendor.entities.iter().map(|e| e.entity_id.as_str()).collect::<Vec<_>>().join(", ");
+            let rule =
+                format!("\"{}\" is not an entity_id of {}; it has: {known}", clip(&self.vendor_entity), self.vendor);
+            wrong.push(("subprocessor.vendor_entity".to_owned(), rule));
+        }
+        for (i, id) in self.vendor_services.iter().enumerate() {
+            if !vendor.services.iter().any(|service| service.service_id == *id) {
+                let known = vendor.services.iter().map(|s| s.service_id.as_str()).collect::<Vec<_>>().join(", ");
+                let rule = format!("\"{}\" is not a service_id of {}; it has: {known}", clip(id), self.vendor);
+                wrong.push((format!("subprocessor.vendor_services[{i}]"), rule));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
+    }
+
+    async fn find_vendor(&self, writer: &Writer) -> Result<Option<Vendor>> {
+        let Some(name) = Name::parse(&self.vendor).filter(|name| name.kind() == Kind::Vendor) else { return Ok(None) };
+        Ok(writer.find::<Vendor>(&name).await?.map(|stored| stored.message))
+    }
+
+    async fn refuse_cycle(&self, writer: &Writer) -> Result<()> {
+        let mut links = Links::new();
+        let mut next = self.engaged_by.clone();
+        while let Some(name) = Name::parse(&next).filter(|name| name.kind() == Kind::Subprocessor) {
+            let Some(above) = writer.find::<Self>(&name).await? else { break };
+            if links.insert(next, above.message.engaged_by.clone()).is_some() {
+                break;
+            }
+            next = above.message.engaged_by;
+        }
+        if let Some(cycle) = chain::cycle(&links, &self.name, &self.engaged_by) {
+            let rule = format!(
+                "the chain would bite its tail: {} would engage itself through {}",
+                self.name,
+                cycle.join(", ")
+            );
+            return Err(Error::fields(Reason::ChainCycle, vec![("subprocessor.engaged_by".to_owned(), rule)]));
+        }
+        let parent = |text: &str| Name::parse(text).and_then(|name| name.parent());
+        if !self.engaged_by.is_empty() && parent(&self.engaged_by) != parent(&self.name) {
+            return Err(Error::field("subprocessor.engaged_by", "must be a subprocessor of the same organization"));
+        }
+        Ok(())
+    }
+
+    async fn refuse_duplicate(&self, writer: &Writer) -> Result<()> {
+        if self.vendor.is_empty() {
+            return Ok(());
+        }
+        let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent()) else { return Ok(()) };
+        let siblings = writer.engagements(&parent, &self.vendor, &self.display_name).await?;
+        match siblings.iter().find(|other| other.name != self.name && engagement::is_duplicate(self, other)) {
+            None => Ok(()),
+            Some(other) => {
+                let message = format!("the same engagement is on the list already: {}", other.name);
+                Err(Error::new(Reason::DuplicateEngagement, message).resource(Self::KIND.singular(), &other.name))
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// The live engagements of a vendor under a display name.
+    async fn engagements(&self, parent: &Name, vendor: &str, display_name: &str) -> Result<Vec<Subprocessor>> {
+        let organization = self.get::<Organization>(parent).await?;
+        let mut query = version_query(Kind::Subprocessor);
+        query
+            .and_where(Expr::col(column("organization_id")).eq(organization.resource_id))
+            .and_where(Expr::col(column("vendor")).eq(vendor))
+            .and_where(Expr::col(column("display_name")).eq(display_name))
+            .and_where(Expr::col(column("to_revision")).is_null())
+            .and_where(Expr::col(column("deleted")).eq(false));
+        let rows = fetch_all(self.tx(), &query).await?;
+        let decoded = rows.into_iter().map(Stored::<Subprocessor>::decode).collect::<Result<Vec<_>>>()?;
+        Ok(decoded.into_iter().flatten().map(|stored| stored.message).collect())
+    }
+
+    /// Takes a step of the lifecycle.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND, RESOURCE_DELETED, ETAG_STALE, STATE_TRANSITION_REFUSED, GATE_REFUSED; RESOURCE_IN_USE if one
+    /// that engages others in use would be retired.
+    pub async fn step(&mut self, name: &Name, etag: &str, taken: Taken) -> Result<Subprocessor> {
+        let before = self.get::<Subprocessor>(name).await?;
+        refuse_deleted(&before)?;
+        match_etag(&before, etag)?;
+        let mut after = before.message.clone();
+        let from = after.state();
+        let to = taken.step().from(from).map_err(|allowed| {
+            let words = |states: &[State]| {
+                states.iter().map(|s| s.as_str_name().trim_start_matches("STATE_")).collect::<Vec<_>>().join(", ")
+            };
+            let word = taken.step().word();
+            let message = format!("{name} is {} and can be {word} only from {}", words(&[from]), words(allowed));
+            Error::new(Reason::StateTransitionRefused, message.clone()).with("state", words(&[from])).precondition(
+                "STATE",
+                name.as_str(),
+                message,
+            )
+        })?;
+        after.set_state(to);
+        let today = day(self.now());
+        match taken {
+            Taken::Activate { over } => {
+                if after.start_date.is_empty() {
+                    after.start_date.clone_from(&today);
+                }
+                if !after.end_date.is_empty() && after.end_date <= today {
+                    let rule = format!("end_date {} has passed; update it first", after.end_date);
+                    return Err(Error::new(Reason::StateTransitionRefused, format!("{name}: {rule}")).precondition(
+                        "STATE",
+                        name.as_str(),
+                        rule,
+                    ));
+                }
+                self.pass_gates(&mut after, over, &today).await?;
+            }
+            Taken::Suspend => {}
+            Taken::Retire { end_date } => {
+                if !end_date.is_empty() {
+                    after.end_date = end_date;
+                } else if after.end_date.is_empty() {
+                    after.end_date = today;
+                }
+                if after.end_date < after.start_date {
+                    let rule = format!("is before start_date ({} < {})", after.end_date, after.start_date);
+                    return Err(Error::field("end_date", rule));
+                }
+                self.refuse_while_engaging(name).await?;
+            }
+        }
+        self.put(Some(&before), after).await
+    }
+
+    async fn pass_gates(&self, after: &mut Subprocessor, over: Option<Override>, today: &str) -> Result<()> {
+        let vendor = after.find_vendor(self).await?;
+        let unmet = engagement::unmet_gates(after, vendor.as_ref(), today);
+        if unmet.is_empty() {
+            return Ok(());
+        }
+        let parent = Name::parse(&after.name).and_then(|name| name.parent());
+        let parent = parent.ok_or_else(|| Error::internal("a subprocessor without an organization"))?;
+        let organization = self.get::<Organization>(&parent).await?.message;
+        if engagement::gates_bind(&organization) && over.is_none() {
+            let mut error = Error::new(
+                Reason::GateRefused,
+                format!("{}: {} of the gates of {parent} are not met", after.name, unmet.len()),
+            );
+            for gate in &unmet {
+                let kind = gate.gate.as_str_name().trim_start_matches("GATE_");
+                error = error.precondition(kind_of(kind), &after.name, gate.detail.clone());
+            }
+            return Err(error);
+        }
+        // What a later list of findings needs is recorded with the step itself.
+        let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
+        let record_time = Some(timestamp(self.now().as_microsecond()));
+        after.gate_records.extend(unmet.into_iter().map(|gate| GateRecord {
+            gate: gate.gate.into(),
+            outcome: outcome.into(),
+            detail: gate.detail,
+            record_time,
+            r#override: over.clone(),
+        }));
+        Ok(())
+    }
+
+    async fn refuse_while_engaging(&self, name: &Name) -> Result<()> {
+        let engaged = self.live_with::<Subprocessor>("engaged_by", name.as_str()).await?;
+        let in_use: Vec<_> =
+            engaged.iter().filter(|s| matches!(s.message.state(), State::Active | State::Suspended)).collect();
+        if in_use.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{name} engages {} subprocessors that are in use", in_use.len());
+        let error = Error::new(Reason::ResourceInUse, message).with("references", in_use.len());
+        Err(in_use.into_iter().take(10).fold(error, |error, other| {
+            error.precondition("REFERENCE", other.name(), format!("engaged_by of {} refers to {name}", other.name()))
+        }))
+    }
+}
+
+/// The word of a gate, as a precondition's type.
+fn kind_of(word: &str) -> &'static str {
+    match word {
+        "DPA_IN_FORCE" => "GATE_DPA_IN_FORCE",
+        "TRANSFERS_COVERED" => "GATE_TRANSFERS_COVERED",
+        "ANNEX_III_COMPLETE" => "GATE_ANNEX_III_COMPLETE",
+        _ => "GATE_NOTICE_CLEARED",
+    }
+}
+
+/// A step with what it needs.
+#[derive(Debug, Clone)]
+pub enum Taken {
+    /// Put into use, perhaps past gates.
+    Activate {
+        /// Passes gates that are not met.
+        over: Option<Override>,
+    },
+    /// Stop for now.
+    Suspend,
+    /// End.
+    Retire {
+        /// First day on which it is no longer engaged; empty = what it has, else today.
+        end_date: String,
+    },
+}
+
+impl Taken {
+    fn step(&self) -> Step {
+        match self {
+            Self::Activate { .. } => Step::Activate,
+            Self::Suspend => Step::Suspend,
+            Self::Retire { .. } => Step::Retire,
+        }
+    }
+}
+
+impl Store {
+    /// The chain around a subprocessor, both ways: one query for each step up and for each level down.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND if there is or was none.
+    pub async fn trace_subprocessor(&self, name: &Name, as_of: Option<AsOf>) -> Result<TraceSubprocessorResponse> {
+        let revision = self.revision_at(as_of).await?;
+        let at = Some(AsOf::Revision(revision));
+        let subprocessor: Subprocessor = self.get(name, at).await?;
+        let mut upstream: Vec<Subprocessor> = Vec::new();
+        let mut next = subprocessor.engaged_by.clone();
+        while let Some(above) = Name::parse(&next) {
+            if upstream.iter().any(|seen| seen.name == next) {
+                break;
+            }
+            let above: Subprocessor = self.get(&above, at).await?;
+            next.clone_from(&above.engaged_by);
+            upstream.push(above);
+        }
+        let mut downstream: Vec<Link> = Vec::new();
+        let mut level = vec![name.to_string()];
+        let mut seen = HashSet::from([name.to_string()]);
+        let mut depth = 0;
+        while !level.is_empty() {
+            depth += 1;
+            let mut below = Vec::new();
+            for chunk in level.chunks(500) {
+                let mut query = version_query(Kind::Subprocessor);
+                query
+                    .and_where(Expr::col(column("engaged_by")).is_in(chunk.iter().cloned()))
+                    .and_where(Expr::col(column("deleted")).eq(false))
+                    .cond_where(alive_at(revision))
+                    .order_by(column("name"), sea_orm::sea_query::Order::Asc);
+                for row in fetch_all(self.reads(), &query).await? {
+                    below.extend(Stored::<Subprocessor>::decode(row)?.map(|stored| stored.message));
+                }
+            }
+            below.retain(|found| seen.insert(found.name.clone()));
+            level = below.iter().map(|found| found.name.clone()).collect();
+            downstream.extend(below.into_iter().map(|found| Link { subprocessor: Some(found), depth }));
+        }
+        Ok(TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision })
     }
 }

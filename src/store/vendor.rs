@@ -1,15 +1,25 @@
 //! Vendors.
 
-use super::version::{Reference, Resource, version_methods, version_table};
+use std::collections::HashSet;
+
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    standard::Managed,
+    version::{Reference, Resource, Stored, version_methods, version_table},
+    write::Writer,
+};
 use crate::{
-    proto::v1::Vendor,
+    error::{Error, Reason, Result},
+    proto::v1::{Subprocessor, Vendor, vendor::Origin},
     resource::{
         filter::{Field, FieldKind},
-        name::Kind,
+        name::{Kind, Name},
+        shape::Violations,
     },
 };
 
-version_table!(Vendor, table "vendor", entity vendor, {
+version_table!(Vendor, table "vendor", entity versions, {
     display_name: String = |m| m.display_name.clone(),
     parent_vendor: String = |m| m.parent_vendor.clone(),
     website_uri: String = |m| m.website_uri.clone(),
@@ -33,7 +43,7 @@ impl Resource for Vendor {
         Field::new("legal_names", FieldKind::Texts),
         Field::new("region_codes", FieldKind::Texts),
     ];
-    version_methods!(vendor);
+    version_methods!(versions);
 
     fn values(&self) -> Vec<(&'static str, String)> {
         let plain = [
@@ -54,5 +64,78 @@ impl Resource for Vendor {
         let parent =
             (!self.parent_vendor.is_empty()).then(|| Reference::to(Kind::Vendor, "parent_vendor", &self.parent_vendor));
         parent.into_iter().collect()
+    }
+}
+
+impl Managed for Vendor {
+    fn check(&self, _prefix: &str, _out: &mut Violations) {}
+
+    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.set_origin(match before.map(|before| before.message.origin()) {
+                None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
+                // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
+                Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
+            });
+            self.refuse_cycle(writer).await?;
+            match before {
+                Some(before) => self.refuse_loss(writer, &before.message).await,
+                None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Vendor {
+    /// Refuses a parent that is the vendor itself or one of its subsidiaries.
+    async fn refuse_cycle(&self, writer: &Writer) -> Result<()> {
+        let mut seen = HashSet::from([self.name.clone()]);
+        let mut next = self.parent_vendor.clone();
+        while let Some(name) = Name::parse(&next).filter(|name| name.kind() == Kind::Vendor) {
+            if !seen.insert(next.clone()) {
+                let rule = format!("{} would own itself through {}", self.name, self.parent_vendor);
+                return Err(Error::fields(Reason::ChainCycle, vec![("vendor.parent_vendor".to_owned(), rule)]));
+            }
+            let Some(parent) = writer.find::<Self>(&name).await? else { break };
+            next = parent.message.parent_vendor;
+        }
+        Ok(())
+    }
+
+    /// Refuses to drop an entity or a service that a subprocessor names.
+    async fn refuse_loss(&self, writer: &Writer, before: &Self) -> Result<()> {
+        let lost_entities: Vec<&str> = before
+            .entities
+            .iter()
+            .map(|entity| entity.entity_id.as_str())
+            .filter(|id| !self.entities.iter().any(|entity| entity.entity_id == *id))
+            .collect();
+        let lost_services: Vec<&str> = before
+            .services
+            .iter()
+            .map(|service| service.service_id.as_str())
+            .filter(|id| !self.services.iter().any(|service| service.service_id == *id))
+            .collect();
+        if lost_entities.is_empty() && lost_services.is_empty() {
+            return Ok(());
+        }
+        let users = writer.live_with::<Subprocessor>("vendor", &self.name).await?;
+        let mut error =
+            Error::new(Reason::ResourceInUse, format!("{}: an entity or service to be dropped is in use", self.name));
+        let mut used = false;
+        for user in users {
+            let services = user.message.vendor_services.iter().filter(|id| lost_services.contains(&id.as_str()));
+            let entity = Some(&user.message.vendor_entity).filter(|id| lost_entities.contains(&id.as_str()));
+            for id in entity.into_iter().chain(services) {
+                error = error.precondition(
+                    "REFERENCE",
+                    user.name(),
+                    format!("{} names {id} of {}", user.name(), self.name),
+                );
+                used = true;
+            }
+        }
+        if used { Err(error) } else { Ok(()) }
     }
 }

@@ -5,17 +5,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use prost_reflect::ReflectMessage;
 use sea_orm::{
-    ActiveModelTrait, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, Value,
+    ActiveModelTrait, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, ModelTrait, Value,
     sea_query::{Alias, DynIden, IntoIden},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, Result},
-    resource::{
-        filter::Field,
-        name::Kind,
-    },
+    resource::{filter::Field, name::Kind},
 };
 
 /// A resource that the store keeps versions of.
@@ -25,14 +22,18 @@ pub trait Resource: ReflectMessage + Default + Clone + PartialEq + Send + Sync +
     /// The fields to filter and order by; the first is the name.
     const FIELDS: &'static [Field];
     /// Its table of versions.
-    type Entity: EntityTrait;
+    type Entity: EntityTrait<Model = Self::Model, ActiveModel = Self::Active>;
+    /// A row of that table.
+    type Model: ModelTrait<Entity = Self::Entity> + IntoActiveModel<Self::Active>;
+    /// A row to be written.
+    type Active: ActiveModelTrait<Entity = Self::Entity> + Send;
 
     /// The fields that all resources begin with.
     fn header(&self) -> Header<'_>;
     /// The same, to be set by the server.
     fn header_mut(&mut self) -> HeaderMut<'_>;
     /// The row of this version.
-    fn row(&self, version: Version) -> <Self::Entity as EntityTrait>::Model;
+    fn row(&self, version: Version) -> Self::Model;
     /// The values of its repeated fields that can be filtered by.
     fn values(&self) -> Vec<(&'static str, String)>;
     /// The resources it refers to.
@@ -231,10 +232,7 @@ pub fn stored_date(date: &str) -> String {
 }
 
 /// The columns that are a resource's own, with the values of an empty message: what an erasure leaves of them.
-pub fn cleared_columns<R: Resource>() -> Vec<(String, Value)>
-where
-    <R::Entity as EntityTrait>::Model: IntoActiveModel<<R::Entity as EntityTrait>::ActiveModel>,
-{
+pub fn cleared_columns<R: Resource>() -> Vec<(String, Value)> {
     const SHARED: [&str; 3] = ["deleted", "create_time", "update_time"];
     let version = Version {
         resource_id: 0,
@@ -329,6 +327,8 @@ pub(super) use version_table;
 macro_rules! version_methods {
     ($entity:ident) => {
         type Entity = $entity::Entity;
+        type Model = $entity::Model;
+        type Active = $entity::ActiveModel;
 
         fn header(&self) -> $crate::store::version::Header<'_> {
             self.version_header()

@@ -338,6 +338,21 @@ impl Writer {
         super::read::all_live(&self.tx, organization_id).await
     }
 
+    /// The live versions, not deleted, whose column holds this text. For rules that look at what refers to a resource.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(super) async fn live_with<R: Resource>(&self, field: &str, value: &str) -> Result<Vec<Stored<R>>> {
+        let mut query = super::read::version_query(R::KIND);
+        query
+            .and_where(Expr::col(column(field)).eq(value))
+            .and_where(Expr::col(column("to_revision")).is_null())
+            .and_where(Expr::col(column("deleted")).eq(false));
+        let rows = super::read::fetch_all(&self.tx, &query).await?;
+        let decoded = rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?;
+        Ok(decoded.into_iter().flatten().collect())
+    }
+
     /// Stores a new version of a resource and records the change. `before` is the version it replaces; without one the
     /// resource is new, and `message.name` must not have been used before. Returns the message as stored. A message that
     /// says the same as the one before makes no version.
@@ -345,10 +360,7 @@ impl Writer {
     /// # Errors
     /// RESOURCE_EXISTS for a name once used; REFERENCE_NOT_FOUND if it refers to what is not there; RESOURCE_IN_USE if
     /// it is deleted while something refers to it; REVISION_TOO_LARGE.
-    pub async fn put<R: Resource>(&mut self, before: Option<&Stored<R>>, message: R) -> Result<R>
-    where
-        <R::Entity as EntityTrait>::Model: IntoActiveModel<<R::Entity as EntityTrait>::ActiveModel>,
-    {
+    pub async fn put<R: Resource>(&mut self, before: Option<&Stored<R>>, message: R) -> Result<R> {
         let name = Name::of(R::KIND, "name", message.header().name)?;
         if let Some(before) = before
             && same(&before.message, &message)
@@ -366,6 +378,7 @@ impl Writer {
         let (resource_id, organization_id) = match before {
             Some(before) => (before.resource_id, before.organization_id),
             None => {
+                self.refuse_name_in_use(&message).await?;
                 *message.header_mut().uid = uuid::Uuid::now_v7().to_string();
                 self.register::<R>(&name, message.header().uid).await?
             }
@@ -385,12 +398,18 @@ impl Writer {
         Ok(message)
     }
 
+    /// Refuses a new resource whose name is or was in use.
+    pub(super) async fn refuse_name_in_use<R: Resource>(&self, message: &R) -> Result<()> {
+        let name = message.header().name;
+        if resource::find(&self.tx, name).await?.is_none() {
+            return Ok(());
+        }
+        let message = format!("{name} exists, or existed and was deleted; an id is never given again");
+        Err(Error::new(Reason::ResourceExists, message).resource(R::KIND.singular(), name))
+    }
+
     /// Gives a new resource its permanent row and returns its id and its organization's.
     async fn register<R: Resource>(&mut self, name: &Name, uid: &str) -> Result<(i64, i64)> {
-        if resource::find(&self.tx, name.as_str()).await?.is_some() {
-            let message = format!("{name} exists, or existed and was deleted; an id is never given again");
-            return Err(Error::new(Reason::ResourceExists, message).resource(R::KIND.singular(), name.as_str()));
-        }
         let id = self.counter.next_resource_id;
         self.counter.next_resource_id += 1;
         let organization_id = match name.parent() {
@@ -500,10 +519,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn insert<R: Resource>(&self, message: &R, version: Version) -> Result<()>
-    where
-        <R::Entity as EntityTrait>::Model: IntoActiveModel<<R::Entity as EntityTrait>::ActiveModel>,
-    {
+    async fn insert<R: Resource>(&self, message: &R, version: Version) -> Result<()> {
         let (resource_id, from_revision) = (version.resource_id, version.from_revision);
         // A model's fields come out unchanged; all of them are to be written.
         let row = sea_orm::ActiveModelTrait::reset_all(message.row(version).into_active_model());

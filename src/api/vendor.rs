@@ -1,0 +1,42 @@
+//! VendorService.
+
+use tonic::{Request, Response};
+
+use super::{Answer, Api, Listed, mutation};
+use crate::proto::v1::{
+    CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
+    UndeleteVendorRequest, UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
+};
+
+#[tonic::async_trait]
+impl VendorService for Api {
+    async fn get_vendor(&self, request: Request<GetVendorRequest>) -> Answer<Vendor> {
+        let request = request.into_inner();
+        self.get(&request.name, request.as_of.as_ref()).await
+    }
+
+    async fn list_vendors(&self, request: Request<ListVendorsRequest>) -> Answer<ListVendorsResponse> {
+        let Listed { items, next_page_token, revision } = self.list(request.get_ref()).await?;
+        Ok(Response::new(ListVendorsResponse { vendors: items, next_page_token, revision }))
+    }
+
+    async fn create_vendor(&self, request: Request<CreateVendorRequest>) -> Answer<Vendor> {
+        let (call, request) = mutation(request, "VendorService/CreateVendor");
+        self.create(call, None, &request.vendor_id, request.vendor.as_ref()).await
+    }
+
+    async fn update_vendor(&self, request: Request<UpdateVendorRequest>) -> Answer<Vendor> {
+        let (call, request) = mutation(request, "VendorService/UpdateVendor");
+        self.update(call, request.vendor, request.update_mask).await
+    }
+
+    async fn delete_vendor(&self, request: Request<DeleteVendorRequest>) -> Answer<Vendor> {
+        let (call, request) = mutation(request, "VendorService/DeleteVendor");
+        self.delete(call, &request.name, request.etag).await
+    }
+
+    async fn undelete_vendor(&self, request: Request<UndeleteVendorRequest>) -> Answer<Vendor> {
+        let (call, request) = mutation(request, "VendorService/UndeleteVendor");
+        self.undelete(call, &request.name, request.etag).await
+    }
+}

@@ -1,0 +1,158 @@
+//! A stream of changes for one reader. A task reads the log and fills a bounded buffer; the reader empties it. A reader
+//! that does not read is cut: what is buffered, then the reason, which stands outside the buffer because a full buffer
+//! could not carry it. One that does not take that either loses the buffer after a grace.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::Options;
+use crate::{
+    error::{Error, Reason},
+    proto::v1::{WatchChangesResponse, watch_changes_response::Event as Content},
+    store::watch::{Cursor, Event},
+};
+
+/// What a reader reads.
+#[derive(Debug)]
+pub struct Stream {
+    shared: Arc<Shared>,
+    /// Ends the task when the reader goes.
+    _gone: tokio_util::sync::DropGuard,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told whenever the reader has taken something.
+    taken: Notify,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    buffer: VecDeque<WatchChangesResponse>,
+    end: Option<Status>,
+    reader: Option<Waker>,
+    finished: bool,
+}
+
+impl Shared {
+    /// The state. A poisoned lock has a whole state all the same: nothing that can panic runs under it.
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, message: WatchChangesResponse) -> Result<(), WatchChangesResponse> {
+        let mut state = self.lock();
+        if state.buffer.len() >= self.capacity {
+            return Err(message);
+        }
+        state.buffer.push_back(message);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+        Ok(())
+    }
+
+    fn end(&self, status: Status) {
+        let mut state = self.lock();
+        state.end.get_or_insert(status);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// Starts a stream from a cursor.
+pub(super) fn stream(cursor: Cursor, options: &Options, stopping: CancellationToken) -> Stream {
+    let shared =
+        Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: options.watch_buffer.max(1) });
+    let gone = CancellationToken::new();
+    tokio::spawn(fill(cursor, Arc::clone(&shared), options.slow_reader_grace, stopping, gone.clone()));
+    Stream { shared, _gone: gone.drop_guard() }
+}
+
+/// Fills the buffer until the reader goes, the server stops, or the reader proves too slow.
+async fn fill(
+    mut cursor: Cursor,
+    shared: Arc<Shared>,
+    grace: Duration,
+    stopping: CancellationToken,
+    gone: CancellationToken,
+) {
+    loop {
+        let sent = cursor.position();
+        let events = tokio::select! {
+            () = gone.cancelled() => return,
+            () = stopping.cancelled() => {
+                let message = format!("the server is stopping; resume after revision {sent}");
+                return shared.end(Error::new(Reason::ServerStopping, message).with("revision", sent).into());
+            }
+            events = cursor.next() => events,
+        };
+        let events = match events {
+            Ok(events) => events,
+            Err(error) => return shared.end(error.into()),
+        };
+        for event in events {
+            let mut message = response(event);
+            while let Err(back) = shared.push(message) {
+                message = back;
+                tokio::select! {
+                    () = gone.cancelled() => return,
+                    () = shared.taken.notified() => {}
+                    () = tokio::time::sleep(grace) => return cut(&shared, grace, &gone).await,
+                }
+            }
+        }
+    }
+}
+
+/// Ends a stream whose reader does not read.
+async fn cut(shared: &Shared, grace: Duration, gone: &CancellationToken) {
+    let message = "the reader does not keep up; resume after the last revision received";
+    shared.end(Error::new(Reason::ReaderTooSlow, message).into());
+    tokio::select! {
+        () = gone.cancelled() => {}
+        () = tokio::time::sleep(grace) => shared.lock().buffer.clear(),
+    }
+}
+
+fn response(event: Event) -> WatchChangesResponse {
+    let content = match event {
+        Event::Revision(revision) => Content::Revision(*revision),
+        Event::Checkpoint(checkpoint) => Content::Checkpoint(checkpoint),
+    };
+    WatchChangesResponse { event: Some(content) }
+}
+
+impl futures::Stream for Stream {
+    type Item = Result<WatchChangesResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.shared.lock();
+        if let Some(message) = state.buffer.pop_front() {
+            drop(state);
+            self.shared.taken.notify_one();
+            return Poll::Ready(Some(Ok(message)));
+        }
+        if state.finished {
+            return Poll::Ready(None);
+        }
+        if let Some(status) = state.end.take() {
+            state.finished = true;
+            return Poll::Ready(Some(Err(status)));
+        }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
