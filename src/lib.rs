@@ -2,5 +2,6 @@
 pub mod call;
 pub mod clock;
 pub mod error;
+pub mod manifest;
 pub mod proto;
 pub mod resource;
