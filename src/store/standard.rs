@@ -124,10 +124,7 @@ impl Writer {
     }
 
     /// Puts `message` in the place of `before`, after all checks.
-    ///
-    /// # Errors
-    /// FIELD_INVALID, and what the resource's own rules refuse.
-    pub async fn replace<R: Managed>(&mut self, before: &Stored<R>, message: R) -> Result<R> {
+    async fn replace<R: Managed>(&mut self, before: &Stored<R>, message: R) -> Result<R> {
         let field = R::KIND.singular();
         let (mut accepted, mut violations) = shape::examine(&message, field)?;
         restore_output_only(&before.message, &mut accepted)?;
@@ -137,6 +134,38 @@ impl Writer {
         }
         accepted.admit(self, Some(before)).await?;
         self.put(Some(before), accepted).await
+    }
+
+    /// Makes a resource what `message` says, whatever it was before: new, live or deleted. Returns what it was, if it
+    /// was live, and what it is. For manifests.
+    ///
+    /// # Errors
+    /// FIELD_INVALID, and what the resource's own rules refuse.
+    pub async fn establish<R: Managed>(&mut self, message: &R) -> Result<(Option<R>, R)> {
+        let name = Name::of(R::KIND, "name", message.header().name)?;
+        let Some(before) = self.find::<R>(&name).await? else {
+            let parent = name.parent();
+            let creation = creation(parent.as_ref().map(Name::as_str), name.id(), Some(message))?;
+            return Ok((None, self.create(creation).await?));
+        };
+        let everything = FieldMask { paths: vec!["*".to_owned()] };
+        if !before.is_deleted() {
+            let merged = mask::apply(&before.message, message, Some(&everything))?;
+            let after = self.replace(&before, merged).await?;
+            return Ok((Some(before.message), after));
+        }
+        // Brought back: as the manifest has it, whatever it was when it was deleted.
+        let mut merged = mask::apply(&R::default(), message, Some(&everything))?;
+        message.header().name.clone_into(merged.header_mut().name);
+        let (mut accepted, mut violations) = shape::examine(&merged, R::KIND.singular())?;
+        restore_output_only(&before.message, &mut accepted)?;
+        *accepted.header_mut().delete_time = None;
+        accepted.check(R::KIND.singular(), &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::fields(Reason::FieldInvalid, violations));
+        }
+        accepted.admit(self, Some(&before)).await?;
+        Ok((None, self.put(Some(&before), accepted).await?))
     }
 
     /// Marks a resource as deleted.

@@ -220,7 +220,9 @@ impl Subprocessor {
         }
         let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent()) else { return Ok(()) };
         let siblings = writer.engagements(&parent, &self.vendor, &self.display_name).await?;
-        match siblings.iter().find(|other| other.name != self.name && engagement::is_duplicate(self, other)) {
+        match siblings.iter().find(|other| {
+            other.name != self.name && !writer.is_leaving(&other.name) && engagement::is_duplicate(self, other)
+        }) {
             None => Ok(()),
             Some(other) => {
                 let message = format!("the same engagement is on the list already: {}", other.name);

@@ -72,11 +72,14 @@ impl Managed for Vendor {
 
     fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
-            self.set_origin(match before.map(|before| before.message.origin()) {
+            let origin = match before.map(|before| before.message.origin()) {
                 None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
+                // Saying of a built-in vendor what the catalog says of it changes nothing.
+                Some(Origin::Catalog) if before.is_some_and(|before| before.message == *self) => Origin::Catalog,
                 // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
                 Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
-            });
+            };
+            self.set_origin(origin);
             self.refuse_cycle(writer).await?;
             match before {
                 Some(before) => self.refuse_loss(writer, &before.message).await,

@@ -2,7 +2,11 @@
 //! together share one commit, each under its own savepoint and with its own revision (group commit). Nothing is
 //! answered before the commit is durable.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
@@ -17,7 +21,7 @@ use super::{
     Store, connect,
     entity::{change, counter, resource as resource_row},
     log, request, resource,
-    version::{Resource, Stored, Version, column, etag, micros, table, timestamp, value_table},
+    version::{Reference, Resource, Stored, Version, column, etag, micros, table, timestamp, value_table},
 };
 use crate::{
     call::Call,
@@ -218,6 +222,8 @@ async fn attempt(
             now,
             counter: counter.clone(),
             changes: Vec::new(),
+            written: Vec::new(),
+            leaving: HashSet::new(),
             bytes: 0,
             revision_made: false,
         };
@@ -270,8 +276,58 @@ pub struct Writer {
     now: Timestamp,
     counter: counter::Model,
     changes: Vec<change::Model>,
+    written: Vec<Written>,
+    /// Names that this write will delete: they are in nobody's way.
+    leaving: HashSet<String>,
     bytes: usize,
     revision_made: bool,
+}
+
+/// A version that was written, as far as references go.
+#[derive(Debug)]
+struct Written {
+    resource_id: i64,
+    name: String,
+    deleted: bool,
+    references: Vec<Reference>,
+}
+
+impl Written {
+    fn of<R: Resource>(resource_id: i64, name: &Name, message: &R, deleted: bool) -> Self {
+        // A deleted resource holds nothing back.
+        let mut references = if deleted { Vec::new() } else { message.references() };
+        if let Some(parent) = name.parent().filter(|_| !deleted) {
+            references.push(Reference::to(Kind::Organization, "parent", parent.as_str()));
+        }
+        Self { resource_id, name: name.to_string(), deleted, references }
+    }
+}
+
+/// A reference to what is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// The resource that refers.
+    pub from: String,
+    /// Its field.
+    pub field: String,
+    /// What it refers to.
+    pub to: String,
+    /// FIELD_INVALID for what cannot be a name, else REFERENCE_NOT_FOUND.
+    pub reason: Reason,
+    /// What is wrong, in words that follow the field.
+    pub rule: String,
+}
+
+fn refuse_dangling(dangling: Vec<Dangling>) -> Error {
+    if dangling.iter().any(|one| one.reason == Reason::FieldInvalid) {
+        let fields = dangling.into_iter().filter(|one| one.reason == Reason::FieldInvalid);
+        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.field, one.rule)).collect());
+    }
+    let first = dangling.first().map(|one| format!("{}: {}", one.field, one.rule)).unwrap_or_default();
+    let error = Error::new(Reason::ReferenceNotFound, first);
+    dangling
+        .into_iter()
+        .fold(error, |error, one| error.precondition("REFERENCE", &one.to, format!("{}: {}", one.field, one.rule)))
 }
 
 impl Writer {
@@ -288,6 +344,16 @@ impl Writer {
     /// The newest revision: that of this write, once it has changed something.
     pub fn revision(&self) -> i64 {
         if self.changes.is_empty() || self.revision_made { self.counter.revision } else { self.counter.revision + 1 }
+    }
+
+    /// Says what this write will delete before it ends, so that its other changes need not stand back for it.
+    pub fn announce_leaving(&mut self, names: impl IntoIterator<Item = String>) {
+        self.leaving.extend(names);
+    }
+
+    /// Whether this write will delete a resource.
+    pub(super) fn is_leaving(&self, name: &str) -> bool {
+        self.leaving.contains(name)
     }
 
     /// The catalog that was loaded last; empty if none was.
@@ -383,11 +449,8 @@ impl Writer {
                 self.register::<R>(&name, message.header().uid).await?
             }
         };
-        if kind == ChangeKind::Deleted {
-            self.refuse_if_referred_to(resource_id, &name).await?;
-        }
         let message = self.stamp(message, before);
-        self.refer(resource_id, &message, deleted).await?;
+        self.written.push(Written::of(resource_id, &name, &message, deleted));
 
         let version = self.version(resource_id, organization_id, &message)?;
         self.record(before, kind, &version)?;
@@ -543,58 +606,71 @@ impl Writer {
         Ok(())
     }
 
-    /// Checks that everything a message refers to is there, and remembers it.
-    async fn refer<R: Resource>(&self, resource_id: i64, message: &R, deleted: bool) -> Result<()> {
-        if deleted {
-            // A deleted resource holds nothing back.
-            return resource::set_references(&self.tx, resource_id, Vec::new()).await;
-        }
-        let mut references = message.references();
-        if let Some(parent) = Name::parse(message.header().name).and_then(|name| name.parent()) {
-            references.push(super::version::Reference::to(Kind::Organization, "parent", parent.as_str()));
-        }
-        let mut wrong = Vec::new();
-        for reference in &references {
-            let fits =
-                Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
-            if !fits {
-                let pattern = reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
-                let rule =
-                    format!("must be a name of the form {pattern}, not \"{}\"", crate::error::clip(&reference.name));
-                wrong.push((reference.field.clone(), rule));
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(Error::fields(Reason::FieldInvalid, wrong));
-        }
-        let mut names: Vec<String> = references.iter().map(|r| r.name.clone()).collect();
+    /// What the versions written so far refer to and that is not there, or of another kind. Asked when all is written,
+    /// so that what one write makes may refer to each other in any order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn dangling(&self) -> Result<Vec<Dangling>> {
+        let references =
+            || self.written.iter().flat_map(|written| written.references.iter().map(move |r| (written, r)));
+        let mut names: Vec<String> = references().map(|(_, reference)| reference.name.clone()).collect();
         names.sort();
         names.dedup();
         let rows = resource::find_all(&self.tx, names).await?;
         let gone = super::read::deleted_among(&self.tx, &rows).await?;
-        let mut error = Error::new(Reason::ReferenceNotFound, "a field refers to what does not exist or is deleted");
-        let mut missing = false;
-        let mut found = Vec::new();
-        for reference in references {
-            match rows.iter().find(|row| row.name == reference.name) {
-                Some(row) if !gone.contains(&row.id) => found.push((row.id, reference.field)),
-                row => {
-                    let state = if row.is_some() { "is deleted" } else { "does not exist" };
-                    let text = format!("{}: {} {state}", reference.field, crate::error::clip(&reference.name));
-                    error = error.precondition("REFERENCE", &reference.name, text);
-                    missing = true;
+        let mut dangling = Vec::new();
+        for (written, reference) in references() {
+            let fits =
+                Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
+            let shown = crate::error::clip(&reference.name);
+            let (reason, rule) = match rows.iter().find(|row| row.name == reference.name) {
+                _ if !fits => {
+                    let pattern = reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
+                    (Reason::FieldInvalid, format!("must be a name of the form {pattern}, not \"{shown}\""))
                 }
-            }
+                None => (Reason::ReferenceNotFound, format!("{shown} does not exist")),
+                Some(row) if gone.contains(&row.id) => (Reason::ReferenceNotFound, format!("{shown} is deleted")),
+                Some(_) => continue,
+            };
+            dangling.push(Dangling {
+                from: written.name.clone(),
+                field: reference.field.clone(),
+                to: reference.name.clone(),
+                reason,
+                rule,
+            });
         }
-        if missing {
-            return Err(error);
-        }
-        found.sort();
-        found.dedup();
-        resource::set_references(&self.tx, resource_id, found).await
+        Ok(dangling)
     }
 
-    async fn refuse_if_referred_to(&self, resource_id: i64, name: &Name) -> Result<()> {
+    /// Checks all references of what was written, remembers them, and checks that nothing refers to what was deleted.
+    async fn settle_references(&mut self) -> Result<()> {
+        let dangling = self.dangling().await?;
+        if !dangling.is_empty() {
+            return Err(refuse_dangling(dangling));
+        }
+        let written = std::mem::take(&mut self.written);
+        let names = written.iter().flat_map(|w| &w.references).map(|reference| reference.name.clone()).collect();
+        let ids: HashMap<String, i64> =
+            resource::find_all(&self.tx, names).await?.into_iter().map(|row| (row.name, row.id)).collect();
+        for one in &written {
+            let mut to: Vec<(i64, String)> = one
+                .references
+                .iter()
+                .filter_map(|reference| Some((*ids.get(&reference.name)?, reference.field.clone())))
+                .collect();
+            to.sort();
+            to.dedup();
+            resource::set_references(&self.tx, one.resource_id, to).await?;
+        }
+        for one in written.iter().filter(|one| one.deleted) {
+            self.refuse_if_referred_to(one.resource_id, &one.name).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse_if_referred_to(&self, resource_id: i64, name: &str) -> Result<()> {
         let (total, first) = resource::referrers(&self.tx, resource_id).await?;
         if total == 0 {
             return Ok(());
@@ -612,6 +688,7 @@ impl Writer {
         if self.changes.is_empty() {
             return Ok(());
         }
+        self.settle_references().await?;
         let hash = log::append(&self.tx, &self.call, &self.counter, &self.changes).await?;
         self.counter.revision += 1;
         self.counter.hash = hash.to_vec();

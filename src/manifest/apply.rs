@@ -1,0 +1,187 @@
+//! Making the registry hold what a manifest says: everything in it, in one revision, or nothing.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Entry, Flavour, Manifest, Place, Problems, read};
+use crate::{
+    call::Call,
+    error::{Error, Reason, Result},
+    proto::v1::{
+        ApplyManifestResponse, Customer, Document, FieldDiff, Organization, PlannedChange, Subprocessor,
+        planned_change::Action,
+    },
+    resource::{diff, name::Name},
+    store::{
+        Store,
+        standard::Managed,
+        version::{Resource, Stored},
+        write::Writer,
+    },
+};
+
+/// Applies a manifest. With `prune`, what the organization has and the manifest does not is deleted.
+///
+/// # Errors
+/// MANIFEST_INVALID with every error, its path and its line; RESOURCE_IN_USE if something that is pruned is in use;
+/// REVISION_TOO_LARGE.
+pub async fn apply(store: &Store, call: Call, text: &str, prune: bool) -> Result<ApplyManifestResponse> {
+    let manifest = read(text, Flavour::Operator)?;
+    store.write(call, move |writer| Box::pin(run(writer, manifest, prune))).await
+}
+
+async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<ApplyManifestResponse> {
+    let current = writer.revision();
+    let Manifest { version: _, organization, documents, vendors, instruments: _, subprocessors, customers } = manifest;
+    let organization = organization.ok_or_else(|| Error::internal("a manifest was read without an organization"))?;
+    let pruned = if prune {
+        Some(Pruned::find(writer, &organization.message.name, &documents, &subprocessors, &customers).await?)
+    } else {
+        None
+    };
+    if let Some(pruned) = &pruned {
+        writer.announce_leaving(pruned.names());
+    }
+    let mut run = Run { writer, plan: Vec::new(), problems: Problems::default(), places: HashMap::new() };
+    // Vendors and the organization first: the others' rules look at them.
+    run.section(vendors).await?;
+    run.section(vec![organization]).await?;
+    run.section(documents).await?;
+    run.section(subprocessors).await?;
+    run.section(customers).await?;
+    if let Some(pruned) = pruned {
+        run.prune(pruned.customers).await?;
+        run.prune(pruned.subprocessors).await?;
+        run.prune(pruned.documents).await?;
+    }
+    run.report_dangling().await?;
+    let Run { writer, plan, problems, .. } = run;
+    if let Some(error) = problems.into_error() {
+        return Err(error);
+    }
+    let revision = if writer.call().validate_only { current } else { writer.revision() };
+    Ok(ApplyManifestResponse { revision, plan })
+}
+
+struct Run<'a> {
+    writer: &'a mut Writer,
+    plan: Vec<PlannedChange>,
+    problems: Problems,
+    places: HashMap<String, Place>,
+}
+
+impl Run<'_> {
+    async fn section<R: Managed>(&mut self, entries: Vec<Entry<R>>) -> Result<()> {
+        for Entry { message, place } in entries {
+            let name = message.header().name.to_owned();
+            match self.writer.establish(&message).await {
+                Ok((before, after)) => self.note(before.as_ref(), Some(&after)),
+                Err(error) => self.refuse(&place, R::KIND.singular(), error)?,
+            }
+            self.places.insert(name, place);
+        }
+        Ok(())
+    }
+
+    /// Adds a change to the plan, if there is one.
+    fn note<R: Resource>(&mut self, before: Option<&R>, after: Option<&R>) {
+        let (old, new) = (before.map(R::transcode_to_dynamic), after.map(R::transcode_to_dynamic));
+        let diffs = diff::diff(old.as_ref(), new.as_ref());
+        let action = match (before, after) {
+            (None, Some(_)) => Action::Create,
+            (Some(_), None) => Action::Delete,
+            _ if diffs.is_empty() => return,
+            _ => Action::Update,
+        };
+        let name = before.or(after).map(|message| message.header().name.to_owned()).unwrap_or_default();
+        let text = |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
+        let field_diffs = diffs
+            .into_iter()
+            .map(|diff| FieldDiff { path: diff.path, before: text(diff.before), after: text(diff.after) })
+            .collect();
+        self.plan.push(PlannedChange { action: action.into(), resource_name: name, field_diffs });
+    }
+
+    /// What one resource is refused for is one error of the manifest among others; what is not about the manifest ends
+    /// it.
+    fn refuse(&mut self, place: &Place, singular: &str, error: Error) -> Result<()> {
+        let fields: Vec<(String, String)> = error
+            .field_violations()
+            .map(|(field, rule)| {
+                let field = field.strip_prefix(singular).map_or(field, |rest| rest.trim_start_matches('.'));
+                (field.to_owned(), rule.to_owned())
+            })
+            .collect();
+        match error.reason() {
+            Reason::Internal | Reason::DatabaseUnavailable | Reason::RevisionTooLarge | Reason::Unspecified => {
+                return Err(error);
+            }
+            _ if fields.is_empty() => self.add(place, "", error.to_string()),
+            _ => fields.into_iter().for_each(|(field, rule)| self.add(place, &field, rule)),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, place: &Place, field: &str, rule: String) {
+        let (path, line) = place.locate(field);
+        self.problems.add(&path, line, || rule);
+    }
+
+    async fn prune<R: Managed>(&mut self, leaving: Vec<Stored<R>>) -> Result<()> {
+        for stored in leaving {
+            let name = Name::of(R::KIND, "name", stored.name())?;
+            self.writer.delete::<R>(&name, "").await?;
+            self.note(Some(&stored.message), None);
+        }
+        Ok(())
+    }
+
+    async fn report_dangling(&mut self) -> Result<()> {
+        for dangling in self.writer.dangling().await? {
+            if let Some(place) = self.places.remove(&dangling.from) {
+                self.add(&place, &dangling.field, dangling.rule);
+                self.places.insert(dangling.from, place);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an organization has and its manifest does not.
+struct Pruned {
+    documents: Vec<Stored<Document>>,
+    subprocessors: Vec<Stored<Subprocessor>>,
+    customers: Vec<Stored<Customer>>,
+}
+
+impl Pruned {
+    async fn find(
+        writer: &Writer,
+        organization: &str,
+        documents: &[Entry<Document>],
+        subprocessors: &[Entry<Subprocessor>],
+        customers: &[Entry<Customer>],
+    ) -> Result<Self> {
+        let name = Name::of(Organization::KIND, "organization.id", organization)?;
+        let Some(organization) = writer.find::<Organization>(&name).await? else {
+            return Ok(Self { documents: Vec::new(), subprocessors: Vec::new(), customers: Vec::new() });
+        };
+        let id = organization.resource_id;
+        Ok(Self {
+            documents: missing(writer.all(id).await?, documents),
+            subprocessors: missing(writer.all(id).await?, subprocessors),
+            customers: missing(writer.all(id).await?, customers),
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let documents = self.documents.iter().map(Stored::name);
+        let subprocessors = self.subprocessors.iter().map(Stored::name);
+        let customers = self.customers.iter().map(Stored::name);
+        documents.chain(subprocessors).chain(customers).map(str::to_owned).collect()
+    }
+}
+
+fn missing<R: Resource>(stored: Vec<Stored<R>>, entries: &[Entry<R>]) -> Vec<Stored<R>> {
+    let listed: BTreeSet<&str> = entries.iter().map(|entry| entry.message.header().name).collect();
+    stored.into_iter().filter(|stored| !listed.contains(stored.name())).collect()
+}

@@ -1,0 +1,105 @@
+//! An organization as a manifest that applies to the same state.
+
+use std::collections::BTreeSet;
+
+use super::{Sections, write};
+use crate::{
+    error::{Error, Reason, Result},
+    proto::v1::{
+        Customer, Document, ExportManifestResponse, Organization, Subprocessor, Vendor,
+        export_manifest_request::Format, vendor::Origin,
+    },
+    resource::{
+        filter::Order,
+        json,
+        name::{Kind, Name, Parent},
+        page::MAX_SIZE,
+    },
+    store::{
+        Store,
+        read::{AsOf, List},
+        version::Resource,
+    },
+};
+
+/// Exports an organization with everything under it, and the vendors it names that are not as the catalog has them.
+///
+/// # Errors
+/// RESOURCE_NOT_FOUND if there is or was no such organization.
+pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<AsOf>) -> Result<ExportManifestResponse> {
+    let revision = store.revision_at(as_of).await?;
+    let at = Some(AsOf::Revision(revision));
+    let organization: Organization = store.get(name, at).await?;
+    if organization.delete_time.is_some() {
+        let message = format!("{name} is deleted; ask for it as_of a time when it was not");
+        return Err(Error::new(Reason::ResourceDeleted, message).resource(Kind::Organization.singular(), name.as_str()));
+    }
+    let documents: Vec<Document> = all(store, name, revision).await?;
+    let subprocessors: Vec<Subprocessor> = all(store, name, revision).await?;
+    let customers: Vec<Customer> = all(store, name, revision).await?;
+    let vendors = vendors(store, &documents, &subprocessors, revision).await?;
+    let manifest = write(&Sections {
+        organization: Some(&organization),
+        documents: &documents,
+        vendors: &vendors,
+        subprocessors: &subprocessors,
+        customers: &customers,
+    });
+    let manifest = match format {
+        Format::Json => format!("{manifest:#}\n"),
+        Format::Yaml | Format::Unspecified => json::to_yaml(&manifest),
+    };
+    Ok(ExportManifestResponse { manifest, revision })
+}
+
+async fn all<R: Resource>(store: &Store, name: &Name, revision: i64) -> Result<Vec<R>> {
+    let parent = Parent::Organization(name.clone());
+    let field = *R::FIELDS.first().ok_or_else(|| Error::internal("a resource without fields"))?;
+    let mut items = Vec::new();
+    let mut after = None;
+    loop {
+        let list = List {
+            parent: &parent,
+            filter: None,
+            effective_at: None,
+            order: Order { field, descending: false },
+            show_deleted: false,
+            after: after.as_ref(),
+            revision,
+            size: MAX_SIZE,
+        };
+        let page = store.list::<R>(&list).await?;
+        items.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// The vendors that are named and that a registry with the catalog alone would lack, with those that own them.
+async fn vendors(
+    store: &Store,
+    documents: &[Document],
+    subprocessors: &[Subprocessor],
+    revision: i64,
+) -> Result<Vec<Vendor>> {
+    let engaged = subprocessors.iter().flat_map(|s| std::iter::once(&s.vendor).chain(&s.alternative_vendors));
+    let claimed = documents.iter().flat_map(|d| &d.claims).map(|claim| &claim.subject);
+    let mut wanted: BTreeSet<String> = engaged.chain(claimed).cloned().collect();
+    let mut seen = BTreeSet::new();
+    let mut vendors = Vec::new();
+    while let Some(next) = wanted.pop_first() {
+        let Some(name) = Name::parse(&next).filter(|name| name.kind() == Kind::Vendor) else { continue };
+        if !seen.insert(next) {
+            continue;
+        }
+        let vendor: Vendor = store.get(&name, Some(AsOf::Revision(revision))).await?;
+        if vendor.origin() != Origin::Catalog && vendor.delete_time.is_none() {
+            wanted.insert(vendor.parent_vendor.clone());
+            vendors.push(vendor);
+        }
+    }
+    vendors.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(vendors)
+}
