@@ -293,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn among_changed_elements_the_most_alike_are_compared() {
+        let before = v1::Subprocessor { locations: vec![location("US", "x")], ..Default::default() };
+        let after = v1::Subprocessor {
+            locations: vec![location("IE", "y"), location("US", "z"), location("FR", "w")],
+            ..Default::default()
+        };
+        assert_eq!(changes(&before, &after)[2], change("locations[1].area", json!("x"), json!("z")));
+        // Nothing alike: still a change of one value, not a removal and an addition.
+        let other = v1::Subprocessor { locations: vec![location("DE", "x")], ..Default::default() };
+        assert_eq!(changes(&before, &other), [change("locations[0].region_code", json!("US"), json!("DE"))]);
+    }
+
+    #[test]
     fn elements_with_ids_are_compared_by_id() {
         let before =
             v1::Vendor { entities: vec![entity("a", "A"), entity("b", "B"), entity("c", "C")], ..Default::default() };

@@ -301,6 +301,7 @@ nothing: null
             "a\n\n",
             "\na",
             "a\u{a0}",
+            "a\u{ad}b",
             "a\u{202e}b",
             "0b1",
             "1E+5",
