@@ -2,4 +2,5 @@
 //! message as its descriptors describe it. No I/O and no clock here.
 
 pub mod behavior;
+pub mod json;
 pub mod name;

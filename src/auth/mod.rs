@@ -1,0 +1,260 @@
+//! Who is calling, and what they may do: the seam that every call passes before its handler.
+//!
+//! There is no authentication yet. What there is already is the place for it: each method says here what kind of
+//! access it needs, and a method that nobody listed is denied. A new method is one line in the table.
+
+use std::{collections::HashMap, fmt, sync::LazyLock};
+
+use http::HeaderMap;
+
+use crate::error::{Error, Reason, Result, clip};
+
+/// The metadata key by which a caller says who it is, while the server listens on a loopback address.
+pub const PRINCIPAL_KEY: &str = "x-principal";
+
+/// The longest principal accepted.
+const MAX_PRINCIPAL: usize = 256;
+
+/// Who is calling: an opaque id. Handlers find it in the extensions of their request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal(String);
+
+impl Principal {
+    /// A caller that did not say who it is.
+    pub fn anonymous() -> Self {
+        Self("anonymous".to_owned())
+    }
+
+    /// The principal of a call with these headers. `x-principal` is honoured only where `trusted`, which is while
+    /// listening on a loopback address: elsewhere nobody can vouch for it.
+    ///
+    /// # Errors
+    /// PRINCIPAL_INVALID if it is given more than once, or is not 1 to 256 visible ASCII characters.
+    pub fn of(headers: &HeaderMap, trusted: bool) -> Result<Self> {
+        let mut values = headers.get_all(PRINCIPAL_KEY).iter();
+        let Some(value) = values.next().filter(|_| trusted) else { return Ok(Self::anonymous()) };
+        let bytes = value.as_bytes();
+        let visible = matches!(bytes.len(), 1..=MAX_PRINCIPAL) && bytes.iter().all(u8::is_ascii_graphic);
+        match std::str::from_utf8(bytes) {
+            Ok(text) if visible && values.next().is_none() => Ok(Self(text.to_owned())),
+            _ => Err(Error::new(
+                Reason::PrincipalInvalid,
+                format!("{PRINCIPAL_KEY} must be given once, as 1 to {MAX_PRINCIPAL} visible ASCII characters"),
+            )),
+        }
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a method needs from its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To change what can be changed back.
+    Write,
+    /// To do what cannot be undone.
+    Admin,
+}
+
+use Access::{Admin, Read, Write};
+
+/// Every method of our services, under its service. A test compares this with the contract.
+const METHODS: &[(&str, &[(&str, Access)])] = &[
+    (
+        "OrganizationService",
+        &[
+            ("GetOrganization", Read),
+            ("ListOrganizations", Read),
+            ("CreateOrganization", Write),
+            ("UpdateOrganization", Write),
+            ("DeleteOrganization", Write),
+            ("UndeleteOrganization", Write),
+            ("GetDocument", Read),
+            ("ListDocuments", Read),
+            ("CreateDocument", Write),
+            ("UpdateDocument", Write),
+            ("DeleteDocument", Write),
+            ("UndeleteDocument", Write),
+            ("GetCustomer", Read),
+            ("ListCustomers", Read),
+            ("CreateCustomer", Write),
+            ("UpdateCustomer", Write),
+            ("DeleteCustomer", Write),
+            ("UndeleteCustomer", Write),
+        ],
+    ),
+    (
+        "VendorService",
+        &[
+            ("GetVendor", Read),
+            ("ListVendors", Read),
+            ("CreateVendor", Write),
+            ("UpdateVendor", Write),
+            ("DeleteVendor", Write),
+            ("UndeleteVendor", Write),
+        ],
+    ),
+    (
+        "SubprocessorService",
+        &[
+            ("GetSubprocessor", Read),
+            ("ListSubprocessors", Read),
+            ("CreateSubprocessor", Write),
+            ("UpdateSubprocessor", Write),
+            ("DeleteSubprocessor", Write),
+            ("UndeleteSubprocessor", Write),
+            ("Activate", Write),
+            ("Suspend", Write),
+            ("Retire", Write),
+            ("TraceSubprocessor", Read),
+        ],
+    ),
+    ("TransferMechanismService", &[("GetInstrument", Read), ("ListInstruments", Read)]),
+    (
+        "ChangeLogService",
+        &[
+            ("GetRevision", Read),
+            ("ListRevisions", Read),
+            ("WatchChanges", Read),
+            ("VerifyChangeLog", Read),
+            ("ErasePersonalData", Admin),
+        ],
+    ),
+    ("RegistryService", &[("ApplyManifest", Write), ("ExportManifest", Read), ("GetManifestSchema", Read)]),
+];
+
+/// The same by path, as a request names its method.
+static TABLE: LazyLock<HashMap<String, Access>> = LazyLock::new(|| {
+    let paths = |(service, methods): &(&str, &[(&str, Access)])| {
+        let service = format!("/{}.{service}/", crate::proto::PACKAGE);
+        methods.iter().map(move |(method, access)| (format!("{service}{method}"), *access)).collect::<Vec<_>>()
+    };
+    METHODS.iter().flat_map(paths).collect()
+});
+
+/// Whether `principal` may call `method`, which is the full path, e.g.
+/// `/subprocessor.registry.v1.VendorService/GetVendor`.
+///
+/// # Errors
+/// PERMISSION_DENIED if it may not, and for every method that is not listed here.
+pub fn authorize(principal: &Principal, method: &str) -> Result<()> {
+    match TABLE.get(method) {
+        Some(access) if permits(principal, *access) => Ok(()),
+        _ => Err(Error::new(
+            Reason::PermissionDenied,
+            format!("{} may not call {}", clip(principal.as_str()), clip(method)),
+        )
+        .with("principal", principal)
+        .with("method", method)),
+    }
+}
+
+/// Until there is authentication, whoever can reach the server may do everything: that is why it listens on a loopback
+/// address unless told otherwise.
+fn permits(_principal: &Principal, access: Access) -> bool {
+    match access {
+        Read | Write | Admin => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn contract() -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        for service in crate::proto::POOL.services() {
+            paths.extend(service.methods().map(|method| format!("/{}/{}", service.full_name(), method.name())));
+        }
+        paths
+    }
+
+    #[test]
+    fn every_method_of_the_contract_is_listed_and_nothing_else() {
+        assert_eq!(TABLE.keys().cloned().collect::<BTreeSet<_>>(), contract());
+        let listed: usize = METHODS.iter().map(|(_, methods)| methods.len()).sum();
+        assert_eq!(listed, TABLE.len(), "a method is listed twice");
+    }
+
+    #[test]
+    fn what_the_contract_says_has_no_side_effects_needs_to_read_and_the_rest_more() {
+        for service in crate::proto::POOL.services() {
+            for method in service.methods() {
+                let path = format!("/{}/{}", service.full_name(), method.name());
+                let proto = method.method_descriptor_proto();
+                let safe = proto.options.as_ref().is_some_and(|o| o.idempotency_level() as i32 == 1);
+                let reads = safe || method.is_server_streaming();
+                assert_eq!(TABLE.get(&path) == Some(&Read), reads, "{path}");
+            }
+        }
+        assert_eq!(TABLE.get("/subprocessor.registry.v1.ChangeLogService/ErasePersonalData"), Some(&Admin));
+    }
+
+    #[test]
+    fn listed_methods_are_allowed_and_all_others_denied() {
+        let anonymous = Principal::anonymous();
+        for path in contract() {
+            assert!(authorize(&anonymous, &path).is_ok(), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "GetVendor",
+            "/subprocessor.registry.v1.VendorService/",
+            "/subprocessor.registry.v1.VendorService/getVendor",
+            "/subprocessor.registry.v1.VendorService/GetVendor/",
+            "/subprocessor.registry.v1.VendorService/GetVendor ",
+            "/subprocessor.registry.v1.VendorService/GetInstrument",
+            "/subprocessor.registry.v2.VendorService/GetVendor",
+            "/grpc.health.v1.Health/Check",
+        ] {
+            let error = authorize(&anonymous, path).expect_err("denied");
+            assert_eq!(error.reason(), Reason::PermissionDenied, "{path}");
+        }
+    }
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PRINCIPAL_KEY, HeaderValue::from_bytes(value).expect("a header value"));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_principal_is_1_to_256_visible_ascii_characters_given_once() {
+        let longest = [b'x'; 256];
+        for good in [b"ops".as_slice(), b"~", b"!", b"team:privacy@example.com", &longest] {
+            let principal = Principal::of(&headers(&[good]), true).expect("good");
+            assert_eq!(principal.as_str().as_bytes(), good);
+        }
+        assert_eq!(Principal::of(&headers(&[]), true).expect("absent"), Principal::anonymous());
+        let too_long = [b'x'; 257];
+        for bad in [&[b"".as_slice()][..], &[b"a b"], &[b"\xc3\xa4"], &[b"a\tb"], &[&too_long], &[b"a", b"b"]] {
+            let error = Principal::of(&headers(bad), true).expect_err("refused");
+            assert_eq!(error.reason(), Reason::PrincipalInvalid, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn where_others_can_reach_the_server_everybody_is_anonymous() {
+        for values in [&[b"ops".as_slice()][..], &[b""], &[b"a", b"b"], &[]] {
+            assert_eq!(Principal::of(&headers(values), false).expect("ignored"), Principal::anonymous());
+        }
+    }
+}
