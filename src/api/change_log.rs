@@ -11,6 +11,7 @@ use crate::{
         VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
         change_log_service_server::ChangeLogService,
     },
+    reset::StreamReset,
     resource::{
         filter::{self, Field, FieldKind},
         name::{Kind, Name, Parent},
@@ -62,6 +63,7 @@ impl ChangeLogService for Api {
     type WatchChangesStream = watch::Stream;
 
     async fn watch_changes(&self, request: Request<WatchChangesRequest>) -> Answer<Self::WatchChangesStream> {
+        let reset = request.extensions().get::<StreamReset>().cloned();
         let request = request.into_inner();
         let start = Start {
             parent: Parent::of(&request.parent)?,
@@ -70,7 +72,7 @@ impl ChangeLogService for Api {
             kinds: kinds("resource_types", &request.resource_types)?,
         };
         let cursor = self.store.watch(start).await?;
-        Ok(Response::new(watch::stream(cursor, &self.options, self.stopping.clone())))
+        Ok(Response::new(watch::stream(cursor, &self.options, self.stopping.clone(), reset)))
     }
 
     async fn verify_change_log(&self, request: Request<VerifyChangeLogRequest>) -> Answer<VerifyChangeLogResponse> {

@@ -18,6 +18,7 @@ use super::Options;
 use crate::{
     error::{Error, Reason},
     proto::v1::{WatchChangesResponse, watch_changes_response::Event as Content},
+    reset::StreamReset,
     store::watch::{Cursor, Event},
 };
 
@@ -73,19 +74,31 @@ impl Shared {
 }
 
 /// Starts a stream from a cursor.
-pub(super) fn stream(cursor: Cursor, options: &Options, stopping: CancellationToken) -> Stream {
+pub(super) fn stream(
+    cursor: Cursor,
+    options: &Options,
+    stopping: CancellationToken,
+    reset: Option<StreamReset>,
+) -> Stream {
     let shared =
         Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: options.watch_buffer.max(1) });
     let gone = CancellationToken::new();
-    tokio::spawn(fill(cursor, Arc::clone(&shared), options.slow_reader_grace, stopping, gone.clone()));
+    let patience = Patience { grace: options.slow_reader_grace, reset };
+    tokio::spawn(fill(cursor, Arc::clone(&shared), patience, stopping, gone.clone()));
     Stream { shared, _gone: gone.drop_guard() }
+}
+
+/// How long a reader may take, and what ends its stream when it does not.
+struct Patience {
+    grace: Duration,
+    reset: Option<StreamReset>,
 }
 
 /// Fills the buffer until the reader goes, the server stops, or the reader proves too slow.
 async fn fill(
     mut cursor: Cursor,
     shared: Arc<Shared>,
-    grace: Duration,
+    patience: Patience,
     stopping: CancellationToken,
     gone: CancellationToken,
 ) {
@@ -110,7 +123,7 @@ async fn fill(
                 tokio::select! {
                     () = gone.cancelled() => return,
                     () = shared.taken.notified() => {}
-                    () = tokio::time::sleep(grace) => return cut(&shared, grace, &gone).await,
+                    () = tokio::time::sleep(patience.grace) => return cut(&shared, &patience, &gone).await,
                 }
             }
         }
@@ -118,12 +131,18 @@ async fn fill(
 }
 
 /// Ends a stream whose reader does not read.
-async fn cut(shared: &Shared, grace: Duration, gone: &CancellationToken) {
+async fn cut(shared: &Shared, patience: &Patience, gone: &CancellationToken) {
     let message = "the reader does not keep up; resume after the last revision received";
     shared.end(Error::new(Reason::ReaderTooSlow, message).into());
     tokio::select! {
         () = gone.cancelled() => {}
-        () = tokio::time::sleep(grace) => shared.lock().buffer.clear(),
+        () = tokio::time::sleep(patience.grace) => {
+            shared.lock().buffer.clear();
+            // Nothing polls a response that waits for its reader: only the stream itself can still be ended.
+            if let Some(reset) = &patience.reset {
+                reset.reset();
+            }
+        }
     }
 }
 

@@ -1,0 +1,141 @@
+//! What `serve` and `migrate` do: settings become a clock, a database, services and a server, in that order.
+
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    call::Call,
+    catalog::{self, Catalog},
+    clock::Clock,
+    config::Settings,
+    error::{Error, Reason, Result},
+    manifest,
+    resource::name::{Kind, Name},
+    server::Server,
+    store::{self, Store},
+    telemetry,
+};
+
+/// The example organizations, each a manifest, with their ids.
+pub const EXAMPLES: [(&str, &str); 5] = [
+    ("concert-cloud", include_str!("../examples/concert-cloud.yaml")),
+    ("crescendo", include_str!("../examples/crescendo.yaml")),
+    ("optymyze", include_str!("../examples/optymyze.yaml")),
+    ("cloudengage", include_str!("../examples/cloudengage.yaml")),
+    ("prodsmart", include_str!("../examples/prodsmart.yaml")),
+];
+
+/// Serves until the process is told to stop (SIGTERM, SIGINT).
+///
+/// # Errors
+/// If anything that the server needs cannot be had: the database, its schema, the address.
+pub async fn serve(settings: Settings) -> Result<()> {
+    let _telemetry = telemetry::init(&settings.telemetry)?;
+    let stop = stop_signal()?;
+    let server = bind(&settings).await?;
+    tracing::info!(address = %server.local_addr(), version = env!("CARGO_PKG_VERSION"), "listening");
+    server.run(stop).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A server over the database that the settings name, bound and ready to run.
+///
+/// # Errors
+/// If the clock, the database, its schema or the address cannot be had.
+pub async fn bind(settings: &Settings) -> Result<Server> {
+    let store = open(settings).await?;
+    if settings.catalog.load {
+        let changed = catalog::load(&store, Catalog::builtin()?).await?;
+        tracing::info!(changed, "catalog loaded");
+    }
+    if settings.examples.load {
+        load_examples(&store).await?;
+    }
+    let stopping = CancellationToken::new();
+    let options = api::Options {
+        max_request_bytes: settings.server.max_request_bytes,
+        watch_buffer: settings.watch.buffer_revisions,
+        slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
+    };
+    let routes = api::routes(store, options, stopping.clone());
+    Server::bind(&settings.server, routes, stopping).await
+}
+
+async fn open(settings: &Settings) -> Result<Store> {
+    let clock = match settings.clock.file.as_str() {
+        "" => Clock::System,
+        path => Clock::file(Path::new(path))
+            .map_err(|problem| Error::new(Reason::Internal, format!("clock.file: {problem}")))?,
+    };
+    let options = database_options(settings);
+    if options.is_sqlite() {
+        // The embedded database belongs to this process alone: nobody else would migrate it.
+        store::migrate(&options).await?;
+    } else {
+        let pending = store::pending_migrations(&options).await?;
+        if !pending.is_empty() {
+            let message = format!(
+                "the schema of the database is {} steps behind this version; run `subprocessor-registry migrate` with the same settings first",
+                pending.len()
+            );
+            return Err(Error::new(Reason::DatabaseUnavailable, message));
+        }
+    }
+    Store::open(&options, Arc::new(clock)).await
+}
+
+/// Brings the schema of the database up to date, under a lock, and says what it did.
+///
+/// # Errors
+/// If the database cannot be reached or a migration fails.
+pub async fn migrate(settings: &Settings) -> Result<String> {
+    let applied = store::migrate(&database_options(settings)).await?;
+    Ok(match applied.as_slice() {
+        [] => "the schema is up to date".to_owned(),
+        steps => format!("applied {} steps: {}", steps.len(), steps.join(", ")),
+    })
+}
+
+fn database_options(settings: &Settings) -> store::Options {
+    store::Options {
+        url: settings.database.connect_url().into_owned(),
+        max_connections: settings.database.max_connections,
+        statement_timeout: Duration::from_secs(settings.database.statement_timeout_seconds),
+        max_batch: settings.writer.max_batch,
+        poll_interval: Duration::from_millis(settings.watch.poll_interval_ms),
+    }
+}
+
+/// Applies the example manifests of organizations that were never there: what somebody changed or deleted stays so.
+async fn load_examples(store: &Store) -> Result<()> {
+    for (id, text) in EXAMPLES {
+        let name = Name::new(Kind::Organization, None, id);
+        match store.resource_id(&name).await {
+            Ok(_) => continue,
+            Err(error) if error.reason() == Reason::ResourceNotFound => {}
+            Err(error) => return Err(error),
+        }
+        let call = Call { request_digest: Sha256::digest(text).into(), ..Call::internal("Examples/Load") };
+        let applied = manifest::apply(store, call, text, false).await?;
+        tracing::info!(organization = id, revision = applied.revision, "example loaded");
+    }
+    Ok(())
+}
+
+/// Resolves on SIGTERM or SIGINT. Listened to from here on, so that a signal during the start is not lost.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "told to stop");
+    })
+}

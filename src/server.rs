@@ -1,0 +1,184 @@
+//! The server: one port for gRPC, gRPC-Web, health and reflection, and what every call passes on its way to a handler.
+//!
+//! From the outside in, a call of our services passes: the connection (bounds, HTTP/2 keepalive), gRPC-Web translation,
+//! then the [gate](gate): span, principal, authorization, deadline, and errors made by the transport given our details.
+//! Connections are served here rather than by tonic's own server because its graceful shutdown waits for open streams
+//! for ever and cannot be cut short, and because a stream whose reader does not read can only be reset from below.
+
+mod body;
+mod connection;
+mod deadline;
+mod fault;
+mod gate;
+mod span;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::Request, http::StatusCode, middleware::from_fn_with_state, response::IntoResponse};
+use http::header::CONTENT_TYPE;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, body::Body, service::Routes};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_web::GrpcWebLayer;
+
+use crate::{
+    config,
+    error::{Error, Reason, Result, clip},
+    proto,
+};
+use gate::Gate;
+
+/// After the listener failed to accept, e.g. because there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound server that does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    router: Router,
+    health: HealthReporter,
+    stopping: CancellationToken,
+    drain: Duration,
+}
+
+impl Server {
+    /// Binds the address of `settings`. `routes` has our services. `stopping` is cancelled when the server begins to
+    /// stop: streams end then, saying where to resume.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub async fn bind(settings: &config::Server, routes: Routes, stopping: CancellationToken) -> Result<Self> {
+        let unbound = |error: std::io::Error| {
+            Error::new(Reason::Internal, format!("cannot listen on {}: {error}", settings.listen))
+        };
+        let listener = TcpListener::bind(settings.listen).await.map_err(unbound)?;
+        let local_addr = listener.local_addr().map_err(unbound)?;
+
+        let health = HealthReporter::new();
+        for service in served_services() {
+            health.set_service_status(service, ServingStatus::Serving).await;
+        }
+        let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone() };
+        let router = router(routes, &health, gate)?;
+        let drain = Duration::from_secs(settings.drain_seconds);
+        Ok(Self { listener, local_addr, router, health, stopping, drain })
+    }
+
+    /// The address bound, with the port that was free if port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Cancelled when the server begins to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// By which what the server depends on can make it NOT_SERVING and SERVING again.
+    pub fn health(&self) -> HealthReporter {
+        self.health.clone()
+    }
+
+    /// Serves until `shutdown` resolves. Then: NOT_SERVING, no new connections, streams end; calls in progress get
+    /// `drain_seconds` to finish; what is left is cut.
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let Self { listener, local_addr, router, health, stopping, drain } = self;
+        let mut connections = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection::serve(stream, peer, local_addr, router.clone(), stopping.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+
+        tracing::info!(connections = connections.len(), "stopping");
+        for service in served_services().chain([String::new()]) {
+            health.set_service_status(service, ServingStatus::NotServing).await;
+        }
+        stopping.cancel();
+        drop(listener);
+        let drained = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!(connections = connections.len(), "cutting what did not finish in time");
+        }
+        connections.shutdown().await;
+        Ok(())
+    }
+}
+
+/// The full names of our services, which health answers for beside the server as a whole (the empty name).
+fn served_services() -> impl Iterator<Item = String> {
+    proto::POOL.services().map(|service| service.full_name().to_owned())
+}
+
+/// Everything that is served on the port.
+fn router(routes: Routes, health: &HealthReporter, gate: Gate) -> Result<Router> {
+    let gate = Arc::new(gate);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    let around = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1().map_err(Error::internal)?)
+        .add_service(reflection().build_v1alpha().map_err(Error::internal)?)
+        .into_axum_router()
+        .reset_fallback()
+        .route_layer(from_fn_with_state(gate.clone(), gate::around))
+        .route_layer(GrpcWebLayer::new());
+
+    let mut ours = routes.into_axum_router().reset_fallback();
+    if ours.has_routes() {
+        // Layers on no route at all are refused by axum with a panic.
+        ours = ours.route_layer(from_fn_with_state(gate, gate::ours)).route_layer(GrpcWebLayer::new());
+    }
+    Ok(ours.merge(around).fallback(fallback))
+}
+
+/// What no route is for: a gRPC call is answered as gRPC, anything else as a web page that is not there.
+async fn fallback(request: Request) -> axum::response::Response {
+    let content_type = request.headers().get(CONTENT_TYPE).cloned();
+    match content_type {
+        Some(content_type) if content_type.as_bytes().starts_with(b"application/grpc") => {
+            let path = request.uri().path();
+            let error = Error::new(Reason::NotSupported, format!("there is no method {}", clip(path)));
+            let mut response = Status::from(error.with("method", path)).into_http::<Body>();
+            // A gRPC-Web client wants its own type back; the status is in the headers for it too.
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response.map(axum::body::Body::new)
+        }
+        _ => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+    }
+}
+
+/// A code as the specification writes it: `DEADLINE_EXCEEDED`.
+pub fn code_name(code: Code) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests;

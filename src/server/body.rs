@@ -1,0 +1,109 @@
+//! The body of a response while it is being sent: ends it when its time is over, and tells the span how it ended.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::{
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+    task::AbortOnDropHandle,
+};
+use tonic::Code;
+use tracing::Span;
+
+use super::{deadline, fault, span};
+use crate::error::{Error, Reason};
+
+/// A response's body with what can end it.
+pub(super) struct CallBody {
+    inner: Body,
+    span: Span,
+    deadline: Option<Pin<Box<Sleep>>>,
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Resets the stream should nobody read it when its deadline passes; given up with the body.
+    _cutter: Option<AbortOnDropHandle<()>>,
+    done: bool,
+}
+
+impl CallBody {
+    pub(super) fn new(inner: Body, span: Span) -> Self {
+        Self { inner, span, deadline: None, stopping: None, _cutter: None, done: false }
+    }
+
+    /// Ends with DEADLINE_EXCEEDED at `at`; by `cutter`, if nobody reads.
+    pub(super) fn until(mut self, at: Instant, cutter: Option<AbortOnDropHandle<()>>) -> Self {
+        self.deadline = Some(Box::pin(sleep_until(at)));
+        self._cutter = cutter;
+        self
+    }
+
+    /// Ends with UNAVAILABLE when the server stops and there is nothing more to send.
+    pub(super) fn while_running(mut self, stopping: CancellationToken) -> Self {
+        self.stopping = Some(Box::pin(stopping.cancelled_owned()));
+        self
+    }
+
+    /// The last frame: trailers with the status of `error`. Whatever made the body is dropped at once.
+    fn end_with(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.inner = Body::empty();
+        self.done = true;
+        let code = error.code();
+        let mut trailers = HeaderMap::new();
+        fault::replace(&mut trailers, error);
+        span::end(&self.span, code);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
+impl http_body::Body for CallBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let this = &mut *self;
+        let span = this.span.clone();
+        let _entered = span.enter();
+        // First the deadline: a stream that always has something to send must end too.
+        if this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
+            return this.end_with(deadline::exceeded());
+        }
+        match Pin::new(&mut this.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(code) = frame.trailers_ref().and_then(code_in) {
+                    span::end(&this.span, code);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Pending if this.stopping.as_mut().is_some_and(|stop| stop.as_mut().poll(context).is_ready()) => {
+                this.end_with(Error::new(Reason::ServerStopping, "the server is stopping"))
+            }
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.done || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // A known size would become a content-length, which trailers in place of the rest would belie.
+        SizeHint::default()
+    }
+}
+
+/// The status in headers or trailers.
+pub(super) fn code_in(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|status| Code::from_bytes(status.as_bytes()))
+}

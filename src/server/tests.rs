@@ -1,0 +1,283 @@
+use std::time::Instant;
+
+use http_body_util::BodyExt;
+use prost::Message;
+use support::{APPLY, HANG, LIMIT, Running, SCHEMA, WATCH, frame};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
+
+use super::*;
+use crate::proto::v1::{
+    ApplyManifestRequest, ExportManifestRequest, GetManifestSchemaRequest, GetManifestSchemaResponse,
+    GetRevisionRequest, WatchChangesRequest,
+};
+
+mod support;
+
+fn apply(manifest: impl Into<String>) -> ApplyManifestRequest {
+    ApplyManifestRequest { manifest: manifest.into(), ..Default::default() }
+}
+
+fn watch(kind: &str) -> WatchChangesRequest {
+    WatchChangesRequest { parent: kind.to_owned(), ..Default::default() }
+}
+
+#[tokio::test]
+async fn handlers_learn_the_principal_while_listening_on_loopback() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    for (headers, principal) in [(vec![], "anonymous"), (vec![("x-principal", "ops")], "ops")] {
+        let answer = client.call(SCHEMA, &headers, &GetManifestSchemaRequest {}).await;
+        assert_eq!(answer.code(), "OK");
+        assert_eq!(answer.message::<GetManifestSchemaResponse>().json_schema, principal);
+    }
+    let answer = client.call(SCHEMA, &[("x-principal", "a b")], &GetManifestSchemaRequest {}).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("UNAUTHENTICATED", "PRINCIPAL_INVALID"));
+
+    let exposed = Running::with(|settings| settings.listen = "0.0.0.0:0".parse().expect("an address")).await;
+    let answer = exposed.connect().await.call(SCHEMA, &[("x-principal", "ops")], &GetManifestSchemaRequest {}).await;
+    assert_eq!(answer.message::<GetManifestSchemaResponse>().json_schema, "anonymous");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_unimplemented_for_grpc_and_not_found_for_the_rest() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    for path in [
+        "/subprocessor.registry.v1.RegistryService/Nothing",
+        "/subprocessor.registry.v1.RegistryService/",
+        "/subprocessor.registry.v1.NothingService/Get",
+        "/nothing",
+        "/",
+    ] {
+        let answer = client.call(path, &[], &GetManifestSchemaRequest {}).await;
+        assert_eq!((answer.http, answer.code().as_str()), (200, "UNIMPLEMENTED"), "{path}");
+        assert_eq!(answer.reason(), "NOT_SUPPORTED", "{path}");
+    }
+    let answer = client.raw("/nothing", &[("content-type", "text/html")], Vec::new()).await;
+    assert_eq!((answer.http, answer.data.as_slice()), (404, b"not found\n".as_slice()));
+    let answer = client.raw(SCHEMA, &[("content-type", "application/json")], b"{}".to_vec()).await;
+    assert_eq!(answer.http, 415);
+}
+
+#[tokio::test]
+async fn a_unary_call_past_its_deadline_answers_so_and_is_dropped() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let begun = Instant::now();
+    let answer = client.call(HANG, &[("grpc-timeout", "100m")], &ExportManifestRequest::default()).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"));
+    assert!((100..2000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    server.idle().await;
+
+    let answer = client.call(SCHEMA, &[("grpc-timeout", "5S")], &GetManifestSchemaRequest {}).await;
+    assert_eq!(answer.code(), "OK");
+    let answer = client.call(SCHEMA, &[("grpc-timeout", "0n")], &GetManifestSchemaRequest {}).await;
+    assert_eq!(answer.code(), "DEADLINE_EXCEEDED");
+    let answer = client.call(SCHEMA, &[("grpc-timeout", "soon")], &GetManifestSchemaRequest {}).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("INVALID_ARGUMENT", "FIELD_INVALID"));
+}
+
+#[tokio::test]
+async fn a_stream_past_its_deadline_is_ended_whether_it_is_quiet_or_not() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    for kind in ["quiet", "flood"] {
+        let answer = client.call(WATCH, &[("grpc-timeout", "200m")], &watch(kind)).await;
+        assert_eq!(answer.code(), "DEADLINE_EXCEEDED", "{kind}");
+        assert_eq!(answer.reason(), "DEADLINE_EXCEEDED", "{kind}");
+        assert_eq!(answer.data.is_empty(), kind == "quiet");
+        server.idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_is_reset_soon_after_its_deadline() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let unread = client.open(WATCH, &[("grpc-timeout", "200m")], frame(0, &watch("flood").encode_to_vec())).await;
+    let unread = unread.expect("headers");
+    tokio::time::timeout(Duration::from_secs(5), server.idle()).await.expect("the handler's stream is dropped");
+    let ended = unread.into_body().collect().await;
+    assert!(ended.is_err(), "the reader sees a reset, not an end");
+    // The connection and its other calls live on.
+    assert_eq!(client.call(SCHEMA, &[], &GetManifestSchemaRequest {}).await.code(), "OK");
+}
+
+#[tokio::test]
+async fn a_handler_can_reset_its_stream() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let response = client.open(WATCH, &[], frame(0, &watch("reset").encode_to_vec())).await.expect("headers");
+    assert!(response.into_body().collect().await.is_err());
+    server.idle().await;
+    assert_eq!(client.call(SCHEMA, &[], &GetManifestSchemaRequest {}).await.code(), "OK");
+}
+
+#[tokio::test]
+async fn requests_too_large_or_not_decodable_are_refused_with_our_reasons() {
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let answer = client.call(APPLY, &[], &apply("x".repeat(LIMIT))).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE"));
+
+    // `gzip -9` of 100,000 times `x`, framed as compressed: small on the wire, large when unpacked.
+    let bomb = gzip(&apply("x".repeat(100_000)).encode_to_vec());
+    assert!(bomb.len() < LIMIT);
+    let answer = client.raw(APPLY, &[("grpc-encoding", "gzip")], frame(1, &bomb)).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE"));
+
+    // Not UTF-8; not protobuf; no message; a flag that does not exist; cut short.
+    for body in [
+        frame(0, b"\x0a\x02\xff\xfe"),
+        frame(0, b"\xff\xff\xff"),
+        vec![],
+        frame(7, b""),
+        frame(0, b"\x0a\x02ab")[..6].to_vec(),
+    ] {
+        let answer = client.raw(APPLY, &[], body.clone()).await;
+        assert_eq!(
+            (answer.code().as_str(), answer.reason().as_str()),
+            ("INVALID_ARGUMENT", "FIELD_INVALID"),
+            "{body:?}"
+        );
+    }
+    let answer = client.raw(APPLY, &[("grpc-encoding", "br")], frame(1, b"x")).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("UNIMPLEMENTED", "NOT_SUPPORTED"));
+    // A handler's own error is left alone.
+    let path = "/subprocessor.registry.v1.ChangeLogService/GetRevision";
+    let answer = client.call(path, &[], &GetRevisionRequest::default()).await;
+    assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("NOT_FOUND", "RESOURCE_NOT_FOUND"));
+}
+
+/// Compresses by the tool that every machine has.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+    let mut tool =
+        Command::new("gzip").arg("-9").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip runs");
+    tool.stdin.take().expect("its input").write_all(bytes).expect("written");
+    tool.wait_with_output().expect("its output").stdout
+}
+
+/// One HTTP/1.1 exchange.
+async fn http1(server: &Running, head: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address).await.expect("connected");
+    let head = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(body).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("answered");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn browsers_are_served_over_http1() {
+    let server = Running::start().await;
+    let web = "content-type: application/grpc-web+proto\r\nx-principal: browser";
+    let answer = http1(&server, &format!("POST {SCHEMA} HTTP/1.1\r\n{web}"), &frame(0, b"")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("browser") && answer.contains("grpc-status:0"), "{answer}");
+    let answer = http1(&server, &format!("POST {APPLY} HTTP/1.1\r\n{web}"), &frame(0, &[b'x'; LIMIT + 1])).await;
+    assert!(answer.contains("grpc-status: 8"), "{answer}");
+    let answer = http1(&server, &format!("POST /nothing HTTP/1.1\r\n{web}"), &frame(0, b"")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("grpc-status: 12"), "{answer}");
+    assert!(http1(&server, "GET / HTTP/1.1", b"").await.starts_with("HTTP/1.1 404 Not Found\r\n"));
+}
+
+async fn health(server: &Running) -> HealthClient<tonic::transport::Channel> {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", server.address)).expect("a URL");
+    HealthClient::new(endpoint.connect().await.expect("connected"))
+}
+
+#[tokio::test]
+async fn health_answers_for_each_service_and_the_whole() {
+    let server = Running::start().await;
+    let mut health = health(&server).await;
+    for service in served_services().chain([String::new()]) {
+        let answer = health.check(HealthCheckRequest { service: service.clone() }).await.expect("known");
+        assert_eq!(answer.into_inner().status, 1, "{service}");
+    }
+    let unknown = health.check(HealthCheckRequest { service: "nothing".to_owned() }).await.expect_err("unknown");
+    assert_eq!(code_name(unknown.code()), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn reflection_answers_in_both_versions() {
+    use tonic_reflection::pb::{v1, v1alpha};
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let list = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),
+    };
+    for version in ["v1", "v1alpha"] {
+        let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+        let answer = client.call(&path, &[], &list).await;
+        assert_eq!(answer.code(), "OK", "{version}");
+        // Both versions have the same messages under another name.
+        let message: v1alpha::ServerReflectionResponse = answer.message();
+        let services = format!("{message:?}");
+        for service in served_services() {
+            assert!(services.contains(&service), "{version}: {service}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn stopping_says_so_ends_streams_and_lets_calls_finish() {
+    let mut server = Running::start().await;
+    let mut probe = health(&server).await;
+    let mut statuses = probe.watch(HealthCheckRequest { service: String::new() }).await.expect("a stream").into_inner();
+    assert_eq!(statuses.message().await.expect("a status").map(|s: HealthCheckResponse| s.status), Some(1));
+    let mut client = server.connect().await;
+    let calls = {
+        let (mut slow, mut polite) = (client.clone(), client.clone());
+        (
+            tokio::spawn(async move { slow.call(APPLY, &[], &apply("500")).await }),
+            tokio::spawn(async move { polite.call(WATCH, &[], &watch("polite")).await }),
+        )
+    };
+    while server.odd.open.load(std::sync::atomic::Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let begun = Instant::now();
+    server.stop();
+    assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(2), "NOT_SERVING");
+    let ended = statuses.message().await.expect_err("the health stream ends with the server");
+    assert_eq!(code_name(ended.code()), "UNAVAILABLE");
+    let streamed = calls.1.await.expect("answered");
+    assert_eq!((streamed.code().as_str(), streamed.metadata("revision").as_deref()), ("UNAVAILABLE", Some("7")));
+    assert_eq!(calls.0.await.expect("answered").code(), "OK");
+    server.done.await.expect("no panic").expect("stopped");
+    assert!(begun.elapsed() < Duration::from_secs(4), "it did not have to cut anything");
+    assert!(client.open(SCHEMA, &[], frame(0, b"")).await.is_err());
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_finish_in_time_is_cut() {
+    let mut server = Running::with(|settings| settings.drain_seconds = 1).await;
+    let mut client = server.connect().await;
+    let mut hanging = client.clone();
+    let hanging = tokio::spawn(async move {
+        hanging.open(HANG, &[], frame(0, &ExportManifestRequest::default().encode_to_vec())).await.is_err()
+    });
+    let unread = client.open(WATCH, &[], frame(0, &watch("flood").encode_to_vec())).await.expect("headers");
+    let begun = Instant::now();
+    server.stop();
+    assert!(hanging.await.expect("no panic"), "the call is broken off");
+    assert!((900..3000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(unread.into_body().collect().await.is_err());
+    let odd = server.odd.clone();
+    server.done.await.expect("no panic").expect("stopped");
+    while odd.open.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
