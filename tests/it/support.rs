@@ -1,0 +1,286 @@
+//! A server for a test: in this process, on a free port, on a database of its own, with a clock that the test moves.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use sea_orm::{ConnectionTrait, Database};
+use subprocessor_registry::{
+    config::{Flags, Settings},
+    proto::v1,
+    run, store,
+};
+use tempfile::TempDir;
+use tokio::{
+    sync::{OnceCell, oneshot},
+    task::JoinHandle,
+};
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt;
+
+/// Defines tests that run on both databases: `name::sqlite` and `name::postgres`.
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($backend:ident: Backend) $body:block)*) => {
+        $($(#[$meta])* mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn run($backend: $crate::support::Backend) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                run($crate::support::Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                run($crate::support::Backend::Postgres).await;
+            }
+        })*
+    };
+}
+pub(crate) use both;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// The cluster that `make test` starts; a test that needs it fails without it, and says what to run.
+pub fn postgres_url() -> String {
+    std::env::var("REGISTRY_TEST_POSTGRES_URL").expect(
+        "REGISTRY_TEST_POSTGRES_URL is not set: run `make test`, or `tests/tools/postgres.sh start` and \
+         `export REGISTRY_TEST_POSTGRES_URL=$(tests/tools/postgres.sh url)`",
+    )
+}
+
+/// A fresh database: its URL, and the folder that holds it.
+pub struct Place {
+    pub backend: Backend,
+    pub url: String,
+    pub folder: TempDir,
+}
+
+impl Place {
+    /// A migrated database of its own.
+    pub async fn new(backend: Backend) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let url = match backend {
+            Backend::Sqlite => format!("sqlite:{}", folder.path().join("registry.db").display()),
+            Backend::Postgres => clone_template().await,
+        };
+        let place = Self { backend, url, folder };
+        place.set_clock("2026-03-23T10:00:00Z");
+        place
+    }
+
+    /// The file that holds the server's clock.
+    pub fn clock_file(&self) -> PathBuf {
+        self.folder.path().join("clock")
+    }
+
+    /// Moves the clock; it only goes forward.
+    pub fn set_clock(&self, instant: &str) {
+        let fresh = self.folder.path().join("clock.new");
+        std::fs::write(&fresh, instant).expect("the clock is written");
+        std::fs::rename(fresh, self.clock_file()).expect("the clock is moved");
+    }
+
+    /// Settings for a server on this database, with some of them changed: `("WATCH__BUFFER_REVISIONS", "4")`.
+    pub fn settings(&self, changes: &[(&str, &str)]) -> Settings {
+        let clock = self.clock_file();
+        let mut environment: BTreeMap<String, String> = [
+            ("SERVER__LISTEN", "127.0.0.1:0"),
+            ("SERVER__DRAIN_SECONDS", "2"),
+            ("DATABASE__URL", self.url.as_str()),
+            ("CLOCK__FILE", clock.to_str().expect("a path")),
+            ("CATALOG__LOAD", "false"),
+            ("WATCH__POLL_INTERVAL_MS", "20"),
+        ]
+        .into_iter()
+        .chain(changes.iter().copied())
+        .map(|(key, value)| (format!("SUBPROCESSOR_REGISTRY__{key}"), value.to_owned()))
+        .collect();
+        environment.retain(|_, value| !value.is_empty());
+        Settings::load(&Flags::default(), &environment).expect("valid settings")
+    }
+}
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a database from a template that is migrated once.
+async fn clone_template() -> String {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let base = postgres_url();
+    let (server, _) = base.rsplit_once('/').expect("a URL with a database");
+    let template = TEMPLATE
+        .get_or_init(|| async {
+            let name = format!("template_{}", std::process::id());
+            let admin = Database::connect(&base).await.expect("PostgreSQL answers");
+            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+            admin.close().await.expect("closed");
+            store::migrate(&store::Options::new(format!("{server}/{name}"))).await.expect("migrated");
+            name
+        })
+        .await;
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+    let admin = Database::connect(&base).await.expect("PostgreSQL answers");
+    // A template is copied by one at a time: others are told it is in use.
+    static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let guard = ONE.lock().await;
+    admin.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.expect("a database");
+    drop(guard);
+    admin.close().await.expect("closed");
+    format!("{server}/{name}")
+}
+
+/// A running server and clients of all its services.
+pub struct Server {
+    pub address: String,
+    pub organizations: v1::organization_service_client::OrganizationServiceClient<Channel>,
+    pub vendors: v1::vendor_service_client::VendorServiceClient<Channel>,
+    pub subprocessors: v1::subprocessor_service_client::SubprocessorServiceClient<Channel>,
+    pub mechanisms: v1::transfer_mechanism_service_client::TransferMechanismServiceClient<Channel>,
+    pub log: v1::change_log_service_client::ChangeLogServiceClient<Channel>,
+    pub registry: v1::registry_service_client::RegistryServiceClient<Channel>,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts a server on a place.
+    pub async fn start(place: &Place) -> Self {
+        Self::start_with(place, &[]).await
+    }
+
+    /// Starts a server with some settings changed.
+    pub async fn start_with(place: &Place, changes: &[(&str, &str)]) -> Self {
+        let settings = place.settings(changes);
+        let server = run::bind(&settings).await.expect("the server starts");
+        let address = format!("http://{}", server.local_addr());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(async move {
+            let until = async {
+                let _ = stopped.await;
+            };
+            server.run(until).await.expect("the server runs");
+        });
+        let channel = Channel::from_shared(address.clone()).expect("an address").connect().await.expect("connected");
+        Self {
+            address,
+            organizations: v1::organization_service_client::OrganizationServiceClient::new(channel.clone()),
+            vendors: v1::vendor_service_client::VendorServiceClient::new(channel.clone()),
+            subprocessors: v1::subprocessor_service_client::SubprocessorServiceClient::new(channel.clone()),
+            mechanisms: v1::transfer_mechanism_service_client::TransferMechanismServiceClient::new(channel.clone()),
+            log: v1::change_log_service_client::ChangeLogServiceClient::new(channel.clone())
+                .max_decoding_message_size(16 * 1024 * 1024),
+            registry: v1::registry_service_client::RegistryServiceClient::new(channel),
+            stop: Some(stop),
+            running,
+        }
+    }
+
+    /// Stops the server as SIGTERM would and waits for it.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        (&mut self.running).await.expect("the server stopped");
+    }
+
+    /// The newest revision.
+    pub async fn revision(&mut self) -> i64 {
+        let request = v1::ListRevisionsRequest { page_size: 1, ..Default::default() };
+        self.log.list_revisions(request).await.expect("revisions").into_inner().revision
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// A database with a server on it.
+pub async fn fresh(backend: Backend) -> (Place, Server) {
+    let place = Place::new(backend).await;
+    let server = Server::start(&place).await;
+    (place, server)
+}
+
+/// Asserts a refusal: its canonical code, its published reason, and (if any are given) exactly these bad fields.
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, reason: &str, fields: &[&str]) -> Status {
+    let status = answer.expect_err("a refusal");
+    assert_eq!(status.code(), code, "{status:?}");
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("ErrorInfo in {status:?}"));
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "subprocessor-registry"), "{status:?}");
+    if !fields.is_empty() {
+        let named: Vec<&str> = details
+            .bad_request()
+            .unwrap_or_else(|| panic!("BadRequest in {status:?}"))
+            .field_violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(named, fields, "{status:?}");
+    }
+    status
+}
+
+/// The preconditions that a refusal names: type and subject.
+pub fn preconditions(status: &Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let violations = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|violation| (violation.r#type, violation.subject)).collect()
+}
+
+/// Creates an organization.
+pub async fn organization(server: &mut Server, id: &str) -> v1::Organization {
+    let request = v1::CreateOrganizationRequest {
+        organization_id: id.into(),
+        organization: Some(v1::Organization { display_name: id.to_uppercase(), ..Default::default() }),
+        ..Default::default()
+    };
+    server.organizations.create_organization(request).await.expect("created").into_inner()
+}
+
+/// Creates a vendor with one entity, an address and a contact.
+pub async fn vendor(server: &mut Server, id: &str) -> v1::Vendor {
+    let entity = v1::Entity {
+        entity_id: format!("{id}-inc"),
+        legal_name: format!("{id}, Inc."),
+        region_code: "US".into(),
+        address: Some(v1::Address { lines: vec!["1 Road".into()], ..Default::default() }),
+    };
+    let contact = v1::Contact { email: format!("privacy@{id}.example"), ..Default::default() };
+    let vendor = v1::Vendor {
+        display_name: id.to_uppercase(),
+        entities: vec![entity],
+        contacts: vec![contact],
+        ..Default::default()
+    };
+    let request = v1::CreateVendorRequest { vendor_id: id.into(), vendor: Some(vendor), ..Default::default() };
+    server.vendors.create_vendor(request).await.expect("created").into_inner()
+}
+
+/// Creates a subprocessor.
+pub async fn subprocessor(
+    server: &mut Server,
+    parent: &str,
+    id: &str,
+    message: v1::Subprocessor,
+) -> Result<v1::Subprocessor, Status> {
+    let request = v1::CreateSubprocessorRequest {
+        parent: parent.into(),
+        subprocessor_id: id.into(),
+        subprocessor: Some(message),
+        ..Default::default()
+    };
+    server.subprocessors.create_subprocessor(request).await.map(tonic::Response::into_inner)
+}
