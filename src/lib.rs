@@ -1,6 +1,7 @@
 //! subprocessor-registry
 pub mod auth;
 pub mod call;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -65,8 +65,9 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
         span.record("principal", principal.as_str());
         if method.is_none() {
             // A client newer than this server has to be able to tell that from a refusal.
-            return Err(Error::new(Reason::NotSupported, format!("there is no method {}", clip(&path)))
-                .with("method", &path));
+            return Err(
+                Error::new(Reason::NotSupported, format!("there is no method {}", clip(&path))).with("method", &path)
+            );
         }
         auth::authorize(&principal, &path)?;
         request.extensions_mut().insert(principal);

@@ -127,10 +127,7 @@ impl change_log_service_server::ChangeLogService for Odd {
         Err(Error::not_found("revision", "revisions/1").into())
     }
 
-    async fn list_revisions(
-        &self,
-        _: Call<ListRevisionsRequest>,
-    ) -> Result<Response<ListRevisionsResponse>, Status> {
+    async fn list_revisions(&self, _: Call<ListRevisionsRequest>) -> Result<Response<ListRevisionsResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 
