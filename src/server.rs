@@ -134,6 +134,8 @@ fn router(routes: Routes, health: &HealthReporter, gate: Gate) -> Result<Router>
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // The details of errors, so that a client without our types can show them.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let around = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))

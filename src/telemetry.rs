@@ -38,12 +38,16 @@ pub fn init(settings: &Telemetry) -> Result<Guard> {
 
     let provider = exporter(settings)?;
     let traces = provider.as_ref().map(|provider| {
-        // Our own spans only: those of the transport would outnumber them, and exporting would trace itself.
-        let ours = filter::filter_fn(|metadata| metadata.target().starts_with(env!("CARGO_CRATE_NAME")));
-        tracing_opentelemetry::layer().with_tracer(provider.tracer(env!("CARGO_PKG_NAME"))).with_filter(ours)
+        let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
+        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(filter::filter_fn(is_ours))
     });
     tracing_subscriber::registry().with(traces).with(log.with_filter(filter)).try_init().map_err(Error::internal)?;
     Ok(Guard(provider))
+}
+
+/// Our own spans only: those of the transport would outnumber them, and exporting would trace itself.
+pub(crate) fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
 fn exporter(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
@@ -76,6 +80,50 @@ impl Drop for Guard {
             && let Err(error) = provider.shutdown_with_timeout(FLUSH_TIMEOUT)
         {
             tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, body::Bytes, routing::any};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::{Flags, Settings};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_still_held_is_sent_when_the_guard_is_dropped() {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let keep = received.clone();
+        let collector = Router::new().route(
+            "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            any(move |body: Bytes| async move {
+                keep.lock().expect("not poisoned").extend_from_slice(&body);
+                // A message of no bytes: accepted.
+                let status = [("content-type", "application/grpc"), ("grpc-status", "0")];
+                (status, vec![0_u8; 5])
+            }),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, collector).await });
+
+        let mut settings = Settings::load(&Flags::default(), &Default::default()).expect("defaults").telemetry;
+        assert!(exporter(&settings).expect("none").is_none());
+        settings.otlp_endpoint = endpoint;
+        let provider = exporter(&settings).expect("an exporter").expect("an exporter");
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            drop(tracing::info_span!("a span to be sent").entered());
+        });
+        drop(Guard(Some(provider)));
+
+        let received = String::from_utf8_lossy(&received.lock().expect("not poisoned")).into_owned();
+        for text in ["a span to be sent", "subprocessor-registry", env!("CARGO_PKG_VERSION")] {
+            assert!(received.contains(text), "{text}");
         }
     }
 }

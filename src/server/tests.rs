@@ -281,3 +281,74 @@ async fn what_does_not_finish_in_time_is_cut() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Keeps the spans that would be exported.
+#[derive(Debug, Clone, Default)]
+struct Kept(std::sync::Arc<std::sync::Mutex<Vec<opentelemetry_sdk::trace::SpanData>>>);
+
+impl opentelemetry_sdk::trace::SpanExporter for Kept {
+    async fn export(&self, batch: Vec<opentelemetry_sdk::trace::SpanData>) -> opentelemetry_sdk::error::OTelSdkResult {
+        self.0.lock().expect("not poisoned").extend(batch);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn calls_are_traced_by_the_conventions_and_within_the_callers_trace() {
+    use opentelemetry::trace::{SpanKind, Status, TracerProvider as _};
+    use tracing_subscriber::{Layer, filter::filter_fn, layer::SubscriberExt};
+
+    let kept = Kept::default();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(kept.clone()).build();
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("test"))
+        .with_filter(filter_fn(crate::telemetry::is_ours));
+    opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new());
+    // The test's runtime has this one thread only, so the server's tasks see it too.
+    let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+
+    let server = Running::start().await;
+    let mut client = server.connect().await;
+    let trace = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("x-principal", "ops")];
+    client.call(SCHEMA, &trace, &GetManifestSchemaRequest {}).await;
+    client.call(HANG, &[("grpc-timeout", "10m")], &ExportManifestRequest::default()).await;
+    client.call(WATCH, &[("grpc-timeout", "10m")], &watch("quiet")).await;
+    client.call("/subprocessor.registry.v1.RegistryService/Nothing", &[], &GetManifestSchemaRequest {}).await;
+    client.call(SCHEMA, &[("x-principal", "a b")], &GetManifestSchemaRequest {}).await;
+    // A span ends when its answer has been let go of, which is a moment after it arrived.
+    while kept.0.lock().expect("not poisoned").len() < 5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut spans = kept.0.lock().expect("not poisoned").clone();
+    spans.sort_by_key(|span| span.start_time);
+    let attribute = |span: &opentelemetry_sdk::trace::SpanData, key: &str| {
+        span.attributes.iter().find(|a| a.key.as_str() == key).map(|a| a.value.to_string()).unwrap_or_default()
+    };
+    let seen: Vec<_> = spans
+        .iter()
+        .map(|span| {
+            assert_eq!(span.span_kind, SpanKind::Server);
+            assert_eq!(attribute(span, "rpc.system.name"), "grpc");
+            assert_eq!(attribute(span, "rpc.method"), span.name);
+            assert_eq!(attribute(span, "client.address"), "127.0.0.1");
+            let failed = matches!(span.status, Status::Error { .. });
+            (span.name.rsplit('/').next().unwrap_or_default(), attribute(span, "rpc.response.status_code"), failed)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("GetManifestSchema", "OK".to_owned(), false),
+            ("ExportManifest", "DEADLINE_EXCEEDED".to_owned(), true),
+            ("WatchChanges", "DEADLINE_EXCEEDED".to_owned(), true),
+            ("_OTHER", "UNIMPLEMENTED".to_owned(), true),
+            ("GetManifestSchema", "UNAUTHENTICATED".to_owned(), false),
+        ]
+    );
+    assert_eq!(spans[0].span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(spans[0].parent_span_id.to_string(), "b7ad6b7169203331");
+    assert_eq!(
+        (attribute(&spans[0], "principal"), attribute(&spans[1], "error.type")),
+        ("ops".into(), "DEADLINE_EXCEEDED".into())
+    );
+}

@@ -1,0 +1,59 @@
+//! Which method lists a collection and which gets one of its resources, as the contract's descriptors say.
+
+use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor};
+
+use crate::proto;
+
+/// A collection of resources, such as `vendors`.
+#[derive(Debug, Clone)]
+pub(super) struct Collection {
+    /// The method that lists it.
+    pub(super) list: MethodDescriptor,
+    /// The field of its response with the resources.
+    pub(super) items: FieldDescriptor,
+    /// The method that gets one.
+    pub(super) get: Option<MethodDescriptor>,
+}
+
+/// The collection of this name.
+pub(super) fn collection(name: &str) -> Option<Collection> {
+    collections().into_iter().find(|collection| collection.items.name() == name)
+}
+
+/// All collections that can be listed.
+pub(super) fn collections() -> Vec<Collection> {
+    let mut collections = Vec::new();
+    for service in proto::POOL.services().filter(|service| service.package_name() == proto::PACKAGE) {
+        for list in service.methods().filter(|method| method.name().starts_with("List")) {
+            // A list method's response has the resources as its first field (AIP-132).
+            let Some(items) = list.output().fields().find(|field| field.is_list()) else { continue };
+            let Kind::Message(resource) = items.kind() else { continue };
+            let get = service.methods().find(|m| m.name().strip_prefix("Get") == Some(resource.name()));
+            collections.push(Collection { list, items, get });
+        }
+    }
+    collections
+}
+
+/// The names of all collections, for messages.
+pub(super) fn names() -> String {
+    let names: Vec<String> = collections().iter().map(|c| c.items.name().to_owned()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::name::Kind as Resource;
+
+    #[test]
+    fn every_kind_of_resource_can_be_listed_and_got() {
+        for kind in Resource::ALL {
+            let collection = collection(kind.collection()).expect("a list method");
+            assert_eq!(collection.get.expect("a get method").output().full_name(), kind.message());
+        }
+        assert!(collection("revisions").is_some_and(|c| c.get.is_some()));
+        assert!(collection("nothings").is_none());
+        assert!(names().contains("subprocessors"));
+    }
+}

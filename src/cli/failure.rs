@@ -1,0 +1,174 @@
+//! How a command fails: what it prints, and its exit code.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
+
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use crate::server::code_name;
+
+/// What commands return.
+pub(super) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The command line or the settings cannot be used.
+    Usage(String),
+    /// It was tried and did not work, or was not confirmed.
+    Failed(String),
+    /// Files have errors, each a line that begins with file and line, as editors read them.
+    Located(Vec<String>),
+    /// The server refused.
+    Refused(Box<Status>),
+    /// It was not verified, or is not healthy.
+    Unhealthy(String),
+    /// Nobody reads what is printed any more. No failure of ours.
+    Closed,
+}
+
+impl Failure {
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Failed(_) | Self::Located(_) | Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unhealthy(_) => 3,
+        }
+    }
+
+    /// Says on standard error what was wrong, and returns the exit code.
+    pub(super) fn report(&self) -> u8 {
+        let text = match self {
+            Self::Closed => String::new(),
+            Self::Usage(text) | Self::Failed(text) | Self::Unhealthy(text) => {
+                text.lines().fold(String::new(), |mut all, line| {
+                    let _ = writeln!(all, "error: {line}");
+                    all
+                })
+            }
+            Self::Located(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
+            Self::Refused(status) => describe(status),
+        };
+        // There is nobody left to tell if this fails.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        self.code()
+    }
+
+    /// Whether trying again can help: the only code that says so.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Refused(status) if code_name(status.code()) == "UNAVAILABLE")
+    }
+
+    /// The published reason, if the server gave one.
+    pub(super) fn reason(&self) -> Option<String> {
+        match self {
+            Self::Refused(status) => status.get_error_details().error_info().map(|info| info.reason.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Failed(format!("cannot write: {error}")),
+        }
+    }
+}
+
+/// An error of the server: code, reason and message, then whatever it lists, one a line.
+fn describe(status: &Status) -> String {
+    let details = status.get_error_details();
+    let mut text = format!("error: {}", code_name(status.code()));
+    if let Some(info) = details.error_info() {
+        let _ = write!(text, " ({})", printable(&info.reason));
+    }
+    let _ = writeln!(text, ": {}", printable(status.message()));
+    for (field, rule) in violations(status) {
+        let _ = writeln!(text, "  {}", printable(&join(&field, &rule)));
+    }
+    for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
+        let _ = writeln!(text, "  {}", printable(&join(&violation.subject, &violation.description)));
+    }
+    if let Some(info) = details.error_info() {
+        let mut metadata: Vec<_> = info.metadata.iter().collect();
+        metadata.sort();
+        for (key, value) in metadata {
+            let _ = writeln!(text, "  {} = {}", printable(key), printable(value));
+        }
+    }
+    text
+}
+
+/// The fields that break rules, with the rule.
+pub(super) fn violations(status: &Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|violation| (violation.field, violation.description)).collect()
+}
+
+fn join(what: &str, text: &str) -> String {
+    if what.is_empty() { text.to_owned() } else { format!("{what}: {text}") }
+}
+
+/// A text of the server's without what could drive a terminal, on one line.
+pub(super) fn printable(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, Reason};
+
+    #[test]
+    fn every_failure_has_its_exit_code() {
+        for (failure, code) in [
+            (Failure::Closed, 0),
+            (Failure::Failed(String::new()), 1),
+            (Failure::Located(Vec::new()), 1),
+            (Failure::from(Status::internal("")), 1),
+            (Failure::Usage(String::new()), 2),
+            (Failure::Unhealthy(String::new()), 3),
+            (Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)), 0),
+            (Failure::from(io::Error::from(io::ErrorKind::StorageFull)), 1),
+        ] {
+            assert_eq!(failure.code(), code, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn errors_are_printed_with_all_that_they_say_and_nothing_that_drives_a_terminal() {
+        let fields = vec![("a".to_owned(), "must be\u{1b}[31m".to_owned()), ("b.c".to_owned(), "too long".to_owned())];
+        let text = describe(&Error::fields(Reason::FieldInvalid, fields).with("limit", 3).into());
+        assert_eq!(
+            text,
+            "error: INVALID_ARGUMENT (FIELD_INVALID): a: must be [31m (and 1 more)\n  a: must be [31m\n  b.c: too \
+             long\n  limit = 3\n"
+        );
+        let error = Error::new(Reason::GateRefused, "refused").precondition("DPA", "vendors/x", "no DPA in force");
+        let text = describe(&error.into());
+        assert_eq!(text, "error: FAILED_PRECONDITION (GATE_REFUSED): refused\n  vendors/x: no DPA in force\n");
+        assert_eq!(describe(&Status::unknown("x")), "error: UNKNOWN: x\n");
+    }
+
+    #[test]
+    fn only_unavailable_is_worth_another_try() {
+        assert!(Failure::from(Status::unavailable("")).is_temporary());
+        assert!(!Failure::from(Status::internal("")).is_temporary());
+        assert!(!Failure::Failed(String::new()).is_temporary());
+    }
+}

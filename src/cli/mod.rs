@@ -1,0 +1,160 @@
+//! The command line: the server's commands, and a client of it.
+//!
+//! The client knows resources by their descriptors only: a new collection is listed and shown without a line here,
+//! though it deserves one in [`columns`].
+
+mod apply;
+mod client;
+mod columns;
+mod contract;
+mod failure;
+mod lifecycle;
+mod log;
+mod output;
+mod resource;
+mod service;
+mod value;
+
+use std::{ffi::OsString, future::Future, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use failure::{Failure, Outcome};
+use output::{Format, Out};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused, or failed; standard error says why
+  2  the command line or the settings cannot be used
+  3  not verified (verify), or not healthy (healthcheck)";
+
+/// The register of a company's sub-processors, what makes each transfer lawful, and who was told when.
+#[derive(Debug, Parser)]
+#[command(name = "subprocessor-registry", version, after_help = EXIT_CODES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the registry.
+    Serve(service::Serve),
+    /// Bring the schema of the database up to date.
+    Migrate(service::Migrate),
+    /// Print the settings with their defaults and what each means, as a configuration file.
+    Config,
+    /// Make the registry hold what manifests say: shows the plan, asks, and applies it in one revision each.
+    Apply(apply::Apply),
+    /// Print an organization with all that belongs to it as a manifest.
+    Export(apply::Export),
+    /// Print the JSON Schema of manifests.
+    Schema(apply::Schema),
+    /// Show one resource.
+    Get(resource::Get),
+    /// List a collection, e.g. `vendors`, `organizations/acme/subprocessors`, `organizations/-/documents`, `revisions`.
+    List(resource::List),
+    /// Put a subprocessor into use.
+    Activate(lifecycle::Activate),
+    /// Stop using a subprocessor for now.
+    Suspend(lifecycle::Suspend),
+    /// End the engagement of a subprocessor.
+    Retire(lifecycle::Retire),
+    /// Show who engages a subprocessor and whom it engages.
+    Trace(lifecycle::Trace),
+    /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
+    Watch(log::Watch),
+    /// Recompute the hashes of the change log and report whatever does not match.
+    Verify(log::Verify),
+    /// Erase the content of past versions of a resource (GDPR Art. 17). This cannot be undone.
+    Erase(log::Erase),
+    /// Ask whether the server is healthy.
+    Healthcheck(service::Healthcheck),
+    /// Print the version.
+    Version,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What all client commands take.
+#[derive(Debug, Args)]
+struct Common {
+    /// The server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", help_heading = "Connection")]
+    endpoint: String,
+    /// Who you are, for the change log.
+    #[arg(long, value_name = "ID", help_heading = "Connection")]
+    principal: Option<String>,
+}
+
+/// How a command prints.
+#[derive(Debug, Args)]
+struct Print {
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// Runs the command line and returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // TLS needs to be told its cryptography once; a second time is no harm.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    ExitCode::from(execute(arguments, &mut Out::stdout()))
+}
+
+/// The exit code as a number, for tests.
+fn execute(arguments: impl IntoIterator<Item = OsString>, out: &mut Out) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // To a closed pipe it cannot be said; the code remains.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    match dispatch(cli.command, out).and_then(|()| out.flush()) {
+        Ok(()) => 0,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(command: Command, out: &mut Out) -> Outcome {
+    match command {
+        Command::Serve(serve) => serve.run(),
+        Command::Migrate(migrate) => migrate.run(out),
+        Command::Config => out.text(crate::config::DEFAULTS),
+        Command::Apply(apply) => client(apply.run(out)),
+        Command::Export(export) => client(export.run(out)),
+        Command::Schema(schema) => client(schema.run(out)),
+        Command::Get(get) => client(get.run(out)),
+        Command::List(list) => client(list.run(out)),
+        Command::Activate(activate) => client(activate.run(out)),
+        Command::Suspend(suspend) => client(suspend.run(out)),
+        Command::Retire(retire) => client(retire.run(out)),
+        Command::Trace(trace) => client(trace.run(out)),
+        Command::Watch(watch) => client(watch.run(out)),
+        Command::Verify(verify) => client(verify.run(out)),
+        Command::Erase(erase) => client(erase.run(out)),
+        Command::Healthcheck(healthcheck) => client(healthcheck.run(out)),
+        Command::Version => out.line(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))),
+        Command::Completions { shell } => {
+            // The generator panics where it cannot write, so it writes to memory.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);
+            out.bytes(&script)
+        }
+    }
+}
+
+/// Runs a client command: one thread is enough for it.
+fn client(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?.block_on(command)
+}
+
+#[cfg(test)]
+mod tests;

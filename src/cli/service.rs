@@ -1,0 +1,138 @@
+//! `serve`, `migrate` and `healthcheck`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use tonic_health::{
+    ServingStatus,
+    pb::{HealthCheckRequest, health_client::HealthClient},
+};
+
+use super::{
+    client,
+    failure::{Failure, Outcome, printable},
+    output::Out,
+};
+use crate::{
+    config::{Flags, Settings},
+    error::Error,
+    run,
+    server::code_name,
+};
+
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Address and port to listen on [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where the embedded database is kept [default: data]
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// `sqlite:path` or `postgres://…`, instead of the embedded database.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Settings, as `config` prints them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Load the example organizations on the first start.
+    #[arg(long)]
+    with_examples: bool,
+    /// Listen where others can reach it, although whoever does may do everything.
+    #[arg(long)]
+    insecure_no_auth: bool,
+}
+
+impl Serve {
+    /// Serves until the process is told to stop.
+    pub(super) fn run(self) -> Outcome {
+        let Self { listen, data_dir, database_url, config, with_examples, insecure_no_auth } = self;
+        let flags = Flags { config, listen, insecure_no_auth, database_url, data_dir, with_examples };
+        let settings = settings(&flags)?;
+        server_runtime()?.block_on(run::serve(settings)).map_err(|error| failed(&error))
+    }
+}
+
+/// Arguments of `migrate`.
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// `sqlite:path` or `postgres://…`, instead of the embedded database.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Where the embedded database is kept [default: data]
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Settings, as `config` prints them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Migrate {
+    /// Migrates, and prints what was done.
+    pub(super) fn run(self, out: &mut Out) -> Outcome {
+        let Self { database_url, data_dir, config } = self;
+        let settings = settings(&Flags { config, database_url, data_dir, ..Flags::default() })?;
+        let done = server_runtime()?.block_on(run::migrate(&settings)).map_err(|error| failed(&error))?;
+        out.line(done)
+    }
+}
+
+fn settings(flags: &Flags) -> Outcome<Settings> {
+    Settings::from_process(flags).map_err(|problems| Failure::Usage(problems.join("\n")))
+}
+
+fn server_runtime() -> Outcome<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+}
+
+/// An error with its causes: here, unlike over the wire, the reader is the operator.
+fn failed(error: &Error) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    Failure::Failed(text)
+}
+
+/// Arguments of `healthcheck`.
+#[derive(Debug, Args)]
+pub(super) struct Healthcheck {
+    /// One service, e.g. `subprocessor.registry.v1.VendorService`. Absent: the server as a whole.
+    #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
+    service: String,
+    /// The server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", help_heading = "Connection")]
+    endpoint: String,
+}
+
+impl Healthcheck {
+    /// Prints the status. Whatever is not SERVING, in time, is not healthy.
+    pub(super) async fn run(self, out: &mut Out) -> Outcome {
+        let check = async {
+            let channel = client::channel(&self.endpoint).await?;
+            let request = HealthCheckRequest { service: self.service };
+            let answer = HealthClient::new(channel).check(request).await;
+            answer.map_err(|status| {
+                let text = format!("{}: {}", code_name(status.code()), printable(status.message()));
+                Failure::Unhealthy(text)
+            })
+        };
+        let status = match tokio::time::timeout(HEALTH_TIMEOUT, check).await {
+            Ok(Ok(answer)) => answer.into_inner().status,
+            Ok(Err(Failure::Failed(text))) => return Err(Failure::Unhealthy(text)),
+            Ok(Err(failure)) => return Err(failure),
+            Err(_) => return Err(Failure::Unhealthy(format!("no answer in {} s", HEALTH_TIMEOUT.as_secs()))),
+        };
+        match [ServingStatus::Unknown, ServingStatus::Serving, ServingStatus::NotServing].get(status as usize) {
+            Some(ServingStatus::Serving) => out.line("SERVING"),
+            Some(ServingStatus::NotServing) => Err(Failure::Unhealthy("NOT_SERVING".to_owned())),
+            _ => Err(Failure::Unhealthy("the status is not known".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+mod fake;
+
+/// What a command prints, kept.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pipe that nobody reads.
+struct ClosedPipe;
+
+impl std::io::Write for ClosedPipe {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn run(line: &str) -> (u8, String) {
+    let kept = Kept::default();
+    let arguments = std::iter::once("subprocessor-registry").chain(line.split_whitespace());
+    let code = execute(arguments.map(OsString::from), &mut Out::to(kept.clone()));
+    let text = String::from_utf8(kept.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+    (code, text)
+}
+
+#[test]
+fn the_commands_are_well_formed() {
+    Cli::command().debug_assert();
+    assert!(Cli::command().render_long_help().to_string().contains("Exit codes:"));
+}
+
+#[test]
+fn what_cannot_be_understood_is_usage() {
+    for line in [
+        "",
+        "nothing",
+        "list",
+        "list nothings",
+        "list acme/vendors",
+        "get aws",
+        "get nothings/a",
+        "get vendors/aws --as-of yesterday",
+        "get revisions/1 --as-of 3",
+        "list revisions --as-of 3",
+        "list revisions --show-deleted",
+        "list vendors --effective-at 2026-01-01",
+        "list vendors --page-size 0",
+        "list vendors --endpoint here",
+        "list vendors --endpoint https://localhost:1",
+        "apply",
+        "apply x --override-reason y",
+        "apply x --yes --dry-run",
+        "verify --expected 7",
+        "watch --after-hash 00",
+        "erase customers/x",
+        "export a -o table",
+        "completions cobol",
+        "serve --listen nowhere",
+        "serve --listen 0.0.0.0:1",
+        "serve --config /nowhere/at/all.toml",
+        "migrate --database-url mysql://x",
+        "healthcheck --endpoint here",
+    ] {
+        assert_eq!(run(line).0, 2, "{line}");
+    }
+}
+
+#[test]
+fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
+    // Port 1 of the loopback address is nobody's.
+    for (command, code) in [
+        ("list vendors", 1),
+        ("get vendors/a", 1),
+        ("export a", 1),
+        ("schema", 1),
+        ("watch", 1),
+        ("verify", 1),
+        ("erase vendors/a --reason x", 1),
+        ("activate a", 1),
+        ("suspend a", 1),
+        ("retire a", 1),
+        ("trace a", 1),
+        ("healthcheck", 3),
+    ] {
+        assert_eq!(run(&format!("{command} --endpoint http://127.0.0.1:1")).0, code, "{command}");
+    }
+}
+
+#[test]
+fn what_needs_no_server_is_printed() {
+    assert_eq!(run("config"), (0, crate::config::DEFAULTS.to_owned()));
+    assert_eq!(run("version"), (0, format!("subprocessor-registry {}\n", env!("CARGO_PKG_VERSION"))));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, script) = run(&format!("completions {shell}"));
+        assert!(code == 0 && script.contains("healthcheck"), "{shell}");
+    }
+    assert_eq!(run("--help").0, 0);
+    assert_eq!(run("--version").0, 0);
+    assert_eq!(run("list --help").0, 0);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    for line in ["config", "version", "completions bash"] {
+        let arguments = std::iter::once("subprocessor-registry").chain(line.split_whitespace());
+        assert_eq!(execute(arguments.map(OsString::from), &mut Out::to(ClosedPipe)), 0, "{line}");
+    }
+}
+
+#[test]
+fn tables_are_columns_without_what_drives_a_terminal() {
+    let kept = Kept::default();
+    let mut out = Out::to(kept.clone());
+    let headings = ["NAME", "VALUE"].map(ToOwned::to_owned);
+    out.table(&headings, vec![vec!["a".into(), "1\n2\u{1b}[0m".into()], vec!["long name".into()]]).expect("printed");
+    let text = String::from_utf8(kept.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+    assert_eq!(text, "NAME       VALUE\na          1 2 [0m\nlong name\n");
+}
+
+fn against(server: &fake::Running, line: &str) -> (u8, String) {
+    run(&format!("{line} --endpoint {}", server.endpoint))
+}
+
+#[test]
+fn lists_follow_all_pages() {
+    let server = fake::Running::start();
+    let (code, text) = against(&server, "list vendors");
+    assert_eq!(code, 0);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + fake::VENDORS);
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>().join(" "),
+        "NAME DISPLAY NAME LEGAL ENTITIES COUNTRIES ORIGIN"
+    );
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>().join(" "),
+        "vendors/v0 Vendor 0 Example, Inc. US CATALOG"
+    );
+    assert_eq!(server.seen().lists.len(), 3);
+
+    let (code, text) =
+        against(&server, "list vendors -o json --limit 5 --page-size 3 --filter x --as-of 2 --show-deleted");
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((code, value["vendors"].as_array().map(Vec::len)), (0, Some(5)));
+    assert_eq!(value["vendors"][4]["name"], "vendors/v4");
+    assert!(value.get("next_page_token").is_none());
+    let last = server.seen().lists.pop().expect("a list");
+    assert_eq!((last.filter.as_str(), last.show_deleted, last.page_token.as_str()), ("x", true, "3"));
+    assert_eq!(last.as_of.and_then(|as_of| as_of.point), Some(crate::proto::v1::as_of::Point::Revision(2)));
+}
+
+#[test]
+fn a_resource_is_shown_field_by_field_or_as_json() {
+    let server = fake::Running::start();
+    let (code, text) = against(&server, "get vendors/v7");
+    assert_eq!(code, 0);
+    assert!(text.contains("entities[0].legal_name") && text.contains("Example, Inc."), "{text}");
+    let (code, text) = against(&server, "get vendors/v7 -o json --as-of 2026-03-23");
+    assert_eq!((code, text.contains("\"display_name\": \"Vendor 7\"")), (0, true), "{text}");
+    assert!(server.seen().gets.pop().is_some_and(|get| get.as_of.is_some()));
+    assert_eq!(against(&server, "get vendors/nobody").0, 1);
+    assert_eq!(against(&server, "get vendors/v7 --principal ops").0, 0);
+    assert_eq!(server.seen().principals, ["anonymous", "anonymous", "anonymous", "ops"]);
+}
+
+#[test]
+fn calls_are_tried_again_while_the_server_is_unavailable_but_not_for_ever() {
+    let server = fake::Running::start();
+    server.be_unavailable(2);
+    assert_eq!(against(&server, "schema"), (0, "{}\n".to_owned()));
+    server.be_unavailable(100);
+    assert_eq!(against(&server, "schema").0, 1);
+}
+
+#[test]
+fn a_manifest_is_planned_first_and_applied_only_when_confirmed() {
+    let server = fake::Running::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, name).expect("a file");
+        path.display().to_string()
+    };
+    let (good, same, bad) = (file("good"), file("same"), file("bad"));
+
+    // Tests have no terminal: so nothing is applied without --yes.
+    let (code, text) = against(&server, &format!("apply {good}"));
+    assert_eq!(code, 2);
+    assert!(text.contains("update") && text.contains("display_name") && text.contains("1 to update"), "{text}");
+    assert!(server.seen().applied.iter().all(|request| request.validate_only));
+
+    let (code, text) = against(&server, &format!("apply {good} --dry-run"));
+    assert_eq!((code, text.contains("applied")), (0, false));
+    assert!(server.seen().applied.iter().all(|request| request.validate_only));
+
+    let flags = "--yes --prune";
+    let (code, text) = against(&server, &format!("apply {good} {same} {flags}"));
+    assert_eq!(code, 0);
+    assert!(text.contains("good: applied, revision 4"), "{text}");
+    assert!(text.contains("same: nothing to change (revision 3)"), "{text}");
+    let written: Vec<_> = server.seen().applied.into_iter().filter(|request| !request.validate_only).collect();
+    assert_eq!(written.len(), 1);
+    assert!(written[0].prune && !written[0].request_id.is_empty());
+
+    assert_eq!(against(&server, &format!("apply {bad} {good} --yes")).0, 1);
+    assert_eq!(server.seen().applied.len(), 6, "what follows a bad manifest is not looked at");
+    assert_eq!(against(&server, "apply /nowhere/at/all").0, 1);
+    let (code, text) = against(&server, &format!("apply {good} --yes -o json"));
+    assert_eq!((code, text.lines().count(), text.contains("\"revision\":4")), (0, 1, true), "{text}");
+}
+
+#[test]
+fn an_organization_is_exported_by_name_or_id() {
+    let server = fake::Running::start();
+    assert_eq!(against(&server, "export acme"), (0, "organizations/acme in format 1\n".to_owned()));
+    assert_eq!(
+        against(&server, "export organizations/acme -o json"),
+        (0, "organizations/acme in format 2\n".to_owned())
+    );
+}
+
+#[test]
+fn a_log_that_does_not_verify_exits_with_3() {
+    let server = fake::Running::start();
+    let hash = "ab".repeat(32);
+    let (code, text) = against(&server, "verify");
+    assert_eq!((code, text.contains(&format!("3:{hash}"))), (0, true), "{text}");
+    for format in ["table", "json", "yaml"] {
+        let (code, text) = against(&server, &format!("verify --expected 2:{hash} -o {format}"));
+        assert_eq!((code, text.contains("EXPECTED_HASH_MISMATCH")), (3, true), "{text}");
+    }
+}
+
+#[test]
+fn a_watch_resumes_where_it_was_and_ends_with_what_cannot_be_resumed() {
+    let server = fake::Running::start();
+    let (code, text) = against(&server, "watch organizations/a --after-revision 4 --type vendors");
+    assert_eq!(code, 1);
+    assert_eq!(text, "5    ops  CREATED  vendors/a\n7    ops  CREATED  vendors/a\n");
+    let watches = server.seen().watches;
+    assert_eq!(watches.iter().map(|w| w.after_revision).collect::<Vec<_>>(), [Some(4), Some(6), Some(8)]);
+    assert_eq!(watches[1].after_hash, [5; 32]);
+    assert!(watches.iter().all(|w| w.parent == "organizations/a" && w.resource_types == ["vendors"]));
+
+    let server = fake::Running::start();
+    let (_, text) = against(&server, "watch -o json");
+    assert_eq!(text.lines().count(), 4, "revisions and checkpoints, one a line: {text}");
+    assert_eq!(server.seen().watches[0].after_revision, None);
+}
+
+#[test]
+fn an_erasure_says_what_it_did() {
+    let server = fake::Running::start();
+    let (code, text) = against(&server, "erase organizations/a/customers/b --reason request-7");
+    assert_eq!(code, 0);
+    assert!(text.starts_with("organizations/a/customers/b: erased 2 versions, revision 4\n"), "{text}");
+    let erased = server.seen().erased;
+    assert!(!erased[0].validate_only && !erased[0].request_id.is_empty() && erased[0].reason == "request-7");
+    assert_eq!(against(&server, "erase organizations/a --reason x --dry-run").0, 0);
+    assert!(server.seen().erased[1].validate_only);
+}
+
+#[test]
+fn a_healthy_server_is_serving() {
+    let server = fake::Running::start();
+    assert_eq!(against(&server, "healthcheck"), (0, "SERVING\n".to_owned()));
+    let service = "subprocessor.registry.v1.VendorService";
+    assert_eq!(against(&server, &format!("healthcheck --service {service}")).0, 0);
+    assert_eq!(against(&server, "healthcheck --service nothing").0, 3);
+}
