@@ -2,7 +2,7 @@
 
 use subprocessor_registry::proto::v1;
 
-use crate::support::{Backend, Server, both, fresh, organization, subprocessor, vendor};
+use crate::support::{Server, both, fresh, organization, subprocessor, vendor};
 
 both! {
     async fn a_list_is_kept(backend: Backend) {
