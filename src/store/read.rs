@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// Bytes of the resources on one page.
+const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+
 /// A point in known time that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
@@ -134,23 +137,23 @@ impl Store {
         };
         query.limit(list.size as u64 + 1);
         let mut rows = self.fetch_all(&query).await?;
-        let more = rows.len() > list.size;
+        let mut more = rows.len() > list.size;
         rows.truncate(list.size);
-        let mut items = Vec::with_capacity(rows.len());
-        // An erased version is on no page; a page can be shorter than its size.
-        let mut last = None;
-        for row in rows {
-            last = Some(row.name.clone());
-            if let Some(stored) = Stored::<R>::decode(row)? {
-                items.push(stored.message);
-            }
-        }
-        let next = match (more, items.last(), last) {
-            (true, Some(item), Some(name)) if item.header().name == name => Some(position(item, list)),
-            // The last row was erased and has no columns left to continue from but its name.
-            (true, _, Some(name)) => Some(Position { revision: list.revision, name, ..Position::default() }),
-            _ => None,
-        };
+        // Clients refuse messages over 4 MiB: a page of large resources is shorter.
+        let mut bytes = 0;
+        let fits = rows
+            .iter()
+            .take_while(|row| {
+                bytes += row.body.as_ref().map_or(0, Vec::len);
+                bytes <= MAX_PAGE_BYTES
+            })
+            .count()
+            .max(1);
+        more |= fits < rows.len();
+        rows.truncate(fits);
+        let decoded = rows.into_iter().map(Stored::<R>::decode).collect::<Result<Vec<_>>>()?;
+        let items: Vec<R> = decoded.into_iter().flatten().map(|stored| stored.message).collect();
+        let next = items.last().filter(|_| more).map(|item| position(item, list));
         Ok(Page { items, next })
     }
 
@@ -161,7 +164,8 @@ impl Store {
         if let Parent::Organization(name) = list.parent {
             query.and_where(Expr::col(column("organization_id")).eq(self.organization(name, list.revision).await?));
         }
-        query.cond_where(alive_at(list.revision));
+        // What was erased is on no page.
+        query.cond_where(alive_at(list.revision)).and_where(Expr::col(column("body")).is_not_null());
         if !list.show_deleted {
             query.and_where(Expr::col(column("deleted")).eq(false));
         }
