@@ -5,10 +5,13 @@ use prost::Message;
 
 use crate::{
     call::Call,
-    error::{Error, Result},
+    error::Result,
     manifest::{self, Entry, Flavour},
     proto::v1::{Instrument, Vendor, vendor::Origin},
-    resource::{diff, name::Name},
+    resource::{
+        diff,
+        name::{Kind, Name},
+    },
     store::{Store, version::Resource, write::Writer},
 };
 
@@ -88,11 +91,35 @@ async fn bring_up(writer: &mut Writer, catalog: Catalog) -> Result<Loaded> {
     Ok(Loaded { changed })
 }
 
+/// What a resource of the catalog refers to and an operator has deleted.
+async fn missing_parent<R: Resource>(writer: &Writer, message: &R) -> Result<Option<String>> {
+    for reference in message.references() {
+        let Some(name) = Name::parse(&reference.name).filter(|name| name.kind() == Kind::Vendor) else { continue };
+        let gone = match writer.find::<Vendor>(&name).await? {
+            Some(stored) => stored.is_deleted(),
+            None => writer.is_known(&name).await?,
+        };
+        if gone {
+            return Ok(Some(reference.name));
+        }
+    }
+    Ok(None)
+}
+
 /// Writes one resource of the catalog, unless an operator has had a hand in it.
 async fn offer<R: Resource>(writer: &mut Writer, message: R, origin: fn(&R) -> Origin) -> Result<bool> {
     let name = Name::of(R::KIND, "name", message.header().name)?;
+    if let Some(missing) = missing_parent(writer, &message).await? {
+        // An operator deleted what it belongs to: the choice stands, and the server starts.
+        tracing::warn!(%name, missing, "a resource of the catalog is left out: what it refers to was deleted");
+        return Ok(false);
+    }
     let Some(before) = writer.find::<R>(&name).await? else {
-        writer.put(None, message).await.map_err(Error::from)?;
+        // Deleted and erased: there is nothing left to compare with, and it stays gone.
+        if writer.is_known(&name).await? {
+            return Ok(false);
+        }
+        writer.put(None, message).await?;
         return Ok(true);
     };
     let untouched = !before.is_deleted() && origin(&before.message) == Origin::Catalog;

@@ -152,7 +152,9 @@ impl Error {
             | Reason::GateRefused => Code::FailedPrecondition,
             Reason::LogNotYetWritten => Code::OutOfRange,
             Reason::LogHashMismatch | Reason::LogCorrupt => Code::DataLoss,
-            Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge => Code::ResourceExhausted,
+            Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge | Reason::AnswerTooLarge => {
+                Code::ResourceExhausted
+            }
             Reason::PermissionDenied => Code::PermissionDenied,
             Reason::PrincipalInvalid => Code::Unauthenticated,
             Reason::DeadlineExceeded => Code::DeadlineExceeded,

@@ -1,7 +1,7 @@
 //! Filters (AIP-160): what a caller writes becomes a typed expression over an allow-list of fields, or an error that
 //! names what is wrong. A library parses; which fields and operators exist is decided here.
 
-use aip_160::{Arg, Comparable, Comparator, Expression, Member, StringMatch, Value};
+use aip_160::{Arg, Comparable, Comparator, Expression, Member, Value};
 use jiff::Timestamp;
 
 use super::text;
@@ -191,6 +191,7 @@ fn spell(member: &Member) -> (String, bool) {
 
 fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr> {
     let (value, quoted) = spell(member);
+    let value = text::normalize(&value).into_owned();
     if let Some(rule) = text::control_rule(&value, true) {
         return Err(refuse(format!("{}: the value {rule}", field.path)));
     }
@@ -214,18 +215,18 @@ fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr
     };
     match field.kind {
         FieldKind::Text => {
-            if let Value::String(_) = member.value {
-                match member.value.string_match() {
-                    Some(StringMatch::Exact(_)) | None => {}
-                    Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
-                        return Ok(Expr::Prefix(field, prefix.to_owned()));
-                    }
-                    Some(StringMatch::Prefix(prefix)) if op == Op::NotEqual => {
-                        return Ok(Expr::Not(Box::new(Expr::Prefix(field, prefix.to_owned()))));
-                    }
-                    Some(_) => {
-                        return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
-                    }
+            // A wildcard means the same with quotes and without.
+            match value.strip_suffix('*') {
+                _ if value.starts_with('*') && value.len() > 1 => {
+                    return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
+                }
+                None => {}
+                Some(prefix) if op == Op::Equal => return Ok(Expr::Prefix(field, prefix.to_owned())),
+                Some(prefix) if op == Op::NotEqual => {
+                    return Ok(Expr::Not(Box::new(Expr::Prefix(field, prefix.to_owned()))));
+                }
+                Some(_) => {
+                    return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
                 }
             }
             Ok(Expr::Compare(field, op, Literal::Text(value)))

@@ -205,6 +205,7 @@ fn is_long(field: &FieldDescriptor) -> bool {
             | "data_subjects"
             | "items"
             | "adaptations"
+            | "document"
     ) || field.full_name() == "subprocessor.registry.v1.Event.title"
 }
 

@@ -9,20 +9,23 @@ use url::Url;
 
 use crate::error::clip;
 
-/// Characters of a single-line text.
-pub const SHORT: usize = 1_024;
+/// Characters of a single-line text: in UTF-8 never more than the 2,704 bytes that an index of PostgreSQL holds.
+pub const SHORT: usize = 512;
 /// Characters of a text that may have lines and paragraphs.
 pub const LONG: usize = 16_384;
 
-/// Trims and composes (NFC) a text. Everything that is stored or compared went through here.
+/// Trims and composes (NFC) a text, with line ends as newlines. Everything that is stored or compared went through here.
 pub fn normalize(text: &str) -> Cow<'_, str> {
     let trimmed = text.trim();
+    if trimmed.contains("\r\n") {
+        return Cow::Owned(trimmed.replace("\r\n", "\n").nfc().collect());
+    }
     if is_nfc(trimmed) { Cow::Borrowed(trimmed) } else { Cow::Owned(trimmed.nfc().collect()) }
 }
 
 /// Which rule on control characters `text` breaks. Newline and tab are for long text only.
 pub fn control_rule(text: &str, long: bool) -> Option<&'static str> {
-    let bad = text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t' | '\r')));
+    let bad = text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t')));
     match (bad, long) {
         (false, _) => None,
         (true, true) => Some("has control characters"),
@@ -81,9 +84,8 @@ pub fn duration(text: &str) -> Result<(), String> {
 /// # Errors
 /// The rule that is broken.
 pub fn uri(text: &str) -> Result<(), String> {
-    let rule =
-        || format!("must be an absolute http or https address of at most 2,048 characters, not \"{}\"", clip(text));
-    if text.chars().count() > 2_048 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let rule = || format!("must be an absolute http or https address of at most 2,048 bytes, not \"{}\"", clip(text));
+    if text.len() > 2_048 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(rule());
     }
     match Url::parse(text) {

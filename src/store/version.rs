@@ -223,6 +223,14 @@ pub fn day(instant: Timestamp) -> String {
     instant.strftime("%F").to_string()
 }
 
+/// Bytes of a value in the table of values; a longer one is stored as its hash, which is all that equality needs.
+const MAX_VALUE: usize = 1_000;
+
+/// A value of a repeated field as it is stored and looked for.
+pub fn stored_value(value: &str) -> String {
+    if value.len() <= MAX_VALUE { value.to_owned() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))) }
+}
+
 /// How an absent date is stored: after every date.
 pub const NO_DATE: &str = "~";
 

@@ -387,6 +387,14 @@ impl Writer {
         super::read::live(&self.tx, name).await
     }
 
+    /// Whether there is or ever was a resource of this name.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_known(&self, name: &Name) -> Result<bool> {
+        Ok(resource::find(&self.tx, name.as_str()).await?.is_some())
+    }
+
     /// The live version of a resource that exists.
     ///
     /// # Errors
