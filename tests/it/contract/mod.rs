@@ -1,0 +1,4 @@
+//! The contract (DESIGN §3): every method with what it gives and what it refuses, over every kind of resource.
+
+mod methods;
+mod subject;
