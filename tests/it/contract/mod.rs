@@ -1,4 +1,7 @@
 //! The contract (DESIGN §3): every method with what it gives and what it refuses, over every kind of resource.
 
+mod masks;
 mod methods;
+mod references;
+mod steps;
 mod subject;
