@@ -304,7 +304,7 @@ pub async fn walk<R: Subject>(server: &mut Server, ask: Ask) -> Vec<R> {
     let mut all = Vec::new();
     let mut ask = ask;
     let mut revision = None;
-    for _ in 0..10_000 {
+    for _ in 0..1_500 {
         let page = R::list(server, ask.clone()).await.expect("a page");
         assert_eq!(*revision.get_or_insert(page.revision), page.revision, "all pages from one revision");
         all.extend(page.items);
