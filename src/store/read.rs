@@ -13,7 +13,7 @@ use super::{
     Store,
     entity::{counter, resource as resource_row, revision},
     filter,
-    version::{NO_DATE, Resource, Row, Stored, column, micros, table},
+    version::{NO_DATE, Resource, Row, Stored, column, table},
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -151,9 +151,9 @@ impl Store {
             .max(1);
         more |= fits < rows.len();
         rows.truncate(fits);
+        let next = rows.last().filter(|_| more).map(|last| position::<R>(last, list)).transpose()?;
         let decoded = rows.into_iter().map(Stored::<R>::decode).collect::<Result<Vec<_>>>()?;
-        let items: Vec<R> = decoded.into_iter().flatten().map(|stored| stored.message).collect();
-        let next = items.last().filter(|_| more).map(|item| position(item, list));
+        let items = decoded.into_iter().flatten().map(|stored| stored.message).collect();
         Ok(Page { items, next })
     }
 
@@ -302,16 +302,17 @@ fn order(query: &mut SelectStatement, list: &List<'_>) {
     );
 }
 
-/// Where a page that ends with `item` ends.
-fn position<R: Resource>(item: &R, list: &List<'_>) -> Position {
-    let header = item.header();
-    let mut position = Position { revision: list.revision, name: header.name.to_owned(), ..Position::default() };
+/// Where a page that ends with `row` ends.
+fn position<R: Resource>(row: &Row, list: &List<'_>) -> Result<Position> {
+    let mut position = Position { revision: list.revision, name: row.name.clone(), ..Position::default() };
     match list.order.field.path {
         "name" => {}
-        "create_time" => position.number = micros(header.create_time.as_ref()),
-        "update_time" => position.number = micros(header.update_time.as_ref()),
+        "create_time" => position.number = row.create_time,
+        "update_time" => position.number = row.update_time,
         path => {
-            let dynamic = item.transcode_to_dynamic();
+            // The columns of an erased version are those of an empty message.
+            let message = row.body.as_deref().map_or_else(|| Ok(R::default()), R::decode).map_err(Error::internal)?;
+            let dynamic = message.transcode_to_dynamic();
             let text =
                 dynamic.get_field_by_name(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
             position.text = match (list.order.field.kind, list.order.descending) {
@@ -320,7 +321,7 @@ fn position<R: Resource>(item: &R, list: &List<'_>) -> Position {
             };
         }
     }
-    position
+    Ok(position)
 }
 
 async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Option<Row>> {

@@ -128,6 +128,10 @@ pub struct Row {
     pub organization_id: i64,
     /// The resource's name.
     pub name: String,
+    /// Microseconds since 1970.
+    pub create_time: i64,
+    /// Microseconds since 1970.
+    pub update_time: i64,
     /// SHA-256(salt ‖ body).
     pub digest: Vec<u8>,
     /// `None` if erased.
@@ -138,8 +142,18 @@ pub struct Row {
 
 impl Row {
     /// The columns to select for it.
-    pub const COLUMNS: [&'static str; 8] =
-        ["resource_id", "from_revision", "to_revision", "organization_id", "name", "digest", "salt", "body"];
+    pub const COLUMNS: [&'static str; 10] = [
+        "resource_id",
+        "from_revision",
+        "to_revision",
+        "organization_id",
+        "name",
+        "create_time",
+        "update_time",
+        "digest",
+        "salt",
+        "body",
+    ];
 }
 
 /// A version with its message.
@@ -241,7 +255,7 @@ pub fn stored_date(date: &str) -> String {
 
 /// The columns that are a resource's own, with the values of an empty message: what an erasure leaves of them.
 pub fn cleared_columns<R: Resource>() -> Vec<(String, Value)> {
-    const SHARED: [&str; 3] = ["deleted", "create_time", "update_time"];
+    const SHARED: [&str; 1] = ["deleted"];
     let version = Version {
         resource_id: 0,
         from_revision: 0,

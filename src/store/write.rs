@@ -318,16 +318,26 @@ pub struct Dangling {
     pub rule: String,
 }
 
+impl Dangling {
+    /// The path of the field in a request: `subprocessor.vendor`, but `parent`.
+    fn path(&self) -> String {
+        match Name::parse(&self.from) {
+            Some(from) if self.field != "parent" => format!("{}.{}", from.kind().singular(), self.field),
+            _ => self.field.clone(),
+        }
+    }
+}
+
 fn refuse_dangling(dangling: Vec<Dangling>) -> Error {
     if dangling.iter().any(|one| one.reason == Reason::FieldInvalid) {
         let fields = dangling.into_iter().filter(|one| one.reason == Reason::FieldInvalid);
-        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.field, one.rule)).collect());
+        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.path(), one.rule)).collect());
     }
-    let first = dangling.first().map(|one| format!("{}: {}", one.field, one.rule)).unwrap_or_default();
+    let first = dangling.first().map(|one| format!("{}: {}", one.path(), one.rule)).unwrap_or_default();
     let error = Error::new(Reason::ReferenceNotFound, first);
     dangling
         .into_iter()
-        .fold(error, |error, one| error.precondition("REFERENCE", &one.to, format!("{}: {}", one.field, one.rule)))
+        .fold(error, |error, one| error.precondition("REFERENCE", &one.to, format!("{}: {}", one.path(), one.rule)))
 }
 
 impl Writer {
