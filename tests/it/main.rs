@@ -2,5 +2,6 @@
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod log;
 mod smoke;
 mod support;
