@@ -7,6 +7,7 @@
 //! - What was read at a revision can be read again at it for ever, unless it was erased.
 
 mod connect;
+pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
@@ -59,7 +60,7 @@ impl Store {
     /// DATABASE_UNAVAILABLE if it cannot be reached.
     pub async fn open(options: &Options, clock: Arc<Clock>) -> crate::error::Result<Self> {
         let reads = connect::reads(options).await?;
-        let writes = connect::writes(options).await?;
+        let writes = connect::writes(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let writes = write::Queue::start(writes, Arc::clone(&clock), options.max_batch, watch.head());
         Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock }) })

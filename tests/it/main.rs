@@ -3,5 +3,6 @@
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
 mod contract;
+mod log;
 mod smoke;
 mod support;
