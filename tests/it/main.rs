@@ -2,5 +2,9 @@
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod catalog;
+mod list;
+mod manifests;
+mod policies;
 mod smoke;
 mod support;
