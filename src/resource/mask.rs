@@ -40,7 +40,8 @@ pub fn apply<M: ReflectMessage + Default>(current: &M, input: &M, mask: Option<&
     }
     for field in descriptor.fields().filter(|field| behavior::of(field).immutable) {
         if before.get_field(&field) != after.get_field(&field) {
-            return Err(Error::field(field.name(), "cannot be changed after creation"));
+            let path = format!("{}.{}", descriptor.name().to_lowercase(), field.name());
+            return Err(Error::field(path, "cannot be changed after creation"));
         }
     }
     after.transcode_to().map_err(Error::internal)

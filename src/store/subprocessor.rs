@@ -118,17 +118,32 @@ impl Managed for Subprocessor {
 
     fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
-            self.admit_state(before, &day(writer.now()))?;
-            self.check_vendor(writer).await?;
+            let mut wrong = Violations::new();
+            collect(self.admit_state(before, &day(writer.now())), &mut wrong)?;
+            collect(self.check_vendor(writer).await, &mut wrong)?;
             let mut products = product_paths("", &self.products);
             for (i, location) in self.locations.iter().enumerate() {
                 products.extend(product_paths(&format!("locations[{i}]."), &location.products));
             }
-            check_products(writer, &self.name, Self::KIND.singular(), products).await?;
+            collect(check_products(writer, &self.name, Self::KIND.singular(), products).await, &mut wrong)?;
+            if !wrong.is_empty() {
+                return Err(Error::fields(Reason::FieldInvalid, wrong));
+            }
             self.refuse_cycle(writer).await?;
             self.refuse_duplicate(writer).await
         }
         .boxed()
+    }
+}
+
+/// Keeps what is wrong with fields for later, so that all of it is said at once; anything else ends the write.
+fn collect(outcome: Result<()>, wrong: &mut Violations) -> Result<()> {
+    match outcome {
+        Err(error) if error.reason() == Reason::FieldInvalid => {
+            wrong.extend(error.field_violations().map(|(field, rule)| (field.to_owned(), rule.to_owned())));
+            Ok(())
+        }
+        other => other,
     }
 }
 

@@ -318,10 +318,18 @@ pub struct Dangling {
     pub rule: String,
 }
 
+impl Dangling {
+    /// The path of the field in a request.
+    fn path(&self) -> String {
+        let singular = Name::parse(&self.from).map_or("", |name| name.kind().singular());
+        super::standard::path(singular, &self.field)
+    }
+}
+
 fn refuse_dangling(dangling: Vec<Dangling>) -> Error {
     if dangling.iter().any(|one| one.reason == Reason::FieldInvalid) {
         let fields = dangling.into_iter().filter(|one| one.reason == Reason::FieldInvalid);
-        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.field, one.rule)).collect());
+        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.path(), one.rule)).collect());
     }
     let first = dangling.first().map(|one| format!("{}: {}", one.field, one.rule)).unwrap_or_default();
     let error = Error::new(Reason::ReferenceNotFound, first);

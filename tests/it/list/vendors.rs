@@ -157,7 +157,7 @@ both! {
         let customer = v1::Customer { display_name: "Big".into(), products: list(&["desk"]), ..Default::default() };
         let request = v1::CreateCustomerRequest { parent: ACME.into(), customer: Some(customer), ..Default::default() };
         refused(server.organizations.create_customer(request).await, Code::InvalidArgument, "FIELD_INVALID", &["customer.products[0]"]);
-        let document = v1::Document { title: "Policy".into(), products: list(&["cloud", "desk"]), ..Default::default() };
+        let document = v1::Document { title: "Policy".into(), kind: 1, products: list(&["cloud", "desk"]), ..Default::default() };
         let request = v1::CreateDocumentRequest { parent: ACME.into(), document: Some(document), ..Default::default() };
         refused(server.organizations.create_document(request).await, Code::InvalidArgument, "FIELD_INVALID", &["document.products[1]"]);
     }
