@@ -55,7 +55,7 @@ impl Resource for Customer {
 impl Managed for Customer {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(&'a mut self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn short(regime: Regime) -> String {
 impl Managed for Organization {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(&'a mut self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async { Ok(()) }.boxed()
     }
 }

@@ -2,11 +2,7 @@
 //! together share one commit, each under its own savepoint and with its own revision (group commit). Nothing is
 //! answered before the commit is durable.
 
-use std::{
-    collections::{HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
@@ -223,7 +219,6 @@ async fn attempt(
             counter: counter.clone(),
             changes: Vec::new(),
             written: Vec::new(),
-            leaving: HashSet::new(),
             bytes: 0,
             revision_made: false,
         };
@@ -277,8 +272,6 @@ pub struct Writer {
     counter: counter::Model,
     changes: Vec<change::Model>,
     written: Vec<Written>,
-    /// Names that this write will delete: they are in nobody's way.
-    leaving: HashSet<String>,
     bytes: usize,
     revision_made: bool,
 }
@@ -354,16 +347,6 @@ impl Writer {
     /// The newest revision: that of this write, once it has changed something.
     pub fn revision(&self) -> i64 {
         if self.changes.is_empty() || self.revision_made { self.counter.revision } else { self.counter.revision + 1 }
-    }
-
-    /// Says what this write will delete before it ends, so that its other changes need not stand back for it.
-    pub fn announce_leaving(&mut self, names: impl IntoIterator<Item = String>) {
-        self.leaving.extend(names);
-    }
-
-    /// Whether this write will delete a resource.
-    pub(super) fn is_leaving(&self, name: &str) -> bool {
-        self.leaving.contains(name)
     }
 
     /// The catalog that was loaded last; empty if none was.

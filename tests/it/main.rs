@@ -2,7 +2,11 @@
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod catalog;
 mod contract;
+mod list;
 mod log;
+mod manifests;
+mod policies;
 mod smoke;
 mod support;

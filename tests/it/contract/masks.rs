@@ -57,7 +57,7 @@ fn full() -> v1::Organization {
         region_code: "US".into(),
         trade_names: vec!["A".into(), "B".into()],
         annotations: map(&[("k", "v")]),
-        notice_policy: Some(v1::NoticePolicy { four_eyes: true, notice_days: Some(30), ..Default::default() }),
+        notice_policy: Some(v1::NoticePolicy { four_eyes: Some(true), notice_days: Some(30), ..Default::default() }),
         role: v1::Role::Both.into(),
         ..Default::default()
     }
@@ -91,10 +91,10 @@ both! {
         let zero = Some(v1::NoticePolicy { notice_days: Some(0), ..Default::default() });
         let sent = v1::Organization { notice_policy: zero, display_name: "not named".into(), ..Default::default() };
         let changed = set(&mut server, sent, Some(&["notice_policy.notice_days"])).await;
-        assert_eq!(changed.notice_policy, Some(v1::NoticePolicy { four_eyes: true, notice_days: Some(0), ..Default::default() }));
+        assert_eq!(changed.notice_policy, Some(v1::NoticePolicy { four_eyes: Some(true), notice_days: Some(0), ..Default::default() }));
         assert_eq!(changed.display_name, "Acme");
         let changed = set(&mut server, v1::Organization::default(), Some(&["notice_policy.notice_days"])).await;
-        assert_eq!(changed.notice_policy, Some(v1::NoticePolicy { four_eyes: true, ..Default::default() }));
+        assert_eq!(changed.notice_policy, Some(v1::NoticePolicy { four_eyes: Some(true), ..Default::default() }));
         // The whole message where it is named itself.
         let one = Some(v1::NoticePolicy { objection_days: Some(5), ..Default::default() });
         let changed = set(&mut server, v1::Organization { notice_policy: one, ..Default::default() }, Some(&["notice_policy"])).await;
