@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect,
     sea_query::{Condition, Expr, ExprTrait, Order as Direction, Query, SelectStatement},
 };
 
@@ -13,12 +14,12 @@ use super::{
     Store,
     entity::{counter, resource as resource_row, revision},
     filter,
-    version::{NO_DATE, Resource, Row, Stored, column, micros, table},
+    version::{NO_DATE, Resource, Row, Stored, column, table},
 };
 use crate::{
     error::{Error, Reason, Result},
     resource::{
-        filter::{Expr as Filter, FieldKind, Order},
+        filter::{Expr as Filter, FieldKind, Op, Order},
         name::{Kind, Name, Parent},
         page::Position,
     },
@@ -132,25 +133,19 @@ impl Store {
         let Some(mut query) = self.page_query::<R>(list).await? else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        query.limit(list.size as u64 + 1);
-        let mut rows = self.fetch_all(&query).await?;
+        // What continues after a row is what the row is ordered by, also where its content was erased.
+        query.limit(list.size as u64 + 1).expr_as(Expr::col(column(&order_column(list.order))), column("position"));
+        let mut rows = self.reads().query_all(&query).await?;
         let more = rows.len() > list.size;
         rows.truncate(list.size);
+        let next = rows.last().filter(|_| more).map(|row| position(row, list)).transpose()?;
         let mut items = Vec::with_capacity(rows.len());
-        // An erased version is on no page; a page can be shorter than its size.
-        let mut last = None;
-        for row in rows {
-            last = Some(row.name.clone());
-            if let Some(stored) = Stored::<R>::decode(row)? {
+        for row in &rows {
+            // An erased version is on no page; a page can be shorter than its size.
+            if let Some(stored) = Stored::<R>::decode(Row::from_query_result(row, "")?)? {
                 items.push(stored.message);
             }
         }
-        let next = match (more, items.last(), last) {
-            (true, Some(item), Some(name)) if item.header().name == name => Some(position(item, list)),
-            // The last row was erased and has no columns left to continue from but its name.
-            (true, _, Some(name)) => Some(Position { revision: list.revision, name, ..Position::default() }),
-            _ => None,
-        };
         Ok(Page { items, next })
     }
 
@@ -171,7 +166,8 @@ impl Store {
         if let Some(filter) = list.filter {
             query.cond_where(filter::condition(R::KIND, filter));
         }
-        order(&mut query, list);
+        let is_sqlite = self.reads().get_database_backend() == DatabaseBackend::Sqlite;
+        order(&mut query, list, is_sqlite && list.filter.is_some_and(is_selective));
         Ok(Some(query))
     }
 
@@ -199,10 +195,6 @@ impl Store {
         let rows = db.query_all_raw(explain).await?;
         let column = if is_postgres { "QUERY PLAN" } else { "detail" };
         rows.iter().map(|row| row.try_get::<String>("", column).map_err(Error::from)).collect()
-    }
-
-    async fn fetch_all(&self, query: &SelectStatement) -> Result<Vec<Row>> {
-        fetch_all(self.reads(), query).await
     }
 }
 
@@ -256,67 +248,69 @@ fn order_column(order: Order) -> String {
     }
 }
 
-fn order(query: &mut SelectStatement, list: &List<'_>) {
-    let by_name = list.order.field.path == "name";
-    let key = order_column(list.order);
-    let direction = if list.order.descending { Direction::Desc } else { Direction::Asc };
-    if !by_name {
-        query.order_by(column(&key), direction.clone());
+/// Whether few rows can match, so that it is best to look them up and sort them. PostgreSQL finds that out by its
+/// statistics; SQLite has none and would rather walk in order through all that the filter leaves out.
+fn is_selective(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(is_selective),
+        Filter::Compare(field, Op::Equal, _) => !matches!(field.kind, FieldKind::Choice(_) | FieldKind::Flag),
+        Filter::Has(..) => true,
+        _ => false,
     }
-    query.order_by(column("name"), direction);
+}
+
+/// Orders a list and begins it after the page before. With `sort`, no index is to be read in that order.
+fn order(query: &mut SelectStatement, list: &List<'_>, sort: bool) {
+    let descending = list.order.descending;
+    let by_name = list.order.field.path == "name";
+    // SQLite: an operator that does nothing, but keeps the column's indexes out of it.
+    let col = |name: &str| match sort {
+        true => Expr::cust_with_exprs("+$1", [Expr::col(column(name))]),
+        false => Expr::col(column(name)),
+    };
+    let key = order_column(list.order);
+    let direction = if descending { Direction::Desc } else { Direction::Asc };
+    if !by_name {
+        query.order_by_expr(col(&key), direction.clone());
+    }
+    query.order_by_expr(col("name"), direction);
+    let further = |expr: Expr, value: Expr| if descending { expr.lt(value) } else { expr.gt(value) };
+    let is_time = list.order.field.kind == FieldKind::Time;
     let Some(after) = list.after else {
         // A bound that excludes nothing lets the index be searched instead of scanned.
-        if !list.order.descending {
-            match list.order.field.kind {
-                FieldKind::Time => query.and_where(Expr::col(column(&key)).gte(0i64)),
-                _ => query.and_where(Expr::col(column(&key)).gte("")),
-            };
-        } else if list.order.field.kind == FieldKind::Time {
-            query.and_where(Expr::col(column(&key)).lte(i64::MAX));
-        } else {
-            query.and_where(Expr::col(column(&key)).lte("\u{10ffff}"));
+        if !sort {
+            query.and_where(match (is_time, descending) {
+                (true, false) => col(&key).gte(0i64),
+                (true, true) => col(&key).lte(i64::MAX),
+                (false, false) => col(&key).gte(""),
+                (false, true) => col(&key).lte("\u{10ffff}"),
+            });
         }
         return;
     };
-    let further = |expr: Expr, value: Expr| if list.order.descending { expr.lt(value) } else { expr.gt(value) };
-    let name = Expr::col(column("name"));
     if by_name {
-        query.and_where(further(name, Expr::value(after.name.clone())));
+        query.and_where(further(col("name"), Expr::value(after.name.clone())));
         return;
     }
-    let value = match list.order.field.kind {
-        FieldKind::Time => Expr::value(after.number),
-        _ => Expr::value(after.text.clone()),
-    };
-    let at = Expr::col(column(&key));
+    let value = if is_time { Expr::value(after.number) } else { Expr::value(after.text.clone()) };
     // The first bound is implied by the second and lets the index be searched.
-    let bound = if list.order.descending { at.clone().lte(value.clone()) } else { at.clone().gte(value.clone()) };
+    let bound = if descending { col(&key).lte(value.clone()) } else { col(&key).gte(value.clone()) };
     query.and_where(bound).cond_where(
         Condition::any()
-            .add(further(at.clone(), value.clone()))
-            .add(Condition::all().add(at.eq(value)).add(further(name, Expr::value(after.name.clone())))),
+            .add(further(col(&key), value.clone()))
+            .add(Condition::all().add(col(&key).eq(value)).add(further(col("name"), Expr::value(after.name.clone())))),
     );
 }
 
-/// Where a page that ends with `item` ends.
-fn position<R: Resource>(item: &R, list: &List<'_>) -> Position {
-    let header = item.header();
-    let mut position = Position { revision: list.revision, name: header.name.to_owned(), ..Position::default() };
-    match list.order.field.path {
-        "name" => {}
-        "create_time" => position.number = micros(header.create_time.as_ref()),
-        "update_time" => position.number = micros(header.update_time.as_ref()),
-        path => {
-            let dynamic = item.transcode_to_dynamic();
-            let text =
-                dynamic.get_field_by_name(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-            position.text = match (list.order.field.kind, list.order.descending) {
-                (FieldKind::Date, false) => super::version::stored_date(&text),
-                _ => text,
-            };
-        }
+/// Where a page that ends with `row` ends.
+fn position(row: &QueryResult, list: &List<'_>) -> Result<Position> {
+    let mut position = Position { revision: list.revision, name: row.try_get("", "name")?, ..Position::default() };
+    match list.order.field.kind {
+        _ if list.order.field.path == "name" => {}
+        FieldKind::Time => position.number = row.try_get("", "position")?,
+        _ => position.text = row.try_get("", "position")?,
     }
-    position
+    Ok(position)
 }
 
 async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Option<Row>> {

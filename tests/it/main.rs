@@ -2,5 +2,7 @@
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod migrations;
+mod plans;
 mod smoke;
 mod support;
