@@ -1,8 +1,8 @@
 //! Filters as SQL: over columns of an allow-list, values only as bound parameters, the same answer on both databases.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SubQueryStatement};
 
-use super::version::{NO_DATE, column, value_table};
+use super::version::{NO_DATE, column, table, value_table};
 use crate::resource::{
     filter::{Expr as Filter, Field, FieldKind, Literal, Op},
     name::Kind,
@@ -17,7 +17,7 @@ pub(super) fn condition(kind: Kind, filter: &Filter) -> Condition {
         Filter::Compare(field, op, literal) => compare(*field, *op, literal),
         Filter::Prefix(field, prefix) => prefixed(*field, prefix),
         Filter::Present(field) => present(kind, *field),
-        Filter::Has(field, value) => Condition::all().add(has(kind, *field, Some(value))),
+        Filter::Has(field, value) => Condition::all().add(has(kind, *field, value)),
     }
 }
 
@@ -87,21 +87,34 @@ fn present(kind: Kind, field: Field) -> Condition {
         FieldKind::Choice(_) => left().gt(0),
         FieldKind::Time | FieldKind::Number => left().gt(0i64),
         FieldKind::Flag => left().eq(true),
-        FieldKind::Texts | FieldKind::Choices(_) => has(kind, field, None),
+        FieldKind::Texts | FieldKind::Choices(_) => has_any(kind, field),
     })
 }
 
-/// Versions one of whose values in a repeated field is this one, or any.
-fn has(kind: Kind, field: Field, value: Option<&str>) -> Expr {
-    let mut values = Query::select();
-    values
+/// Versions one of whose values in a repeated field is this one: few enough to be looked up first.
+fn has(kind: Kind, field: Field, value: &str) -> Expr {
+    let values = Query::select()
         .columns(["resource_id", "from_revision"].map(column))
         .from(value_table(kind))
-        .and_where(Expr::col(column("field")).eq(field.path));
-    if let Some(value) = value {
-        values.and_where(Expr::col(column("value")).eq(value));
-    }
+        .and_where(Expr::col(column("field")).eq(field.path))
+        .and_where(Expr::col(column("value")).eq(value))
+        .to_owned();
     Expr::tuple([Expr::col(column("resource_id")), Expr::col(column("from_revision"))]).in_subquery(values)
+}
+
+/// Versions that have a value in a repeated field. Most do: each version of a page is looked at, where EXISTS and IN let
+/// PostgreSQL read the whole table of values.
+fn has_any(kind: Kind, field: Field) -> Expr {
+    let of = |name: &'static str| Expr::col((value_table(kind), column(name))).equals((table(kind), column(name)));
+    let first = Query::select()
+        .column(column("field"))
+        .from(value_table(kind))
+        .and_where(of("resource_id"))
+        .and_where(of("from_revision"))
+        .and_where(Expr::col(column("field")).eq(field.path))
+        .limit(1)
+        .to_owned();
+    Expr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(first))).is_not_null()
 }
 
 #[cfg(test)]

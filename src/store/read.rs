@@ -1,12 +1,13 @@
 //! The one door for reads: one resource or a page of them, now or at any revision. A read outside the writer needs no
 //! transaction: versions are never changed, so everything read at one revision fits together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Condition, Expr, ExprTrait, Order as Direction, Query, SelectStatement},
+    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect,
+    sea_query::{Condition, Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement},
 };
 
 use super::{
@@ -18,14 +19,14 @@ use super::{
 use crate::{
     error::{Error, Reason, Result},
     resource::{
-        filter::{Expr as Filter, FieldKind, Order},
+        filter::{Expr as Filter, FieldKind, Op, Order},
         name::{Kind, Name, Parent},
         page::Position,
     },
 };
 
 /// Bytes of the resources on one page.
-const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
+const MAX_PAGE_BYTES: i32 = 3 * 1024 * 1024;
 
 /// A point in known time that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,25 +136,39 @@ impl Store {
         let Some(mut query) = self.page_query::<R>(list).await? else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        query.limit(list.size as u64 + 1);
-        let mut rows = self.fetch_all(&query).await?;
+        // First which rows, then their content: clients refuse messages over 4 MiB, so a page of large resources is
+        // shorter, and what does not fit on it is not read.
+        query
+            .clear_selects()
+            .columns(["resource_id", "from_revision", "name"].map(column))
+            // What continues after a row is what the row is ordered by, also where its content was erased since.
+            .expr_as(Expr::col(column(&order_column(list.order))), column("position"))
+            .expr_as(Func::cust("length").arg(Expr::col(column("body"))), column("bytes"))
+            .limit(list.size as u64 + 1);
+        let mut rows = self.reads().query_all(&query).await?;
         let mut more = rows.len() > list.size;
         rows.truncate(list.size);
-        // Clients refuse messages over 4 MiB: a page of large resources is shorter.
-        let mut bytes = 0;
-        let fits = rows
-            .iter()
-            .take_while(|row| {
-                bytes += row.body.as_ref().map_or(0, Vec::len);
-                bytes <= MAX_PAGE_BYTES
-            })
-            .count()
-            .max(1);
+        let fits = fitting(&rows)?;
         more |= fits < rows.len();
         rows.truncate(fits);
-        let next = rows.last().filter(|_| more).map(|last| position::<R>(last, list)).transpose()?;
-        let decoded = rows.into_iter().map(Stored::<R>::decode).collect::<Result<Vec<_>>>()?;
-        let items = decoded.into_iter().flatten().map(|stored| stored.message).collect();
+        let next = rows.last().filter(|_| more).map(|row| position(row, list)).transpose()?;
+        let keys = rows
+            .iter()
+            .map(|row| Ok((row.try_get("", "resource_id")?, row.try_get("", "from_revision")?)))
+            .collect::<Result<Vec<(i64, i64)>>>()?;
+        let mut versions: HashMap<(i64, i64), Row> = self
+            .versions(R::KIND, &keys)
+            .await?
+            .into_iter()
+            .map(|row| ((row.resource_id, row.from_revision), row))
+            .collect();
+        let mut items = Vec::with_capacity(keys.len());
+        for key in keys {
+            // One that was erased between the two is on no page.
+            if let Some(stored) = versions.remove(&key).map(Stored::<R>::decode).transpose()?.flatten() {
+                items.push(stored.message);
+            }
+        }
         Ok(Page { items, next })
     }
 
@@ -175,7 +190,8 @@ impl Store {
         if let Some(filter) = list.filter {
             query.cond_where(filter::condition(R::KIND, filter));
         }
-        order(&mut query, list);
+        let is_sqlite = self.reads().get_database_backend() == DatabaseBackend::Sqlite;
+        order(&mut query, list, is_sqlite && list.filter.is_some_and(is_selective));
         Ok(Some(query))
     }
 
@@ -203,10 +219,6 @@ impl Store {
         let rows = db.query_all_raw(explain).await?;
         let column = if is_postgres { "QUERY PLAN" } else { "detail" };
         rows.iter().map(|row| row.try_get::<String>("", column).map_err(Error::from)).collect()
-    }
-
-    async fn fetch_all(&self, query: &SelectStatement) -> Result<Vec<Row>> {
-        fetch_all(self.reads(), query).await
     }
 }
 
@@ -260,66 +272,79 @@ fn order_column(order: Order) -> String {
     }
 }
 
-fn order(query: &mut SelectStatement, list: &List<'_>) {
-    let by_name = list.order.field.path == "name";
-    let key = order_column(list.order);
-    let direction = if list.order.descending { Direction::Desc } else { Direction::Asc };
-    if !by_name {
-        query.order_by(column(&key), direction.clone());
+/// Whether few rows can match, so that it is best to look them up and sort them. PostgreSQL finds that out by its
+/// statistics; SQLite has none and would rather walk in order through all that the filter leaves out.
+fn is_selective(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(is_selective),
+        Filter::Compare(field, Op::Equal, _) => !matches!(field.kind, FieldKind::Choice(_) | FieldKind::Flag),
+        Filter::Has(..) => true,
+        _ => false,
     }
-    query.order_by(column("name"), direction);
+}
+
+/// Orders a list and begins it after the page before. With `sort`, no index is to be read in that order.
+fn order(query: &mut SelectStatement, list: &List<'_>, sort: bool) {
+    let descending = list.order.descending;
+    let by_name = list.order.field.path == "name";
+    // SQLite: an operator that does nothing, but keeps the column's indexes out of it.
+    let col = |name: &str| match sort {
+        true => Expr::cust_with_exprs("+$1", [Expr::col(column(name))]),
+        false => Expr::col(column(name)),
+    };
+    let key = order_column(list.order);
+    let direction = if descending { Direction::Desc } else { Direction::Asc };
+    if !by_name {
+        query.order_by_expr(col(&key), direction.clone());
+    }
+    query.order_by_expr(col("name"), direction);
+    let further = |expr: Expr, value: Expr| if descending { expr.lt(value) } else { expr.gt(value) };
+    let is_time = list.order.field.kind == FieldKind::Time;
     let Some(after) = list.after else {
         // A bound that excludes nothing lets the index be searched instead of scanned.
-        if !list.order.descending {
-            match list.order.field.kind {
-                FieldKind::Time => query.and_where(Expr::col(column(&key)).gte(0i64)),
-                _ => query.and_where(Expr::col(column(&key)).gte("")),
-            };
-        } else if list.order.field.kind == FieldKind::Time {
-            query.and_where(Expr::col(column(&key)).lte(i64::MAX));
-        } else {
-            query.and_where(Expr::col(column(&key)).lte("\u{10ffff}"));
+        if !sort {
+            query.and_where(match (is_time, descending) {
+                (true, false) => col(&key).gte(0i64),
+                (true, true) => col(&key).lte(i64::MAX),
+                (false, false) => col(&key).gte(""),
+                (false, true) => col(&key).lte("\u{10ffff}"),
+            });
         }
         return;
     };
-    let further = |expr: Expr, value: Expr| if list.order.descending { expr.lt(value) } else { expr.gt(value) };
-    let name = Expr::col(column("name"));
     if by_name {
-        query.and_where(further(name, Expr::value(after.name.clone())));
+        query.and_where(further(col("name"), Expr::value(after.name.clone())));
         return;
     }
-    let value = match list.order.field.kind {
-        FieldKind::Time => Expr::value(after.number),
-        _ => Expr::value(after.text.clone()),
-    };
-    let at = Expr::col(column(&key));
+    let value = if is_time { Expr::value(after.number) } else { Expr::value(after.text.clone()) };
     // The first bound is implied by the second and lets the index be searched.
-    let bound = if list.order.descending { at.clone().lte(value.clone()) } else { at.clone().gte(value.clone()) };
+    let bound = if descending { col(&key).lte(value.clone()) } else { col(&key).gte(value.clone()) };
     query.and_where(bound).cond_where(
         Condition::any()
-            .add(further(at.clone(), value.clone()))
-            .add(Condition::all().add(at.eq(value)).add(further(name, Expr::value(after.name.clone())))),
+            .add(further(col(&key), value.clone()))
+            .add(Condition::all().add(col(&key).eq(value)).add(further(col("name"), Expr::value(after.name.clone())))),
     );
 }
 
-/// Where a page that ends with `row` ends.
-fn position<R: Resource>(row: &Row, list: &List<'_>) -> Result<Position> {
-    let mut position = Position { revision: list.revision, name: row.name.clone(), ..Position::default() };
-    match list.order.field.path {
-        "name" => {}
-        "create_time" => position.number = row.create_time,
-        "update_time" => position.number = row.update_time,
-        path => {
-            // The columns of an erased version are those of an empty message.
-            let message = row.body.as_deref().map_or_else(|| Ok(R::default()), R::decode).map_err(Error::internal)?;
-            let dynamic = message.transcode_to_dynamic();
-            let text =
-                dynamic.get_field_by_name(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-            position.text = match (list.order.field.kind, list.order.descending) {
-                (FieldKind::Date, false) => super::version::stored_date(&text),
-                _ => text,
-            };
+/// How many rows fit on a page: always one, else as many as stay within its bytes.
+fn fitting(rows: &[QueryResult]) -> Result<usize> {
+    let mut bytes = 0;
+    for (fits, row) in rows.iter().enumerate() {
+        bytes += row.try_get::<Option<i32>>("", "bytes")?.unwrap_or(0);
+        if bytes > MAX_PAGE_BYTES && fits > 0 {
+            return Ok(fits);
         }
+    }
+    Ok(rows.len())
+}
+
+/// Where a page that ends with `row` ends.
+fn position(row: &QueryResult, list: &List<'_>) -> Result<Position> {
+    let mut position = Position { revision: list.revision, name: row.try_get("", "name")?, ..Position::default() };
+    match list.order.field.kind {
+        _ if list.order.field.path == "name" => {}
+        FieldKind::Time => position.number = row.try_get("", "position")?,
+        _ => position.text = row.try_get("", "position")?,
     }
     Ok(position)
 }

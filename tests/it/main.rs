@@ -7,6 +7,8 @@ mod contract;
 mod list;
 mod log;
 mod manifests;
+mod migrations;
+mod plans;
 mod policies;
 mod smoke;
 mod support;

@@ -342,3 +342,23 @@ pub async fn subprocessors_of(server: &mut Server, parent: &str) -> Vec<v1::Subp
     let request = v1::ListSubprocessorsRequest { parent: parent.into(), page_size: 1_000, ..Default::default() };
     server.subprocessors.list_subprocessors(request).await.expect("listed").into_inner().subprocessors
 }
+
+/// A place without a schema.
+pub async fn empty(backend: Backend) -> Place {
+    let folder = TempDir::new().expect("a temporary folder");
+    let url = match backend {
+        Backend::Sqlite => format!("sqlite:{}?mode=rwc", folder.path().join("registry.db").display()),
+        Backend::Postgres => {
+            let base = postgres_url();
+            let (server, _) = base.rsplit_once('/').expect("a URL with a database");
+            let name = format!("empty_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+            let admin = Database::connect(&base).await.expect("PostgreSQL answers");
+            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+            admin.close().await.expect("closed");
+            format!("{server}/{name}")
+        }
+    };
+    let place = Place { backend, url, folder };
+    place.set_clock("2026-03-23T10:00:00Z");
+    place
+}

@@ -1,0 +1,333 @@
+//! How the databases read: by index, at 100,000 resources of each kind, whatever is asked. A plan that reads a whole
+//! table fails these tests, and so does a number of statements that grows with what is read.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use sea_orm::DatabaseConnection;
+use subprocessor_registry::{
+    clock::Clock,
+    proto::v1,
+    resource::{
+        filter::{Expr, Field, FieldKind, Literal, Op, Order},
+        name::{Kind, Name, Parent},
+        page::Position,
+    },
+    store::{self, Store, read::List, version::Resource},
+};
+
+use crate::support::{Backend, Place, both};
+
+pub mod fill;
+mod traffic;
+mod wire;
+
+use fill::{CHANGES, LARGE, rows, texts};
+use wire::Wire;
+
+/// An old revision.
+const OLD: i64 = 50_000;
+
+/// Statements that read a whole table because all of it is asked for: `verify` looks at every version, and first at the
+/// erasures that explain what is missing.
+const WHOLE: [&str; 2] = ["WHERE NOT EXISTS (SELECT 1 FROM change c", "\"change\".\"kind\" = $1"];
+
+/// A filled database, a store on it, and on PostgreSQL a look at what it sends.
+struct Bench {
+    place: Place,
+    store: Store,
+    wire: Option<Wire>,
+    /// What was found wrong: all of it is shown at once.
+    wrong: Vec<String>,
+    slowest: (u128, String),
+}
+
+impl Bench {
+    async fn new(backend: Backend) -> Self {
+        let place = Place::new(backend).await;
+        if backend == Backend::Sqlite {
+            store::migrate(&store::Options::new(place.url.clone())).await.expect("migrated");
+        }
+        fill::fill(&place).await;
+        let (store, wire) = open(&place).await;
+        Self { place, store, wire, wrong: Vec::new(), slowest: (0, String::new()) }
+    }
+
+    /// Reads a list, and looks at its plan with the values known.
+    async fn check<R: Resource>(&mut self, list: &List<'_>, searched: Option<Field>, run: bool) {
+        let plan = self.store.explain::<R>(list).await.expect("a plan");
+        let name = format!(
+            "{} {:?} {:?} by {}{} after {} at {}",
+            R::KIND.collection(),
+            list.parent,
+            list.filter,
+            list.order.field.path,
+            if list.order.descending { " desc" } else { "" },
+            list.after.is_some(),
+            list.revision
+        );
+        self.wrong.extend(scans(self.place.backend, &plan).into_iter().map(|line| format!("{name}: {line}")));
+        if let Some(field) = searched.filter(|field| !searches(&plan, *field)) {
+            self.wrong.push(format!("{name}: {} is not searched:\n    {}", field.path, plan.join("\n    ")));
+        }
+        if !run {
+            return;
+        }
+        let start = Instant::now();
+        self.store.list::<R>(list).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let took = start.elapsed().as_millis();
+        if took > self.slowest.0 {
+            self.slowest = (took, format!("{name}\n    {}", plan.join("\n    ")));
+        }
+    }
+
+    /// Every filter and order that a resource offers, within an organization and across all, now and long ago.
+    async fn check_all<R: Resource>(&mut self) {
+        let organization = Parent::Organization(Name::new(Kind::Organization, None, "n7"));
+        let mut parents = vec![Parent::Any];
+        if R::KIND.has_parent() {
+            parents.push(organization);
+        }
+        for parent in &parents {
+            for revision in [LARGE, OLD] {
+                let list = List {
+                    parent,
+                    filter: None,
+                    effective_at: None,
+                    order: Order { field: R::FIELDS[0], descending: false },
+                    show_deleted: false,
+                    after: None,
+                    revision,
+                    size: 50,
+                };
+                for order in orders::<R>() {
+                    let later = position(order, revision);
+                    for after in [None, Some(&later)] {
+                        self.check::<R>(&List { order, after, ..list.clone() }, None, true).await;
+                    }
+                }
+                for field in R::FIELDS {
+                    for (filter, selective) in filters(*field) {
+                        // The tables are alike: the first and the last order stand for all, but for one kind.
+                        let all = orders::<R>();
+                        let few = [all[0], all[all.len() - 1]];
+                        for order in if R::KIND == Kind::Subprocessor { &all[..] } else { &few } {
+                            let list = List { filter: Some(&filter), order: *order, ..list.clone() };
+                            let by_name = order.field == R::FIELDS[0];
+                            self.check::<R>(&list, selective.then_some(*field), by_name).await;
+                        }
+                    }
+                }
+                if R::KIND == Kind::Subprocessor {
+                    let list = List { effective_at: Some("2020-06-01"), ..list.clone() };
+                    self.check::<R>(&list, None, true).await;
+                }
+            }
+        }
+    }
+
+    /// The plans of statements whose values are not known. SQLite gets them as PostgreSQL does, but for how it marks the
+    /// values.
+    async fn check_statements(&mut self, statements: BTreeSet<String>) {
+        let db = fill::connect(&self.place).await;
+        if self.place.backend == Backend::Postgres {
+            rows(&db, "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)").await;
+        }
+        for sql in statements {
+            let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
+            // What a connection or a migration asks of the database itself is none of ours.
+            let system = ["pg_catalog", "pg_class", "information_schema", "seaql_migrations", "pg_advisory"];
+            if !reads || system.iter().any(|name| sql.contains(name)) {
+                continue;
+            }
+            let plan = match self.place.backend {
+                Backend::Sqlite => {
+                    let explain = format!("EXPLAIN QUERY PLAN {}", sql.replace('$', "?"));
+                    rows(&db, &explain).await.iter().map(|row| row.try_get("", "detail").expect("a line")).collect()
+                }
+                Backend::Postgres => generic(&db, &sql).await,
+            };
+            let whole = WHOLE.iter().any(|part| sql.contains(part));
+            self.wrong.extend(
+                scans(self.place.backend, &plan)
+                    .into_iter()
+                    .filter(|_| !whole)
+                    .map(|line| format!("{sql}\n    {line}")),
+            );
+        }
+    }
+
+    fn done(&mut self) {
+        println!("slowest: {} ms, {}", self.slowest.0, self.slowest.1);
+        let wrong: BTreeSet<String> = std::mem::take(&mut self.wrong).into_iter().collect();
+        assert!(
+            wrong.is_empty(),
+            "{} plans are wrong:\n{}",
+            wrong.len(),
+            wrong.into_iter().collect::<Vec<_>>().join("\n")
+        );
+    }
+}
+
+async fn open(place: &Place) -> (Store, Option<Wire>) {
+    let wire = match place.backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some(Wire::new(&place.url).await),
+    };
+    let url = wire.as_ref().map_or(&place.url, |wire| &wire.url);
+    let store = Store::open(&store::Options::new(url), Arc::new(Clock::System)).await.expect("opened");
+    (store, wire)
+}
+
+fn orders<R: Resource>() -> Vec<Order> {
+    let fields = R::FIELDS.iter().filter(|field| field.ordered);
+    fields.flat_map(|field| [false, true].map(|descending| Order { field: *field, descending })).collect()
+}
+
+/// A place in the middle of an order.
+fn position(order: Order, revision: i64) -> Position {
+    let mut position = Position { revision, name: "organizations/n7/x".into(), ..Position::default() };
+    match order.field.kind {
+        FieldKind::Time => position.number = 50_000_000_000,
+        FieldKind::Date => position.text = "2020-01-10".into(),
+        _ if order.field.path != "name" => position.text = "v500".into(),
+        _ => {}
+    }
+    position
+}
+
+/// Filters over a field, and whether so few match that an index on the field must be searched.
+fn filters(field: Field) -> Vec<(Expr, bool)> {
+    let compare = |op, literal: &Literal| Expr::Compare(field, op, literal.clone());
+    match field.kind {
+        FieldKind::Texts | FieldKind::Choices(_) => {
+            let has = Expr::Has(field, "v500".into());
+            vec![(has.clone(), true), (Expr::Not(Box::new(has)), false), (Expr::Present(field), false)]
+        }
+        FieldKind::Flag => vec![
+            (compare(Op::Equal, &Literal::Flag(true)), false),
+            (compare(Op::NotEqual, &Literal::Flag(true)), false),
+            (Expr::Present(field), false),
+        ],
+        FieldKind::Choice(_) => vec![
+            (compare(Op::Equal, &Literal::Number(3)), false),
+            (compare(Op::NotEqual, &Literal::Number(3)), false),
+            (Expr::Present(field), false),
+        ],
+        FieldKind::Text | FieldKind::Date | FieldKind::Time | FieldKind::Number => {
+            let literal = match field.kind {
+                FieldKind::Text if field.path == "name" => Literal::Text("organizations/n7/subprocessors/n6".into()),
+                FieldKind::Text => Literal::Text("v500".into()),
+                FieldKind::Date => Literal::Text("2020-02-11".into()),
+                _ => Literal::Number(60_000_000_000),
+            };
+            let mut all = vec![
+                (compare(Op::Equal, &literal), true),
+                (compare(Op::NotEqual, &literal), false),
+                (compare(Op::Less, &literal), false),
+                (compare(Op::GreaterOrEqual, &literal), false),
+                (Expr::Present(field), false),
+            ];
+            if field.kind == FieldKind::Text {
+                all.push((Expr::Prefix(field, "v99".into()), false));
+            }
+            all
+        }
+    }
+}
+
+/// The steps of a plan that read a whole table.
+fn scans(backend: Backend, plan: &[String]) -> Vec<String> {
+    let whole = |line: &&String| match backend {
+        Backend::Sqlite => line.starts_with("SCAN ") && !["SCAN CONSTANT ROW", "SCAN counter"].contains(&line.as_str()),
+        Backend::Postgres => line.contains("Seq Scan") && !line.contains("Seq Scan on counter"),
+    };
+    if plan.iter().any(|line| whole(&line)) { vec![plan.join("\n    ")] } else { Vec::new() }
+}
+
+/// Whether a plan looks a value of the field up.
+fn searches(plan: &[String], field: Field) -> bool {
+    let path = field.path;
+    let column = |line: &String| {
+        let sqlite = line.starts_with("SEARCH") && line.contains(&format!("{path}=?"));
+        sqlite || (line.contains("Index Cond") && line.contains(&format!("({path} =")))
+    };
+    let value = |line: &String| {
+        (line.starts_with("SEARCH") || line.contains("Index Cond")) && line.contains("value") && line.contains("field")
+    };
+    // Versions are looked up by those that have the value; one organization's may also be walked through.
+    let version = |line: &String| {
+        line.contains("resource_id=? AND from_revision=?")
+            || line.contains("organization_id=?")
+            || line.contains("Index Cond")
+    };
+    match field.kind {
+        FieldKind::Texts | FieldKind::Choices(_) => plan.iter().any(value) && plan.iter().any(version),
+        _ => plan.iter().any(column),
+    }
+}
+
+/// How PostgreSQL reads a statement whose values it does not know, as it does with one that is prepared.
+async fn generic(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+    use sea_orm::ConnectionTrait;
+    let most = sql.split('$').skip(1).filter_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<usize>().ok()
+    });
+    let values = match most.max().unwrap_or(0) {
+        0 => String::new(),
+        count => format!("({})", vec!["NULL"; count].join(", ")),
+    };
+    db.execute_unprepared(&format!("PREPARE looked_at AS {sql}"))
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let plan = texts(db, &format!("EXPLAIN EXECUTE looked_at{values}")).await;
+    db.execute_unprepared("DEALLOCATE looked_at").await.expect("forgotten");
+    plan
+}
+
+both! {
+    async fn everything_is_read_by_index(backend: Backend) {
+        let start = Instant::now();
+        let mut bench = Bench::new(backend).await;
+        println!("filled in {} ms", start.elapsed().as_millis());
+        bench.check_all::<v1::Organization>().await;
+        bench.check_all::<v1::Document>().await;
+        bench.check_all::<v1::Customer>().await;
+        bench.check_all::<v1::Vendor>().await;
+        bench.check_all::<v1::Subprocessor>().await;
+        bench.check_all::<v1::Instrument>().await;
+        println!("lists checked in {} ms", start.elapsed().as_millis());
+        if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {
+            bench.check_statements(statements).await;
+        }
+        bench.check_statements(traffic::statements().await).await;
+        println!("checked in {} ms", start.elapsed().as_millis());
+        bench.done();
+        if let Some(wire) = &bench.wire {
+            count(&bench.store, wire).await;
+        }
+    }
+}
+
+/// The number of statements does not grow with what is read.
+async fn count(store: &Store, wire: &Wire) {
+    let list = List {
+        parent: &Parent::Organization(Name::new(Kind::Organization, None, "n7")),
+        filter: None,
+        effective_at: None,
+        order: Order { field: v1::Subprocessor::FIELDS[0], descending: false },
+        show_deleted: false,
+        after: None,
+        revision: LARGE,
+        size: 1_000,
+    };
+    let before = wire.executed();
+    let page = store.list::<v1::Subprocessor>(&list).await.expect("a page");
+    assert_eq!((page.items.len(), wire.executed() - before), (1_000, 2), "the parent and the page");
+    let before = wire.executed();
+    let revision = store.revision(LARGE).await.expect("a revision");
+    assert_eq!(revision.changes.len(), CHANGES);
+    assert!(revision.changes.iter().all(|change| change.before.is_some() && change.after.is_some()));
+    // The revision, its changes, and their 2,000 versions by 500.
+    assert_eq!(wire.executed() - before, 6);
+}

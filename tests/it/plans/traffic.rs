@@ -1,0 +1,109 @@
+//! Every kind of call once, for the statements it makes.
+
+use std::collections::BTreeSet;
+
+use subprocessor_registry::proto::v1;
+
+use super::wire::Wire;
+use crate::support::{Backend, Place, Server, organization, subprocessor, vendor};
+
+const ORGANIZATION: &str = "organizations/acme";
+
+/// The statements that a server on PostgreSQL makes for every kind of call.
+pub async fn statements() -> BTreeSet<String> {
+    let mut place = Place::new(Backend::Postgres).await;
+    let wire = Wire::new(&place.url).await;
+    place.url.clone_from(&wire.url);
+    let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true")]).await;
+    write(&mut server).await;
+    follow(&mut server).await;
+    server.stop().await;
+    wire.statements()
+}
+
+async fn write(server: &mut Server) {
+    organization(server, "acme").await;
+    let mut big = vendor(server, "big").await;
+    let one = |name: &str, by: &str| v1::Subprocessor {
+        display_name: name.into(),
+        vendor: "vendors/big".into(),
+        vendor_entity: "big-inc".into(),
+        engaged_by: by.into(),
+        purposes: vec!["hosting".into()],
+        ..Default::default()
+    };
+    let top = subprocessor(server, ORGANIZATION, "top", one("top", "")).await.expect("created");
+    let below = subprocessor(server, ORGANIZATION, "below", one("below", &top.name)).await.expect("created");
+    big.display_name = "Bigger".into();
+    let update = v1::UpdateVendorRequest { vendor: Some(big), request_id: "one".into(), ..Default::default() };
+    let first = server.vendors.update_vendor(update.clone()).await.expect("updated").into_inner();
+    assert_eq!(server.vendors.update_vendor(update).await.expect("remembered").into_inner(), first);
+    let delete = v1::DeleteVendorRequest { name: first.name.clone(), ..Default::default() };
+    server.vendors.delete_vendor(delete).await.expect_err("in use");
+    let name = top.name.clone();
+    let activate = v1::ActivateRequest { name: name.clone(), ..Default::default() };
+    server.subprocessors.activate(activate).await.expect("activated");
+    let retire = v1::RetireRequest { name: name.clone(), ..Default::default() };
+    let _ = server.subprocessors.retire(retire).await;
+    for as_of in [None, Some(v1::AsOf { point: Some(v1::as_of::Point::Revision(first.revision)) })] {
+        let trace = v1::TraceSubprocessorRequest { name: name.clone(), as_of };
+        server.subprocessors.trace_subprocessor(trace).await.expect("traced");
+        let get = v1::GetSubprocessorRequest { name: name.clone(), as_of };
+        server.subprocessors.get_subprocessor(get).await.expect("got");
+    }
+    let delete = v1::DeleteSubprocessorRequest { name: below.name.clone(), ..Default::default() };
+    server.subprocessors.delete_subprocessor(delete).await.expect("deleted");
+    let erase = v1::ErasePersonalDataRequest { name: below.name.clone(), reason: "asked".into(), ..Default::default() };
+    server.log.erase_personal_data(erase).await.expect("erased");
+    let export = v1::ExportManifestRequest { name: ORGANIZATION.into(), ..Default::default() };
+    let manifest = server.registry.export_manifest(export).await.expect("exported").into_inner().manifest;
+    let apply = v1::ApplyManifestRequest { manifest, prune: true, ..Default::default() };
+    server.registry.apply_manifest(apply).await.expect("applied");
+}
+
+async fn follow(server: &mut Server) {
+    for parent in ["", "organizations/-", ORGANIZATION] {
+        for filter in [
+            "",
+            "principal = \"anonymous\"",
+            "method = \"VendorService/CreateVendor\"",
+            "request_id = \"one\"",
+            "commit_time > \"2020-01-01T00:00:00Z\"",
+            "number > 3",
+        ] {
+            for order_by in ["number", "number desc"] {
+                let request = v1::ListRevisionsRequest {
+                    parent: parent.into(),
+                    filter: filter.into(),
+                    order_by: order_by.into(),
+                    page_size: 2,
+                    ..Default::default()
+                };
+                let first = server.log.list_revisions(request.clone()).await.expect("listed").into_inner();
+                if !first.next_page_token.is_empty() {
+                    let next = v1::ListRevisionsRequest { page_token: first.next_page_token, ..request };
+                    server.log.list_revisions(next).await.expect("listed");
+                }
+            }
+        }
+    }
+    for parent in ["organizations/-", ORGANIZATION] {
+        let request = v1::WatchChangesRequest { parent: parent.into(), after_revision: Some(0), ..Default::default() };
+        let mut stream = server.log.watch_changes(request).await.expect("watching").into_inner();
+        // A checkpoint comes when everything was sent.
+        while let Some(message) = stream.message().await.expect("a message") {
+            if let Some(v1::watch_changes_response::Event::Checkpoint(_)) = message.event {
+                break;
+            }
+        }
+    }
+    let time =
+        v1::AsOf { point: Some(v1::as_of::Point::Time(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 })) };
+    let list = v1::ListVendorsRequest { as_of: Some(time), ..Default::default() };
+    server.vendors.list_vendors(list).await.expect("listed");
+    let revision = v1::GetRevisionRequest { name: "revisions/3".into() };
+    server.log.get_revision(revision).await.expect("got");
+    let check =
+        server.log.verify_change_log(v1::VerifyChangeLogRequest::default()).await.expect("checked").into_inner();
+    assert!(check.verified, "{check:?}");
+}
