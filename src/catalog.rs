@@ -12,7 +12,7 @@ use crate::{
         diff,
         name::{Kind, Name},
     },
-    store::{Store, version::Resource, write::Writer},
+    store::{Store, version::Resource, writer::Writer},
 };
 
 const VENDORS: &str = include_str!("../catalog/vendors.yaml");

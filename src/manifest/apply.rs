@@ -15,7 +15,7 @@ use crate::{
         Store,
         standard::{Established, Managed},
         version::{Resource, Stored},
-        write::Writer,
+        writer::Writer,
     },
 };
 

@@ -6,7 +6,7 @@ use super::{
     organization::{check_products, product_paths},
     standard::{Managed, path},
     version::{Reference, Resource, Stored, stored_date, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Result, clip},

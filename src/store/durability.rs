@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 
-use super::{Store, write::Writer};
+use super::{Store, writer::Writer};
 use crate::{call::Call, error::Result};
 
 /// Settings by name.

@@ -5,7 +5,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     standard::Managed,
     version::{Reference, Resource, Stored, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Reason, Result, clip},

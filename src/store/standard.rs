@@ -6,7 +6,7 @@ use prost_types::FieldMask;
 
 use super::{
     version::{Resource, Stored, timestamp},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Reason, Result},

@@ -10,7 +10,7 @@ use super::{
     read::{AsOf, alive_at, fetch_all, version_query},
     standard::{Managed, collect, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, day, stored_date, timestamp, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 
