@@ -219,15 +219,9 @@ fn number_rule(name: &str, number: i32) -> Result<(), String> {
 }
 
 fn timestamp(message: &DynamicMessage) -> Result<(), String> {
-    let number = |field: &str| match message.get_field_by_name(field).as_deref() {
-        Some(Value::I64(seconds)) => Some(*seconds),
-        Some(Value::I32(nanos)) => Some(i64::from(*nanos)),
-        _ => None,
-    };
-    // 0001-01-01 to 9999-12-31, as the well-known type allows.
-    let seconds = number("seconds").is_some_and(|s| (-62_135_596_800..=253_402_300_799).contains(&s));
-    let nanos = number("nanos").is_some_and(|n| (0..1_000_000_000).contains(&n));
-    if seconds && nanos { Ok(()) } else { Err("must be a time between the years 1 and 9999".to_owned()) }
+    let seconds = message.get_field_by_name("seconds").and_then(|value| value.as_i64()).unwrap_or_default();
+    let nanos = message.get_field_by_name("nanos").and_then(|value| value.as_i32()).unwrap_or_default();
+    text::instant(seconds, nanos).map(|_| ())
 }
 
 fn annotations(value: &mut Value, path: &str, out: &mut Violations) {

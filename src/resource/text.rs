@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jiff::{Span, civil::Date};
+use jiff::{Span, Timestamp, civil::Date};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use url::Url;
 
@@ -47,6 +47,17 @@ pub fn date(text: &str) -> Result<Date, String> {
     } else {
         Err(format!("must be a date between 1900-01-01 and 2199-12-31, not \"{text}\""))
     }
+}
+
+/// An instant as the well-known type allows it: from 0001-01-01 to 9999-12-31, its nanoseconds counted forward.
+///
+/// # Errors
+/// The rule that is broken.
+pub fn instant(seconds: i64, nanos: i32) -> Result<Timestamp, String> {
+    let fits = (-62_135_596_800..=253_402_300_799).contains(&seconds) && (0..1_000_000_000).contains(&nanos);
+    // The last day of all is beyond what the library knows; its last instant stands for it.
+    let instant = fits.then(|| Timestamp::new(seconds, nanos).unwrap_or(Timestamp::MAX));
+    instant.ok_or_else(|| "must be a time between the years 1 and 9999".to_owned())
 }
 
 /// A date, or the month or year of one where no day is known.
