@@ -11,4 +11,6 @@ mod rehearsals;
 mod replays;
 mod steps;
 mod subject;
+mod text;
+mod text_lists;
 mod time;
