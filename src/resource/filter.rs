@@ -191,6 +191,7 @@ fn spell(member: &Member) -> (String, bool) {
 
 fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr> {
     let (value, quoted) = spell(member);
+    let value = text::compose(&value).into_owned();
     if let Some(rule) = text::control_rule(&value, true) {
         return Err(refuse(format!("{}: the value {rule}", field.path)));
     }
@@ -214,8 +215,8 @@ fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr
     };
     match field.kind {
         FieldKind::Text => {
-            if let Value::String(_) = member.value {
-                match member.value.string_match() {
+            if quoted {
+                match Value::String(value.clone()).string_match() {
                     Some(StringMatch::Exact(_)) | None => {}
                     Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
                         return Ok(Expr::Prefix(field, prefix.to_owned()));

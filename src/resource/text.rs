@@ -16,8 +16,12 @@ pub const LONG: usize = 16_384;
 
 /// Trims and composes (NFC) a text. Everything that is stored or compared went through here.
 pub fn normalize(text: &str) -> Cow<'_, str> {
-    let trimmed = text.trim();
-    if is_nfc(trimmed) { Cow::Borrowed(trimmed) } else { Cow::Owned(trimmed.nfc().collect()) }
+    compose(text.trim())
+}
+
+/// Composes (NFC) a text that is compared with what is stored.
+pub fn compose(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// Which rule on control characters `text` breaks. Newline and tab are for long text only.
