@@ -218,6 +218,10 @@ fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr
             if quoted {
                 match Value::String(value.clone()).string_match() {
                     Some(StringMatch::Exact(_)) | None => {}
+                    // Nothing before the star: every text begins so.
+                    Some(StringMatch::Contains("")) if value == "*" && op == Op::Equal => {
+                        return Ok(Expr::Prefix(field, String::new()));
+                    }
                     Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
                         return Ok(Expr::Prefix(field, prefix.to_owned()));
                     }
