@@ -147,6 +147,9 @@ fn string(field: &FieldDescriptor, content: &str) -> Result<(), String> {
     if length > most {
         return Err(format!("has {length} characters, more than {most}"));
     }
+    if !long && content.len() > text::SHORT_BYTES {
+        return Err(format!("has {} bytes in UTF-8, more than {}", content.len(), text::SHORT_BYTES));
+    }
     if let Some(rule) = text::control_rule(content, long) {
         return Err(rule.to_owned());
     }
@@ -230,7 +233,10 @@ fn annotations(value: &mut Value, path: &str, out: &mut Violations) {
         out.push((path.to_owned(), format!("has {} entries, more than {MAX_ANNOTATIONS}", map.len())));
         return;
     }
-    for (key, value) in map.iter_mut() {
+    let mut entries: Vec<_> = map.iter_mut().collect();
+    // The map has no order of its own; a refusal has.
+    entries.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
+    for (key, value) in entries {
         let (MapKey::String(key), Value::String(content)) = (key, value) else { continue };
         let path = format!("{path}[\"{}\"]", crate::error::clip(key));
         if !(1..=63).contains(&key.chars().count()) || text::control_rule(key, false).is_some() || key.trim() != key {

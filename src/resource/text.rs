@@ -11,6 +11,8 @@ use crate::error::clip;
 
 /// Characters of a single-line text.
 pub const SHORT: usize = 1_024;
+/// Bytes of a single-line text in UTF-8: what the index of a database takes, with a name beside it.
+pub const SHORT_BYTES: usize = 2_048;
 /// Characters of a text that may have lines and paragraphs.
 pub const LONG: usize = 16_384;
 

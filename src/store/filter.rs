@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 
-use super::version::{NO_DATE, column, value_table};
+use super::version::{NO_DATE, column, stored_value, value_table};
 use crate::resource::{
     filter::{Expr as Filter, Field, FieldKind, Literal, Op},
     name::Kind,
@@ -99,7 +99,7 @@ fn has(kind: Kind, field: Field, value: Option<&str>) -> Expr {
         .from(value_table(kind))
         .and_where(Expr::col(column("field")).eq(field.path));
     if let Some(value) = value {
-        values.and_where(Expr::col(column("value")).eq(value));
+        values.and_where(Expr::col(column("value")).eq(stored_value(value)));
     }
     Expr::tuple([Expr::col(column("resource_id")), Expr::col(column("from_revision"))]).in_subquery(values)
 }

@@ -1,6 +1,8 @@
 //! What every versioned resource is to the store: a message with the usual first fields, a table of versions, and the
 //! fields by which it can be found. A resource's own file says only what is its own.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use prost_reflect::ReflectMessage;
@@ -212,6 +214,13 @@ pub fn table(kind: Kind) -> DynIden {
 /// The table of the repeated values of a kind.
 pub fn value_table(kind: Kind) -> DynIden {
     Alias::new(format!("{}_value", kind.singular())).into_iden()
+}
+
+/// A value as the table of values holds it: long ones by their hash, because an index takes only so much. They are
+/// compared for equality only.
+pub fn stored_value(value: &str) -> Cow<'_, str> {
+    const MOST: usize = 2_048;
+    if value.len() <= MOST { value.into() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))).into() }
 }
 
 /// A column by its name.

@@ -21,7 +21,7 @@ use super::{
     Store, connect,
     entity::{change, counter, resource as resource_row},
     log, request, resource,
-    version::{Reference, Resource, Stored, Version, column, etag, micros, table, timestamp, value_table},
+    version::{Reference, Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table},
 };
 use crate::{
     call::Call,
@@ -597,7 +597,8 @@ impl Writer {
         // A model's fields come out unchanged; all of them are to be written.
         let row = sea_orm::ActiveModelTrait::reset_all(message.row(version).into_active_model());
         R::Entity::insert(row).exec_without_returning(&self.tx).await?;
-        let mut values = message.values();
+        let values = message.values();
+        let mut values: Vec<_> = values.iter().map(|(field, value)| (*field, stored_value(value))).collect();
         values.sort();
         values.dedup();
         if values.is_empty() {
@@ -609,7 +610,7 @@ impl Writer {
             .columns(["resource_id", "from_revision", "field", "value"].map(column));
         for (field, value) in values {
             statement
-                .values([resource_id.into(), from_revision.into(), field.into(), value.into()])
+                .values([resource_id.into(), from_revision.into(), field.into(), value.into_owned().into()])
                 .map_err(Error::internal)?;
         }
         self.tx.execute(&statement).await?;
