@@ -21,7 +21,9 @@ use super::{
     Store, connect,
     entity::{change, counter, resource as resource_row},
     log, request, resource,
-    version::{Reference, Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table},
+    version::{
+        Reference, Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table,
+    },
 };
 use crate::{
     call::Call,

@@ -53,7 +53,12 @@ async fn filled(place: &Place, server: &mut Server) {
     };
     v1::Organization::create(server, "beta", Some(beta), "", LIVE).await.expect("created");
     tick(place, 2);
-    let entity = v1::Entity { entity_id: "e".into(), legal_name: "Amazon, Inc.".into(), region_code: "US".into(), ..Default::default() };
+    let entity = v1::Entity {
+        entity_id: "e".into(),
+        legal_name: "Amazon, Inc.".into(),
+        region_code: "US".into(),
+        ..Default::default()
+    };
     let aws = v1::Vendor {
         website_uri: "https://aws.example".into(),
         aliases: texts(&["Amazon"]),
@@ -97,7 +102,8 @@ async fn filled(place: &Place, server: &mut Server) {
 
 /// Four rows: `a` has everything, `b` and `c` something, `d` nothing.
 fn engagements() -> Vec<v1::Subprocessor> {
-    let location = |region: &str, area: &str| v1::Location { region_code: region.into(), area: area.into(), ..Default::default() };
+    let location =
+        |region: &str, area: &str| v1::Location { region_code: region.into(), area: area.into(), ..Default::default() };
     let found = |label: &str, state: State| v1::Subprocessor {
         recorded_as_found: true,
         state: state.into(),

@@ -127,7 +127,10 @@ async fn shows_deleted<R: Writable>(server: &mut Server) {
     let all = R::list(server, with.clone()).await.expect("listed");
     assert_eq!(ids(&all), ["d1", "d2", "d3"]);
     assert_eq!(all.items.iter().map(|r| r.head().delete_time.is_some()).collect::<Vec<_>>(), [false, true, false]);
-    assert_eq!(ids(&R::list(server, Ask { as_of: at(live), ..ask.clone() }).await.expect("listed")), ["d1", "d2", "d3"]);
+    assert_eq!(
+        ids(&R::list(server, Ask { as_of: at(live), ..ask.clone() }).await.expect("listed")),
+        ["d1", "d2", "d3"]
+    );
     let walked: Vec<R> = walk(server, Ask { page_size: 1, ..with }).await;
     assert_eq!(walked.len(), 3);
     R::undelete(server, &R::name("d2"), "", LIVE).await.expect("undeleted");

@@ -34,7 +34,10 @@ async fn refuses<R: Writable>(server: &mut Server) {
         let status = refused(answer, Code::InvalidArgument, "FIELD_INVALID", &[]);
         let details = status.get_error_details();
         let fields = &details.bad_request().expect("fields").field_violations;
-        assert!(fields.iter().all(|f| f.field.starts_with(R::SINGULAR) && f.description == "is required"), "{fields:?}");
+        assert!(
+            fields.iter().all(|f| f.field.starts_with(R::SINGULAR) && f.description == "is required"),
+            "{fields:?}"
+        );
     }
     assert_eq!(server.revision().await, before);
     // A mask of none is no mask; one of what is not sent clears nothing that was not set.

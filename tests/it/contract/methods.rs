@@ -31,7 +31,10 @@ async fn lives<R: Writable>(server: &mut Server) {
     let sent = R::sample("One").with("organizations/other/nothing/x", "an etag that is ignored");
     let made = R::create(server, "one", Some(sent), "organizations/acme", LIVE).await.expect("created");
     let head = made.head();
-    assert_eq!((head.name.as_str(), head.revision, made.label().as_str()), (R::name("one").as_str(), before + 1, "One"));
+    assert_eq!(
+        (head.name.as_str(), head.revision, made.label().as_str()),
+        (R::name("one").as_str(), before + 1, "One")
+    );
     assert_eq!((head.create_time, head.delete_time), (head.update_time, None));
     assert!(uuid_v7(&head.uid) && !head.etag.is_empty(), "{head:?}");
     assert_eq!(R::get(server, &head.name, None).await.expect("got"), made);

@@ -14,3 +14,4 @@ mod subject;
 mod text;
 mod text_lists;
 mod time;
+mod whole;

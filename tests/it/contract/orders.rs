@@ -73,7 +73,8 @@ async fn orders<R: Writable>(server: &mut Server, place: &Place, hour: u8) {
     assert_eq!(found(order(server, "update_time").await).last().expect("one").1, "x00");
     assert_eq!(found(order(server, "create_time").await).first().expect("one").1, "x00");
 
-    let nonsense = ["nothing", "uid", "name desc desc", "name, create_time", "name DESC", "-name", "name;", "1", "\0", "name'"];
+    let nonsense =
+        ["nothing", "uid", "name desc desc", "name, create_time", "name DESC", "-name", "name;", "1", "\0", "name'"];
     let not_offered = ["region_code", "etag", "annotations", "products"];
     for bad in nonsense.iter().chain(&not_offered) {
         refused(R::list(server, by(bad)).await, Code::InvalidArgument, "ORDER_BY_INVALID", &["order_by"]);

@@ -52,7 +52,10 @@ fn dangling() -> Vec<(Refers, &'static str)> {
             Refers::Customer(v1::Customer { agreement: Some(agreement), ..v1::Customer::sample("C") }),
             "organizations/acme/documents/none",
         ),
-        (Refers::Vendor(v1::Vendor { parent_vendor: "vendors/none".into(), ..v1::Vendor::sample("V") }), "vendors/none"),
+        (
+            Refers::Vendor(v1::Vendor { parent_vendor: "vendors/none".into(), ..v1::Vendor::sample("V") }),
+            "vendors/none",
+        ),
     ]
 }
 

@@ -23,7 +23,9 @@ async fn take(server: &mut Server, step: Step, name: &str, etag: &str, dry: bool
         Step::Activate => {
             client.activate(v1::ActivateRequest { name, etag, validate_only: dry, ..Default::default() }).await
         }
-        Step::Suspend => client.suspend(v1::SuspendRequest { name, etag, validate_only: dry, ..Default::default() }).await,
+        Step::Suspend => {
+            client.suspend(v1::SuspendRequest { name, etag, validate_only: dry, ..Default::default() }).await
+        }
         Step::Retire => client.retire(v1::RetireRequest { name, etag, validate_only: dry, ..Default::default() }).await,
     }
     .map(tonic::Response::into_inner)

@@ -96,12 +96,7 @@ pub trait Writable: Subject {
     /// The same resource with a name and an etag, to be sent in an update.
     fn with(self, name: &str, etag: &str) -> Self;
     async fn create(s: &mut Server, id: &str, message: Option<Self>, parent: &str, how: &How) -> Result<Self, Status>;
-    async fn update(
-        s: &mut Server,
-        message: Option<Self>,
-        mask: Option<FieldMask>,
-        how: &How,
-    ) -> Result<Self, Status>;
+    async fn update(s: &mut Server, message: Option<Self>, mask: Option<FieldMask>, how: &How) -> Result<Self, Status>;
     async fn delete(server: &mut Server, name: &str, etag: &str, how: &How) -> Result<Self, Status>;
     async fn undelete(server: &mut Server, name: &str, etag: &str, how: &How) -> Result<Self, Status>;
 
@@ -335,7 +330,9 @@ pub fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 pub fn no_driver_text(status: &Status) {
     let details = String::from_utf8_lossy(status.details()).to_lowercase();
     let text = format!("{} {details}", status.message().to_lowercase());
-    for word in ["sqlx", "sqlite", "postgres", "sea_orm", "syntax error", "constraint", "select ", "insert into", "btree"] {
+    for word in
+        ["sqlx", "sqlite", "postgres", "sea_orm", "syntax error", "constraint", "select ", "insert into", "btree"]
+    {
         assert!(!text.contains(word), "{word} in {status:?}");
     }
 }

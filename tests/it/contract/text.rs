@@ -30,7 +30,12 @@ async fn wrong<R: Writable>(server: &mut Server, message: R, fields: &[&str]) ->
 }
 
 /// Creating this works, and gives what `kept` picks as it is expected.
-async fn right<R: Writable, T: PartialEq + std::fmt::Debug>(server: &mut Server, message: R, kept: fn(&R) -> T, as_: T) {
+async fn right<R: Writable, T: PartialEq + std::fmt::Debug>(
+    server: &mut Server,
+    message: R,
+    kept: fn(&R) -> T,
+    as_: T,
+) {
     let made = R::create(server, "", Some(message), ACME, LIVE).await.expect("a good one");
     assert_eq!(kept(&made), as_);
     assert_eq!(R::get(server, &made.head().name, None).await.expect("kept"), made);

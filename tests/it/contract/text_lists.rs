@@ -46,7 +46,8 @@ fn document(change: impl FnOnce(&mut v1::Document)) -> v1::Document {
 
 /// How large a refusal is as trailers: details in base64, the message in per-cent encoding.
 fn trailers(status: &Status) -> usize {
-    let message: usize = status.message().bytes().map(|b| if (b' '..=b'~').contains(&b) && b != b'%' { 1 } else { 3 }).sum();
+    let message: usize =
+        status.message().bytes().map(|b| if (b' '..=b'~').contains(&b) && b != b'%' { 1 } else { 3 }).sum();
     status.details().len().div_ceil(3) * 4 + message + 100
 }
 

@@ -62,7 +62,9 @@ async fn refuses<R: Subject>(server: &mut Server) {
     let now = server.revision().await;
     let too_far = [at(now + 1), at(i64::MAX), at_time(DAY + 86_400 * 365, 0), at_time(253_402_300_799, 999_999_999)];
     for point in too_far {
-        for answer in [R::get(server, &R::name("x"), point).await.map(drop), R::list(server, as_of(point)).await.map(drop)] {
+        for answer in
+            [R::get(server, &R::name("x"), point).await.map(drop), R::list(server, as_of(point)).await.map(drop)]
+        {
             let status = refused(answer, Code::OutOfRange, "LOG_NOT_YET_WRITTEN", &[]);
             let metadata = status.get_error_details().error_info().expect("info").metadata.clone();
             match point.and_then(|as_of| as_of.point) {
@@ -71,8 +73,16 @@ async fn refuses<R: Subject>(server: &mut Server) {
             }
         }
     }
-    let times = [at_time(i64::MAX, 0), at_time(i64::MIN, 0), at_time(253_402_300_800, 0), at_time(-62_135_596_801, 0), at_time(0, -1), at_time(0, 1_000_000_000)];
-    let rows = [(at(-1), "as_of.revision"), (at(i64::MIN), "as_of.revision"), (Some(v1::AsOf { point: None }), "as_of")];
+    let times = [
+        at_time(i64::MAX, 0),
+        at_time(i64::MIN, 0),
+        at_time(253_402_300_800, 0),
+        at_time(-62_135_596_801, 0),
+        at_time(0, -1),
+        at_time(0, 1_000_000_000),
+    ];
+    let rows =
+        [(at(-1), "as_of.revision"), (at(i64::MIN), "as_of.revision"), (Some(v1::AsOf { point: None }), "as_of")];
     for (point, field) in rows.into_iter().chain(times.map(|time| (time, "as_of.time"))) {
         refused(R::get(server, &R::name("x"), point).await, Code::InvalidArgument, "FIELD_INVALID", &[field]);
         refused(R::list(server, as_of(point)).await, Code::InvalidArgument, "FIELD_INVALID", &[field]);
