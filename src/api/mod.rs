@@ -216,13 +216,9 @@ fn as_of(message: Option<&v1::AsOf>) -> Result<Option<AsOf>> {
         None => Ok(None),
         Some(None) => Err(Error::field("as_of", "must have a revision or a time")),
         Some(Some(Point::Revision(number))) => Ok(Some(AsOf::Revision(*number))),
-        Some(Some(Point::Time(time))) => {
-            let instant = jiff::Timestamp::new(time.seconds, time.nanos).ok().filter(|_| time.nanos >= 0);
-            match instant {
-                Some(instant) => Ok(Some(AsOf::Time(instant))),
-                None => Err(Error::field("as_of.time", "must be a time between the years 1 and 9999")),
-            }
-        }
+        Some(Some(Point::Time(time))) => text::instant(time.seconds, time.nanos)
+            .map(|instant| Some(AsOf::Time(instant)))
+            .map_err(|rule| Error::field("as_of.time", rule)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Filters (AIP-160): what a caller writes becomes a typed expression over an allow-list of fields, or an error that
 //! names what is wrong. A library parses; which fields and operators exist is decided here.
 
-use aip_160::{Arg, Comparable, Comparator, Expression, Member, Value};
+use aip_160::{Arg, Comparable, Comparator, Expression, Member, StringMatch, Value};
 use jiff::Timestamp;
 
 use super::text;
@@ -191,7 +191,7 @@ fn spell(member: &Member) -> (String, bool) {
 
 fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr> {
     let (value, quoted) = spell(member);
-    let value = text::normalize(&value).into_owned();
+    let value = text::compose(&value).into_owned();
     if let Some(rule) = text::control_rule(&value, true) {
         return Err(refuse(format!("{}: the value {rule}", field.path)));
     }
@@ -216,13 +216,16 @@ fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr
     match field.kind {
         FieldKind::Text => {
             // A wildcard means the same with quotes and without.
-            match value.strip_suffix('*') {
-                _ if value.starts_with('*') && value.len() > 1 => {
-                    return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
+            match Value::String(value.clone()).string_match() {
+                Some(StringMatch::Exact(_)) | None => {}
+                // Nothing before the star: every text begins so.
+                Some(StringMatch::Contains("")) if value == "*" && op == Op::Equal => {
+                    return Ok(Expr::Prefix(field, String::new()));
                 }
-                None => {}
-                Some(prefix) if op == Op::Equal => return Ok(Expr::Prefix(field, prefix.to_owned())),
-                Some(prefix) if op == Op::NotEqual => {
+                Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
+                    return Ok(Expr::Prefix(field, prefix.to_owned()));
+                }
+                Some(StringMatch::Prefix(prefix)) if op == Op::NotEqual => {
                     return Ok(Expr::Not(Box::new(Expr::Prefix(field, prefix.to_owned()))));
                 }
                 Some(_) => {

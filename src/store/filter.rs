@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SubQueryStatement};
 
-use super::version::{NO_DATE, column, table, stored_value, value_table};
+use super::version::{NO_DATE, column, stored_value, table, value_table};
 use crate::resource::{
     filter::{Expr as Filter, Field, FieldKind, Literal, Op},
     name::Kind,

@@ -1,6 +1,8 @@
 //! What every versioned resource is to the store: a message with the usual first fields, a table of versions, and the
 //! fields by which it can be found. A resource's own file says only what is its own.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use prost_reflect::ReflectMessage;
@@ -214,6 +216,13 @@ pub fn value_table(kind: Kind) -> DynIden {
     Alias::new(format!("{}_value", kind.singular())).into_iden()
 }
 
+/// A value as the table of values holds it: long ones by their hash, because an index takes only so much. They are
+/// compared for equality only.
+pub fn stored_value(value: &str) -> Cow<'_, str> {
+    const MOST: usize = 2_048;
+    if value.len() <= MOST { value.into() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))).into() }
+}
+
 /// A column by its name.
 pub fn column(name: &str) -> DynIden {
     Alias::new(name).into_iden()
@@ -235,14 +244,6 @@ pub fn timestamp(micros: i64) -> prost_types::Timestamp {
 /// The ISO 8601 day (UTC) of an instant.
 pub fn day(instant: Timestamp) -> String {
     instant.strftime("%F").to_string()
-}
-
-/// Bytes of a value in the table of values; a longer one is stored as its hash, which is all that equality needs.
-const MAX_VALUE: usize = 1_000;
-
-/// A value of a repeated field as it is stored and looked for.
-pub fn stored_value(value: &str) -> String {
-    if value.len() <= MAX_VALUE { value.to_owned() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))) }
 }
 
 /// How an absent date is stored: after every date.

@@ -306,7 +306,7 @@ impl Writer {
         let row = sea_orm::ActiveModelTrait::reset_all(message.row(version).into_active_model());
         R::Entity::insert(row).exec_without_returning(&self.tx).await?;
         let mut values: Vec<(&str, String)> =
-            message.values().into_iter().map(|(field, value)| (field, stored_value(&value))).collect();
+            message.values().into_iter().map(|(field, value)| (field, stored_value(&value).into_owned())).collect();
         values.sort();
         values.dedup();
         if values.is_empty() {
