@@ -80,7 +80,7 @@ customers:
       clock_start: SEND # clock
 ";
         wrong(&mut server, text, &[
-            ("organization.display_name", "organization:", "is required"),
+            ("organization.display_name", "# id", "is required"),
             ("organization.displayname", "# displayname", "did you mean \"display_name\"?"),
             ("organization.region_code", "# region", "GB"),
             ("documents[0].kind", "# kind", "expects one of PRIVACY_POLICY, DPA"),
