@@ -115,7 +115,10 @@ impl Vendor {
     }
 
     /// Refuses to drop an entity or a service that a subprocessor names.
-    async fn refuse_loss(&self, writer: &Writer, before: &Self) -> Result<()> {
+    ///
+    /// # Errors
+    /// RESOURCE_IN_USE with each that names one.
+    pub(crate) async fn refuse_loss(&self, writer: &Writer, before: &Self) -> Result<()> {
         let lost_entities: Vec<&str> = before
             .entities
             .iter()

@@ -1,6 +1,7 @@
 //! The registry's tests, through its API: one binary, every test on SQLite and on PostgreSQL.
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // A test ends where it cannot go on.
 
 mod catalog;
 mod contract;

@@ -96,6 +96,9 @@ fn compare(resource: &Json, entry: &Json) -> Vec<String> {
     wrong
 }
 
+/// Makes a statement wrong.
+type Plant = fn(&mut Json);
+
 /// How many claims, of which kinds, an organization's documents have; and how many documents.
 async fn claims(server: &mut Server, parent: &str) -> (usize, BTreeMap<String, u64>) {
     let request = v1::ListDocumentsRequest { parent: parent.into(), page_size: 1_000, ..Default::default() };
@@ -170,7 +173,7 @@ both! {
         let facts = facts();
         let entries = facts["facts"].as_array().expect("facts");
         // Every kind of statement, made wrong, is found wrong.
-        let planted: [(&str, fn(&mut Json)); 5] = [
+        let planted: [(&str, Plant); 5] = [
             ("expect", |entry| entry["expect"].as_object_mut().expect("paths").values_mut().for_each(|v| *v = Json::from("wrong"))),
             ("absent", |entry| entry["absent"] = Json::from(vec!["name"])),
             ("quote", |entry| entry["quote"] = Json::from("words that stand nowhere")),
