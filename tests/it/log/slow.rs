@@ -11,7 +11,7 @@ use super::{PATIENCE, all_after, assert_verifies, checkpoint, until, watch};
 use crate::support::{Place, Server, both, refused, vendor};
 
 /// Revisions that are written while nobody reads: each is larger than all that HTTP/2 holds on its way.
-const WRITTEN: i64 = 20;
+const WRITTEN: i64 = 10;
 
 /// A stream over a connection of its own that holds as little as HTTP/2 lets it.
 async fn narrow(server: &Server) -> Streaming<v1::WatchChangesResponse> {
@@ -52,17 +52,18 @@ async fn drain(stream: &mut Streaming<v1::WatchChangesResponse>) -> (Vec<v1::Rev
 both! {
     async fn it_gets_what_was_buffered_and_then_the_reason(backend: Backend) {
         let place = Place::new(backend).await;
-        let changes = [("WATCH__BUFFER_REVISIONS", "2"), ("WATCH__SLOW_READER_GRACE_SECONDS", "4")];
+        let changes = [("WATCH__BUFFER_REVISIONS", "2"), ("WATCH__SLOW_READER_GRACE_SECONDS", "6")];
         let mut server = Server::start_with(&place, &changes).await;
         let mut slow = narrow(&server).await;
         let mut fast = watch(&server, all_after(None)).await;
         checkpoint(&mut fast).await;
+        let begun = tokio::time::Instant::now();
         let reader = tokio::spawn(async move { until(&mut fast, WRITTEN).await.0.len() });
         write_much(&mut server).await;
         // Nobody else is slower for it: all was written, and who reads has read it.
         assert_eq!(reader.await.expect("a reader"), usize::try_from(WRITTEN).expect("small"));
-        // The reader takes its time: more than the grace, less than twice that.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        // The reader takes its time: more than the grace since the buffer was full, less than twice that.
+        tokio::time::sleep_until(begun + Duration::from_secs(10)).await;
         let (revisions, status) = drain(&mut slow).await;
         refused::<()>(Err(status), Code::ResourceExhausted, "READER_TOO_SLOW", &[]);
         let count = i64::try_from(revisions.len()).expect("few");
