@@ -62,7 +62,7 @@ async fn list(server: &mut Server, as_of: i64, filter: &str) -> Vec<v1::Customer
 
 async fn get(server: &mut Server, as_of: i64) -> Result<v1::Customer, tonic::Status> {
     let as_of = Some(v1::AsOf { point: Some(v1::as_of::Point::Revision(as_of)) });
-    let request = v1::GetCustomerRequest { name: JANE.into(), as_of, ..Default::default() };
+    let request = v1::GetCustomerRequest { name: JANE.into(), as_of };
     server.organizations.get_customer(request).await.map(tonic::Response::into_inner)
 }
 
