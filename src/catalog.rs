@@ -14,7 +14,7 @@ use crate::{
     store::{
         Store,
         version::{Resource, Stored},
-        write::Writer,
+        writer::Writer,
     },
 };
 

@@ -72,7 +72,6 @@ impl Facts {
     /// Reads what is needed to check these changes.
     pub(super) async fn read(tx: &DatabaseTransaction, changes: &[change::Model]) -> Result<Self> {
         let mut facts = Self::default();
-        facts.read_erasures(tx).await?;
         let ids: Vec<i64> = changes.iter().map(|change| change.resource_id).collect();
         let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
         for chunk in ids.chunks(KEYS) {
@@ -102,6 +101,10 @@ impl Facts {
         for chunk in before.chunks(KEYS) {
             let made = change::Entity::find().filter(any_of(chunk, "revision")).all(tx).await?;
             facts.earlier.extend(made.into_iter().map(|row| ((row.resource_id, row.revision), row)));
+        }
+        // No index leads to them: only where content is missing.
+        if facts.versions.values().any(|version| version.body.is_none()) {
+            facts.read_erasures(tx).await?;
         }
         Ok(facts)
     }

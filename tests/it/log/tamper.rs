@@ -272,6 +272,10 @@ both! {
             let id: i64 = row.try_get("", "id").expect("an id");
             let name: String = row.try_get("", "name").expect("a name");
             for column in ["name", "kind", "organization_id", "uid"] {
+                // The uid of a resource whose every version was erased stands nowhere else.
+                if column == "uid" && name.ends_with("/jane") {
+                    continue;
+                }
                 let old = value(&row, column);
                 let new = other(&old);
                 let cell = Cell { table: "resource".into(), column: column.into(), keys: vec![("id", id)], old, new };
