@@ -2,6 +2,8 @@
 
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod command_line;
+mod hostile;
 mod migrations;
 mod plans;
 mod smoke;
