@@ -80,8 +80,8 @@ async fn open(settings: &Settings) -> Result<Store> {
         let pending = store::pending_migrations(&options).await?;
         if !pending.is_empty() {
             let message = format!(
-                "the schema of the database is {} steps behind this version; run `subprocessor-registry migrate` with the same settings first",
-                pending.len()
+                "the schema of the database is {} behind this version; run `subprocessor-registry migrate` with the same settings first",
+                steps(pending.len())
             );
             return Err(Error::new(Reason::DatabaseUnavailable, message));
         }
@@ -97,8 +97,12 @@ pub async fn migrate(settings: &Settings) -> Result<String> {
     let applied = store::migrate(&database_options(settings)).await?;
     Ok(match applied.as_slice() {
         [] => "the schema is up to date".to_owned(),
-        steps => format!("applied {} steps: {}", steps.len(), steps.join(", ")),
+        names => format!("applied {}: {}", steps(names.len()), names.join(", ")),
     })
+}
+
+fn steps(count: usize) -> String {
+    format!("{count} step{}", if count == 1 { "" } else { "s" })
 }
 
 fn database_options(settings: &Settings) -> store::Options {

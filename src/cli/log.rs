@@ -183,7 +183,8 @@ impl Verify {
             out.message(self.print.output, &value::dynamic(&answer))?;
         } else if answer.verified {
             let VerifyChangeLogResponse { from_revision, to_revision, changes_checked, .. } = answer;
-            out.line(format!("verified: revisions {from_revision} to {to_revision}, {changes_checked} changes"))?;
+            let changes = value::count(changes_checked, "change");
+            out.line(format!("verified: revisions {from_revision} to {to_revision}, {changes}"))?;
             out.line(format!("remember, for --expected: {to_revision}:{}", hex::encode(&answer.to_hash)))?;
         } else {
             problems(&answer, out)?;
@@ -192,7 +193,7 @@ impl Verify {
             true => Ok(()),
             false => {
                 out.flush()?;
-                Err(Failure::Unhealthy(format!("not verified: {} problems", answer.problem_count)))
+                Err(Failure::Unhealthy(format!("not verified: {}", value::count(answer.problem_count, "problem"))))
             }
         }
     }
@@ -244,7 +245,8 @@ impl Erase {
             return out.message(self.print.output, &value::dynamic(&answer));
         }
         let erased = if self.dry_run { "would erase" } else { "erased" };
-        out.line(format!("{}: {erased} {} versions, revision {}", self.name, answer.versions_erased, answer.revision))?;
+        let versions = value::count(answer.versions_erased.into(), "version");
+        out.line(format!("{}: {erased} {versions}, revision {}", self.name, answer.revision))?;
         if answer.current_version_kept {
             out.line("the current version was kept: it is live")?;
         }

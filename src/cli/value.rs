@@ -7,6 +7,11 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value
 
 use crate::proto::POOL;
 
+/// So many of something: `1 version`, `2 versions`.
+pub(super) fn count(number: i64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The values at a path such as `locations.region_code`: distinct, in order, joined. A list on the way is walked;
 /// `claims#` counts one; `region_code|area` is the first that is set.
 pub(super) fn at(message: &DynamicMessage, path: &str) -> String {

@@ -388,18 +388,17 @@ pub(super) async fn deleted_among(db: &impl ConnectionTrait, rows: &[resource_ro
     let mut gone = HashSet::new();
     for kind in Kind::ALL {
         let ids: Vec<i64> = rows.iter().filter(|row| row.kind == kind as i32).map(|row| row.id).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let query = Query::select()
-            .column(column("resource_id"))
-            .from(table(kind))
-            .and_where(Expr::col(column("resource_id")).is_in(ids))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(true))
-            .to_owned();
-        for row in db.query_all(&query).await? {
-            gone.insert(row.try_get("", "resource_id")?);
+        for ids in ids.chunks(super::resource::BOUND) {
+            let query = Query::select()
+                .column(column("resource_id"))
+                .from(table(kind))
+                .and_where(Expr::col(column("resource_id")).is_in(ids.iter().copied()))
+                .and_where(Expr::col(column("to_revision")).is_null())
+                .and_where(Expr::col(column("deleted")).eq(true))
+                .to_owned();
+            for row in db.query_all(&query).await? {
+                gone.insert(row.try_get("", "resource_id")?);
+            }
         }
     }
     Ok(gone)

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{
-    resource,
+    entity, resource,
     version::{Reference, Resource},
     writer::Writer,
 };
@@ -84,12 +84,13 @@ impl Writer {
         names.dedup();
         let rows = resource::find_all(&self.tx, names).await?;
         let gone = super::read::deleted_among(&self.tx, &rows).await?;
+        let rows: HashMap<&str, &entity::resource::Model> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
         let mut dangling = Vec::new();
         for (written, reference) in references() {
             let fits =
                 Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
             let shown = crate::error::clip(&reference.name);
-            let (reason, rule) = match rows.iter().find(|row| row.name == reference.name) {
+            let (reason, rule) = match rows.get(reference.name.as_str()) {
                 _ if !fits => {
                     let pattern = reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
                     (Reason::FieldInvalid, format!("must be a name of the form {pattern}, not \"{shown}\""))

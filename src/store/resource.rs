@@ -7,17 +7,23 @@ use sea_orm::{
 use super::entity::{reference, resource};
 use crate::error::Result;
 
+/// Values bound in one statement at most. SQLite takes 32,766, PostgreSQL 65,535.
+pub(super) const BOUND: usize = 10_000;
+
 /// The permanent row of a name.
 pub(super) async fn find(db: &impl ConnectionTrait, name: &str) -> Result<Option<resource::Model>> {
     Ok(resource::Entity::find().filter(resource::Column::Name.eq(name)).one(db).await?)
 }
 
-/// The permanent rows of names, in one query.
-pub(super) async fn find_all(db: &impl ConnectionTrait, names: Vec<String>) -> Result<Vec<resource::Model>> {
-    if names.is_empty() {
-        return Ok(Vec::new());
+/// The permanent rows of names, in few queries: [`BOUND`] names in each.
+pub(super) async fn find_all(db: &impl ConnectionTrait, mut names: Vec<String>) -> Result<Vec<resource::Model>> {
+    names.sort();
+    names.dedup();
+    let mut rows = Vec::new();
+    for names in names.chunks(BOUND) {
+        rows.extend(resource::Entity::find().filter(resource::Column::Name.is_in(names)).all(db).await?);
     }
-    Ok(resource::Entity::find().filter(resource::Column::Name.is_in(names)).all(db).await?)
+    Ok(rows)
 }
 
 /// Makes the permanent row of a new resource.
