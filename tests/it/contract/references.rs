@@ -60,6 +60,7 @@ fn dangling() -> Vec<(Refers, &'static str)> {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // A handful of them, once.
 enum Refers {
     Subprocessor(v1::Subprocessor),
     Document(v1::Document),
