@@ -4,7 +4,7 @@ use subprocessor_registry::proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::subject::{How, Subject, Writable, at, mask, no_driver_text};
+use super::subject::{How, Writable, at, mask, no_driver_text};
 use crate::support::{Server, both, fresh, organization, preconditions, refused, subprocessor, vendor};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };
@@ -60,6 +60,7 @@ fn dangling() -> Vec<(Refers, &'static str)> {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // A handful of them, once.
 enum Refers {
     Subprocessor(v1::Subprocessor),
     Document(v1::Document),

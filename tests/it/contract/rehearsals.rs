@@ -8,7 +8,7 @@ use subprocessor_registry::proto::v1;
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 
-use super::subject::{How, Subject, Writable, anonymous, each_writable, mask};
+use super::subject::{How, Writable, anonymous, each_writable, mask};
 use crate::support::{Server, both, fresh, organization, subprocessor, vendor};
 
 const ACME: &str = "organizations/acme";

@@ -1,6 +1,6 @@
 //! What the resources have in common, so that one test asks all of them.
 
-use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Debug};
 
 use prost_reflect::ReflectMessage;
 use prost_types::{FieldMask, Timestamp};
@@ -335,9 +335,4 @@ pub fn no_driver_text(status: &Status) {
     {
         assert!(!text.contains(word), "{word} in {status:?}");
     }
-}
-
-/// A file of the project.
-pub fn project_file(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
