@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
 mod command_line;
+mod erased;
 mod hostile;
 mod migrations;
 mod plans;
