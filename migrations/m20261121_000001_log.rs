@@ -84,6 +84,7 @@ impl MigrationTrait for Migration {
                     .col(ColumnDef::new(Alias::new("before_revision")).big_integer().null())
                     .col(maybe_bytes("before_digest"))
                     .col(maybe_bytes("after_digest"))
+                    .col(text(manager, "reason"))
                     .primary_key(Index::create().col(Alias::new("revision")).col(Alias::new("ordinal")))
                     .to_owned(),
             )

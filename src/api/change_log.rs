@@ -101,18 +101,17 @@ impl ChangeLogService for Api {
         if reason.chars().count() > text::LONG || text::control_rule(&reason, true).is_some() {
             return Err(Error::field("reason", "is too long or has control characters").into());
         }
-        tracing::info!(name = %name, reason, principal = call.principal, "erasing personal data");
         let erased = self
             .store
             .write(call, |writer| {
                 Box::pin(async move {
                     match name.kind() {
-                        Kind::Organization => writer.erase::<Organization>(&name).await,
-                        Kind::Document => writer.erase::<Document>(&name).await,
-                        Kind::Customer => writer.erase::<Customer>(&name).await,
-                        Kind::Vendor => writer.erase::<Vendor>(&name).await,
-                        Kind::Subprocessor => writer.erase::<Subprocessor>(&name).await,
-                        Kind::Instrument => writer.erase::<Instrument>(&name).await,
+                        Kind::Organization => writer.erase::<Organization>(&name, &reason).await,
+                        Kind::Document => writer.erase::<Document>(&name, &reason).await,
+                        Kind::Customer => writer.erase::<Customer>(&name, &reason).await,
+                        Kind::Vendor => writer.erase::<Vendor>(&name, &reason).await,
+                        Kind::Subprocessor => writer.erase::<Subprocessor>(&name, &reason).await,
+                        Kind::Instrument => writer.erase::<Instrument>(&name, &reason).await,
                     }
                 })
             })

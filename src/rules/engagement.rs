@@ -82,6 +82,7 @@ fn is_processor(role: Role) -> bool {
 fn dpa_in_force(subprocessor: &Subprocessor, day: &str) -> bool {
     subprocessor.dpa.as_ref().is_some_and(|dpa| {
         matches!(dpa.status(), DpaStatus::Signed | DpaStatus::IncorporatedByReference)
+            && (dpa.sign_date.is_empty() || dpa.sign_date.as_str() <= day)
             && (dpa.expire_date.is_empty() || day < dpa.expire_date.as_str())
     })
 }
@@ -183,6 +184,11 @@ mod tests {
     fn gates_name_what_is_missing() {
         let (subprocessor, vendor) = complete();
         assert_eq!(unmet_gates(&subprocessor, Some(&vendor), "2026-02-28"), vec![]);
+        let future =
+            Some(Dpa { status: DpaStatus::Signed.into(), sign_date: "2026-03-01".into(), ..Default::default() });
+        let unsigned = Subprocessor { dpa: future, ..subprocessor.clone() };
+        assert_eq!(unmet_gates(&unsigned, Some(&vendor), "2026-02-28").len(), 1);
+        assert_eq!(unmet_gates(&unsigned, Some(&vendor), "2026-03-01"), vec![]);
         let expired = unmet_gates(&subprocessor, Some(&vendor), "2026-03-01");
         assert_eq!(expired.iter().map(|u| u.gate).collect::<Vec<_>>(), [Gate::DpaInForce]);
         let referenced = Subprocessor {

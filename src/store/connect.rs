@@ -110,7 +110,11 @@ pub(super) async fn reads(options: &Options) -> Result<DatabaseConnection> {
 
 /// The one connection of the writer. `must_ask`: PostgreSQL would acknowledge a commit before it is on disk.
 pub(super) async fn writes(options: &Options, must_ask: bool) -> Result<DatabaseConnection> {
-    let settings = if must_ask { vec![("synchronous_commit", "on")] } else { Vec::new() };
+    // A replica that stalls inside a transaction holds the counter row, and so everybody's writes: it is cut.
+    let mut settings = vec![("idle_in_transaction_session_timeout", "10s"), ("tcp_keepalives_idle", "30")];
+    if must_ask {
+        settings.push(("synchronous_commit", "on"));
+    }
     connect(options, 1, false, settings).await
 }
 
@@ -151,7 +155,8 @@ pub async fn migrate(options: &Options) -> Result<Vec<String>> {
                 .caused_by(error)
         })?;
     }
-    let db = connect(options, 1, false, Vec::new()).await?;
+    // Building an index, or waiting for another replica that does, takes as long as it takes.
+    let db = connect(options, 1, false, vec![("statement_timeout", "0")]).await?;
     // Replicas that migrate at once crash into each other; the lock belongs to this one connection.
     let is_postgres = db.get_database_backend() == DatabaseBackend::Postgres;
     if is_postgres {

@@ -3,8 +3,9 @@
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{
+    document::document_rule,
     organization::{check_products, product_paths},
-    standard::Managed,
+    standard::{Managed, path},
     version::{Reference, Resource, Stored, stored_date, version_methods, version_table},
     writer::Writer,
 };
@@ -53,7 +54,11 @@ impl Resource for Customer {
 }
 
 impl Managed for Customer {
-    fn check(&self, _prefix: &str, _out: &mut Violations) {}
+    fn check(&self, prefix: &str, out: &mut Violations) {
+        if let Some(rule) = self.agreement.as_ref().and_then(|agreement| document_rule(&agreement.document)) {
+            out.push((path(prefix, "agreement.document"), rule));
+        }
+    }
 
     fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()

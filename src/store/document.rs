@@ -82,3 +82,9 @@ impl Managed for Document {
         check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
 }
+
+/// Why `text` is neither the name of a document nor an address.
+pub(super) fn document_rule(text: &str) -> Option<String> {
+    let fits = text.is_empty() || text.starts_with("organizations/") || crate::resource::text::uri(text).is_ok();
+    (!fits).then(|| format!("must be {} or an http or https address, not \"{}\"", Kind::Document.pattern(), clip(text)))
+}

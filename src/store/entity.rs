@@ -77,6 +77,8 @@ pub mod change {
         pub before_revision: Option<i64>,
         pub before_digest: Option<Vec<u8>>,
         pub after_digest: Option<Vec<u8>>,
+        /// Why, for an erasure.
+        pub reason: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

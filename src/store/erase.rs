@@ -28,7 +28,7 @@ impl Writer {
     ///
     /// # Errors
     /// RESOURCE_NOT_FOUND if there never was one.
-    pub async fn erase<R: Resource>(&mut self, name: &Name) -> Result<ErasePersonalDataResponse> {
+    pub async fn erase<R: Resource>(&mut self, name: &Name, reason: &str) -> Result<ErasePersonalDataResponse> {
         let row = resource::find(self.tx(), name.as_str()).await?;
         let row = row.ok_or_else(|| Error::not_found(R::KIND.singular(), name.as_str()))?;
         let query = Query::select()
@@ -68,7 +68,7 @@ impl Writer {
             .to_owned();
         self.tx().execute(&forget).await?;
         request::forget(self.tx(), row.id).await?;
-        let revision = self.record_erasure(&row)?;
+        let revision = self.record_erasure(&row, reason)?;
         let versions_erased = i32::try_from(erased.len()).map_err(Error::internal)?;
         Ok(ErasePersonalDataResponse { revision, versions_erased, current_version_kept: kept })
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use prost::Message;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -28,7 +27,7 @@ use crate::{
     rules::{self, log::Hash},
 };
 
-/// Bytes of changes that one page of revisions may hold; clients refuse messages over 4 MiB.
+/// Changes on one page of revisions, about 150 bytes each; clients refuse messages over 4 MiB.
 const PAGE_CHANGES: usize = 10_000;
 
 /// The counter row.
@@ -83,6 +82,7 @@ fn into_active(row: change::Model) -> change::ActiveModel {
         before_revision,
         before_digest,
         after_digest,
+        reason,
     } = row;
     change::ActiveModel {
         revision: Set(revision),
@@ -95,6 +95,7 @@ fn into_active(row: change::Model) -> change::ActiveModel {
         before_revision: Set(before_revision),
         before_digest: Set(before_digest),
         after_digest: Set(after_digest),
+        reason: Set(reason),
     }
 }
 
@@ -109,6 +110,7 @@ pub(super) fn hash(format: i32, previous: &[u8], header: &rules::log::Header<'_>
                 kind: change.kind,
                 before: change.before_digest.as_deref().unwrap_or_default(),
                 after: change.after_digest.as_deref().unwrap_or_default(),
+                reason: &change.reason,
             })
         })
         .collect();
@@ -129,11 +131,6 @@ impl Scope {
     fn holds(&self, change: &change::Model) -> bool {
         self.organization_id.is_none_or(|id| change.organization_id == id)
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| *kind as i32 == change.resource_kind))
-    }
-
-    /// Whether it holds everything.
-    pub fn is_all(&self) -> bool {
-        self.organization_id.is_none() && self.kinds.is_empty()
     }
 }
 
@@ -400,11 +397,6 @@ fn change_message(row: change::Model, bodies: Option<&HashMap<(i64, i64), Vec<u8
         kind: row.kind,
         before_digest: row.before_digest.unwrap_or_default(),
         after_digest: row.after_digest.unwrap_or_default(),
-        reason: String::new(),
+        reason: row.reason,
     }
-}
-
-/// The encoded size of a revision, by which streams bound what they hold.
-pub fn size(revision: &Revision) -> usize {
-    revision.encoded_len()
 }

@@ -60,10 +60,48 @@ pub(super) fn short(regime: Regime) -> String {
 impl Managed for Organization {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn verify<'a>(&'a self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
-        async { Ok(()) }.boxed()
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let Some(before) = before else { return Ok(()) };
+            let lost: Vec<&str> = before
+                .message
+                .products
+                .iter()
+                .map(|product| product.product_id.as_str())
+                .filter(|id| !self.products.iter().any(|product| product.product_id == *id))
+                .collect();
+            refuse_lost_products(writer, before.resource_id, &self.name, &lost).await
+        }
+        .boxed()
     }
 }
+
+/// Refuses to drop products that something of the organization names.
+async fn refuse_lost_products(writer: &Writer, organization_id: i64, name: &str, lost: &[&str]) -> Result<()> {
+    const SHOWN: usize = 10;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut users = Vec::new();
+    for kind in [Kind::Subprocessor, Kind::Customer, Kind::Document] {
+        users.extend(super::read::users_of(writer.tx(), kind, organization_id, PRODUCT_FIELDS, lost).await?);
+    }
+    if users.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{name}: a product to be dropped is in use, {} times", users.len());
+    let error = Error::new(Reason::ResourceInUse, message).with("references", users.len());
+    Err(users.into_iter().take(SHOWN).fold(error, |error, (user, product)| {
+        let text = format!("{user} names the product {product}");
+        error.precondition("REFERENCE", &user, text)
+    }))
+}
+
+/// The fields of the table of values that hold ids of products.
+const PRODUCT_FIELDS: &[&str] = &["products", LOCATION_PRODUCTS];
+
+/// The products of a subprocessor's locations: kept to find who uses a product, not offered to filters.
+pub(super) const LOCATION_PRODUCTS: &str = "locations.products";
 
 /// Refuses ids of products that the organization of `name` does not have.
 pub(super) async fn check_products(

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
     QuerySelect,
-    sea_query::{Condition, Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement},
+    sea_query::{Condition, DynIden, Expr, ExprTrait, Func, JoinType, Order as Direction, Query, SelectStatement},
 };
 
 use super::{
     Store,
     entity::{counter, resource as resource_row, revision},
     filter,
-    version::{NO_DATE, Resource, Row, Stored, column, table},
+    version::{NO_DATE, Resource, Row, Stored, column, table, value_table},
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -357,6 +357,37 @@ async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Opt
 pub(super) async fn fetch_all(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Row>> {
     let rows = db.query_all(query).await?;
     Ok(rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
+/// Live resources of an organization one of whose `fields` in the table of values has one of `values`, with that value.
+pub(super) async fn users_of(
+    db: &impl ConnectionTrait,
+    kind: Kind,
+    organization_id: i64,
+    fields: &[&str],
+    values: &[&str],
+) -> Result<Vec<(String, String)>> {
+    let (version, value) = (table(kind), value_table(kind));
+    let of = |table: &DynIden, name: &str| Expr::col((table.clone(), column(name)));
+    let query = Query::select()
+        .column((version.clone(), column("name")))
+        .column((value.clone(), column("value")))
+        .from(version.clone())
+        .join(
+            JoinType::InnerJoin,
+            value.clone(),
+            Condition::all()
+                .add(of(&value, "resource_id").equals((version.clone(), column("resource_id"))))
+                .add(of(&value, "from_revision").equals((version.clone(), column("from_revision")))),
+        )
+        .and_where(of(&version, "organization_id").eq(organization_id))
+        .and_where(of(&version, "to_revision").is_null())
+        .and_where(of(&version, "deleted").eq(false))
+        .and_where(of(&value, "field").is_in(fields.iter().copied()))
+        .and_where(of(&value, "value").is_in(values.iter().copied()))
+        .to_owned();
+    let rows = db.query_all(&query).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "value")?))).collect()
 }
 
 /// The live version of a resource, deleted or not.

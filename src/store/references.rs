@@ -17,19 +17,26 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Written {
     resource_id: i64,
+    organization_id: i64,
     name: String,
     deleted: bool,
     references: Vec<Reference>,
 }
 
 impl Written {
-    pub(super) fn of<R: Resource>(resource_id: i64, name: &Name, message: &R, deleted: bool) -> Self {
+    pub(super) fn of<R: Resource>(
+        resource_id: i64,
+        organization_id: i64,
+        name: &Name,
+        message: &R,
+        deleted: bool,
+    ) -> Self {
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
         if let Some(parent) = name.parent().filter(|_| !deleted) {
             references.push(Reference::to(Kind::Organization, "parent", parent.as_str()));
         }
-        Self { resource_id, name: name.to_string(), deleted, references }
+        Self { resource_id, organization_id, name: name.to_string(), deleted, references }
     }
 }
 
@@ -96,6 +103,10 @@ impl Writer {
                     (Reason::FieldInvalid, format!("must be a name of the form {pattern}, not \"{shown}\""))
                 }
                 None => (Reason::ReferenceNotFound, format!("{shown} does not exist")),
+                // What is one organization's own is nobody else's to refer to, or to hold back.
+                Some(row) if row.organization_id != 0 && row.organization_id != written.organization_id => {
+                    (Reason::FieldInvalid, format!("{shown} belongs to another organization"))
+                }
                 Some(row) if gone.contains(&row.id) => (Reason::ReferenceNotFound, format!("{shown} is deleted")),
                 Some(_) => continue,
             };

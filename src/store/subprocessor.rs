@@ -6,7 +6,8 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{
     Store,
-    organization::{check_products, product_paths},
+    document::document_rule,
+    organization::{LOCATION_PRODUCTS, check_products, product_paths},
     read::{AsOf, alive_at, fetch_all, version_query},
     standard::{Managed, collect, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, day, stored_date, timestamp, version_methods, version_table},
@@ -27,7 +28,7 @@ use crate::{
     },
     rules::{
         chain::{self, Links},
-        engagement::{self, Step},
+        engagement::{self, Step, Unmet},
     },
 };
 
@@ -85,7 +86,11 @@ impl Resource for Subprocessor {
             .locations
             .iter()
             .flat_map(|location| [("region_codes", location.region_code.clone()), ("areas", location.area.clone())]);
-        plain.chain(locations.filter(|(_, value)| !value.is_empty())).collect()
+        let products = self.locations.iter().flat_map(|location| &location.products);
+        plain
+            .chain(locations.filter(|(_, value)| !value.is_empty()))
+            .chain(products.map(|id| (LOCATION_PRODUCTS, id.clone())))
+            .collect()
     }
 
     fn references(&self) -> Vec<Reference> {
@@ -106,6 +111,9 @@ impl Resource for Subprocessor {
 
 impl Managed for Subprocessor {
     fn check(&self, prefix: &str, out: &mut Violations) {
+        if let Some(rule) = self.dpa.as_ref().and_then(|dpa| document_rule(&dpa.document)) {
+            out.push((path(prefix, "dpa.document"), rule));
+        }
         if self.vendor.is_empty() {
             if !self.vendor_entity.is_empty() {
                 out.push((path(prefix, "vendor_entity"), "needs vendor, whose entity it is".to_owned()));
@@ -120,7 +128,7 @@ impl Managed for Subprocessor {
         self.admit_state(before, &day(writer.now()))
     }
 
-    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
             let mut wrong = Violations::new();
             collect(self.check_vendor(writer).await, &mut wrong)?;
@@ -133,7 +141,8 @@ impl Managed for Subprocessor {
                 return Err(Error::fields(Reason::FieldInvalid, wrong));
             }
             self.refuse_cycle(writer).await?;
-            self.refuse_duplicate(writer).await
+            self.refuse_duplicate(writer).await?;
+            self.refuse_lost_gates(writer, before).await
         }
         .boxed()
     }
@@ -170,6 +179,29 @@ impl Subprocessor {
             _ => return refuse("is changed by Activate, Suspend and Retire only".into()),
         }
         Ok(())
+    }
+
+    /// What is in use stays behind the gates it has passed: an update may not take it back before one of them.
+    async fn refuse_lost_gates(&self, writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+        let Some(before) = before.filter(|before| !before.is_deleted()).map(|before| &before.message) else {
+            return Ok(());
+        };
+        if self.state() != State::Active || before.state() != State::Active {
+            return Ok(());
+        }
+        let today = day(writer.now());
+        let earlier = engagement::unmet_gates(before, before.find_vendor(writer).await?.as_ref(), &today);
+        let mut lost = engagement::unmet_gates(self, self.find_vendor(writer).await?.as_ref(), &today);
+        lost.retain(|unmet| !earlier.iter().any(|other| other.gate == unmet.gate));
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let organization = organization_of(writer, &self.name).await?;
+        if engagement::gates_bind(&organization) {
+            Err(refuse_gates(&self.name, &organization.name, &lost))
+        } else {
+            Ok(())
+        }
     }
 
     async fn check_vendor(&self, writer: &Writer) -> Result<()> {
@@ -320,19 +352,9 @@ impl Writer {
         if unmet.is_empty() {
             return Ok(());
         }
-        let parent = Name::parse(&after.name).and_then(|name| name.parent());
-        let parent = parent.ok_or_else(|| Error::internal("a subprocessor without an organization"))?;
-        let organization = self.get::<Organization>(&parent).await?.message;
+        let organization = organization_of(self, &after.name).await?;
         if engagement::gates_bind(&organization) && over.is_none() {
-            let mut error = Error::new(
-                Reason::GateRefused,
-                format!("{}: {} of the gates of {parent} are not met", after.name, unmet.len()),
-            );
-            for gate in &unmet {
-                let kind = gate.gate.as_str_name().trim_start_matches("GATE_");
-                error = error.precondition(kind_of(kind), &after.name, gate.detail.clone());
-            }
-            return Err(error);
+            return Err(refuse_gates(&after.name, &organization.name, &unmet));
         }
         // What a later list of findings needs is recorded with the step itself.
         let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
@@ -360,6 +382,22 @@ impl Writer {
             error.precondition("REFERENCE", other.name(), format!("engaged_by of {} refers to {name}", other.name()))
         }))
     }
+}
+
+/// The organization of a subprocessor.
+async fn organization_of(writer: &Writer, name: &str) -> Result<Organization> {
+    let parent = Name::parse(name).and_then(|name| name.parent());
+    let parent = parent.ok_or_else(|| Error::internal("a subprocessor without an organization"))?;
+    Ok(writer.get::<Organization>(&parent).await?.message)
+}
+
+/// The refusal that names each gate that is not met.
+fn refuse_gates(name: &str, organization: &str, unmet: &[Unmet]) -> Error {
+    let message = format!("{name}: gates of {organization} that are not met: {}", unmet.len());
+    unmet.iter().fold(Error::new(Reason::GateRefused, message), |error, gate| {
+        let kind = gate.gate.as_str_name().trim_start_matches("GATE_");
+        error.precondition(kind_of(kind), name, gate.detail.clone())
+    })
 }
 
 /// The word of a gate, as a precondition's type.

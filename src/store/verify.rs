@@ -23,8 +23,8 @@ use crate::{
     rules::{self, log::GENESIS},
 };
 
-/// Revisions read at once.
-const CHUNK: i64 = 200;
+/// Revisions read at once: each can have 2 MiB.
+const CHUNK: i64 = 32;
 /// Problems reported; all are counted.
 const MAX_PROBLEMS: usize = 1_000;
 

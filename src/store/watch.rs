@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseBackend, DatabaseConnection};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Store,
@@ -18,8 +19,8 @@ use crate::{
     rules::log::GENESIS,
 };
 
-/// Revisions read at once.
-const CHUNK: u64 = 64;
+/// Revisions read at once: each can have 2 MiB.
+const CHUNK: u64 = 16;
 /// Revisions passed over before a checkpoint says so.
 const SKIPPED: i64 = 1_000;
 
@@ -27,6 +28,8 @@ const SKIPPED: i64 = 1_000;
 #[derive(Debug)]
 pub(super) struct Hub {
     head: watch::Sender<i64>,
+    /// Ends the poller with the store.
+    _poller: Option<AbortOnDropHandle<()>>,
 }
 
 impl Hub {
@@ -34,10 +37,9 @@ impl Hub {
     /// while somebody watches, looks for their revisions.
     pub(super) async fn start(db: &DatabaseConnection, options: &Options) -> Result<Self> {
         let (head, _) = watch::channel(log::counter(db).await?.revision);
-        if db.get_database_backend() == DatabaseBackend::Postgres {
-            tokio::spawn(poll(db.clone(), head.clone(), options.poll_interval));
-        }
-        Ok(Self { head })
+        let poller = (db.get_database_backend() == DatabaseBackend::Postgres)
+            .then(|| AbortOnDropHandle::new(tokio::spawn(poll(db.clone(), head.clone(), options.poll_interval))));
+        Ok(Self { head, _poller: poller })
     }
 
     pub(super) fn head(&self) -> watch::Sender<i64> {

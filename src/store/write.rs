@@ -8,7 +8,8 @@ use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use prost::Message;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, EntityTrait, TransactionTrait,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait, Statement,
+    TransactionTrait,
     sea_query::{Expr, ExprTrait},
 };
 use tokio::{
@@ -68,6 +69,23 @@ impl Connection {
         let open = connect::writes(&self.options, self.must_ask).await?;
         self.open = Some(open.clone());
         Ok(open)
+    }
+
+    /// Empties SQLite's write-ahead log, which still holds what was erased. PostgreSQL forgets by its own VACUUM.
+    async fn forget(&self) {
+        let Some(open) = self.open.as_ref().filter(|db| db.get_database_backend() == DatabaseBackend::Sqlite) else {
+            return;
+        };
+        let checkpoint = Statement::from_string(DatabaseBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let busy = match open.query_one_raw(checkpoint).await {
+            Ok(row) => row.and_then(|row| row.try_get_by_index::<i32>(0).ok()) != Some(0),
+            Err(_) => true,
+        };
+        if busy {
+            tracing::warn!(
+                "what was erased stays in SQLite's write-ahead log until its next checkpoint: readers hold it"
+            );
+        }
     }
 
     async fn throw_away(&mut self) {
@@ -187,7 +205,7 @@ async fn batch(connection: &mut Connection, clock: &Clock, mut jobs: Vec<Box<dyn
         Ok(db) => attempt(&db, clock, &mut jobs).await,
         Err(error) => Err(error),
     };
-    let Done { tx, counter, outcomes, kept } = match attempted {
+    let Done { tx, counter, outcomes, kept, erased } = match attempted {
         Ok(done) => done,
         Err(error) => {
             connection.throw_away().await;
@@ -209,6 +227,9 @@ async fn batch(connection: &mut Connection, clock: &Clock, mut jobs: Vec<Box<dyn
             job.answer(answer);
         }
         return;
+    }
+    if erased {
+        connection.forget().await;
     }
     if kept {
         let revision = counter.revision;
@@ -235,6 +256,7 @@ struct Done {
     counter: counter::Model,
     outcomes: Vec<Result<()>>,
     kept: bool,
+    erased: bool,
 }
 
 async fn attempt(db: &DatabaseConnection, clock: &Clock, jobs: &mut [Box<dyn Job>]) -> Result<Done> {
@@ -244,7 +266,7 @@ async fn attempt(db: &DatabaseConnection, clock: &Clock, jobs: &mut [Box<dyn Job
     counter.commit_time = Ord::max(counter.commit_time, clock.now().as_microsecond());
     let now = Timestamp::from_microsecond(counter.commit_time).map_err(Error::internal)?;
     let mut outcomes = Vec::with_capacity(jobs.len());
-    let mut kept = false;
+    let (mut kept, mut erased) = (false, false);
     for job in jobs.iter_mut() {
         let mut writer = Writer::new(tx.begin().await?, job.call().clone(), now, counter.clone());
         // A defect in one write must not end the writer for all.
@@ -252,11 +274,12 @@ async fn attempt(db: &DatabaseConnection, clock: &Clock, jobs: &mut [Box<dyn Job
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(Error::internal("a write panicked")));
-        let Writer { tx: savepoint, counter: after, .. } = writer;
+        let Writer { tx: savepoint, counter: after, erased: something_erased, .. } = writer;
         if outcome.is_ok() && !job.call().validate_only {
             savepoint.commit().await?;
             counter = after;
             kept = true;
+            erased |= something_erased;
         } else {
             savepoint.rollback().await?;
         }
@@ -265,7 +288,7 @@ async fn attempt(db: &DatabaseConnection, clock: &Clock, jobs: &mut [Box<dyn Job
     if kept {
         store_counter(&tx, &counter).await?;
     }
-    Ok(Done { tx, counter, outcomes, kept })
+    Ok(Done { tx, counter, outcomes, kept, erased })
 }
 
 /// The first statement of every writing transaction: no two run at once, on any replica.

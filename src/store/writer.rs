@@ -39,13 +39,15 @@ pub struct Writer {
     pub(super) written: Vec<Written>,
     bytes: usize,
     revision_made: bool,
+    /// Something was erased: its bytes must leave the files too.
+    pub(super) erased: bool,
 }
 
 impl Writer {
     /// For one call, in a savepoint of its own.
     pub(super) fn new(tx: DatabaseTransaction, call: Call, now: Timestamp, counter: counter::Model) -> Self {
         let (changes, written) = (Vec::new(), Vec::new());
-        Self { tx, call, now, counter, changes, written, bytes: 0, revision_made: false }
+        Self { tx, call, now, counter, changes, written, bytes: 0, revision_made: false, erased: false }
     }
 
     /// The instant of this transaction.
@@ -165,7 +167,7 @@ impl Writer {
             }
         };
         let message = self.stamp(message, before);
-        self.written.push(Written::of(resource_id, &name, &message, deleted));
+        self.written.push(Written::of(resource_id, organization_id, &name, &message, deleted));
 
         let version = self.version(resource_id, organization_id, &message)?;
         self.record(before, kind, &version)?;
@@ -266,13 +268,15 @@ impl Writer {
             before_revision: before.map(|before| before.from_revision),
             before_digest: before.map(|before| before.digest.clone()),
             after_digest: Some(version.digest.clone()),
+            reason: String::new(),
         });
         Ok(())
     }
 
     /// Records an erasure: a change without a version of its own.
-    pub(super) fn record_erasure(&mut self, row: &resource_row::Model) -> Result<i64> {
+    pub(super) fn record_erasure(&mut self, row: &resource_row::Model, reason: &str) -> Result<i64> {
         let revision = self.counter.revision + 1;
+        self.erased = true;
         self.changes.push(change::Model {
             revision,
             ordinal: i32::try_from(self.changes.len()).map_err(Error::internal)?,
@@ -284,6 +288,7 @@ impl Writer {
             before_revision: None,
             before_digest: None,
             after_digest: None,
+            reason: reason.to_owned(),
         });
         Ok(revision)
     }

@@ -7,6 +7,8 @@
 mod catalog;
 mod command_line;
 mod contract;
+mod erased;
+mod guards;
 mod hostile;
 mod list;
 mod log;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use subprocessor_registry::{
     clock::Clock,
     proto::v1,
@@ -156,6 +156,28 @@ impl Bench {
         }
     }
 
+    /// That these checks find what they are for.
+    async fn notices_a_missing_index(&mut self) {
+        let db = fill::connect(&self.place).await;
+        for index in ["ix_subprocessor_vendor_name", "ix_subprocessor_organization_id_vendor_name"] {
+            db.execute_unprepared(&format!("DROP INDEX {index}")).await.expect("dropped");
+        }
+        let vendor = v1::Subprocessor::FIELDS.iter().find(|field| field.path == "vendor").expect("a field");
+        let filter = Expr::Compare(*vendor, Op::Equal, Literal::Text("v500".into()));
+        let list = List {
+            parent: &Parent::Any,
+            filter: Some(&filter),
+            effective_at: None,
+            order: Order { field: v1::Subprocessor::FIELDS[0], descending: false },
+            show_deleted: false,
+            after: None,
+            revision: LARGE,
+            size: 50,
+        };
+        self.check::<v1::Subprocessor>(&list, Some(*vendor), false).await;
+        assert!(!self.wrong.is_empty(), "a missing index is not noticed");
+    }
+
     fn done(&mut self) {
         println!("slowest: {} ms, {}", self.slowest.0, self.slowest.1);
         let wrong: BTreeSet<String> = std::mem::take(&mut self.wrong).into_iter().collect();
@@ -268,7 +290,6 @@ fn searches(plan: &[String], field: Field) -> bool {
 
 /// How PostgreSQL reads a statement whose values it does not know, as it does with one that is prepared.
 async fn generic(db: &DatabaseConnection, sql: &str) -> Vec<String> {
-    use sea_orm::ConnectionTrait;
     let most = sql.split('$').skip(1).filter_map(|rest| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
@@ -306,6 +327,7 @@ both! {
         if let Some(wire) = &bench.wire {
             count(&bench.store, wire).await;
         }
+        bench.notices_a_missing_index().await;
     }
 }
 

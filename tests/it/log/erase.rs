@@ -115,7 +115,7 @@ both! {
         let erasure = server.log.get_revision(get_revision(5)).await.expect("a revision").into_inner();
         let change = &erasure.changes[0];
         assert_eq!((change.kind(), change.resource_name.as_str(), erasure.changes.len()), (Kind::Erased, JANE, 1));
-        assert!(change.before.is_none() && change.after.is_none());
+        assert!(change.before.is_none() && change.after.is_none() && !change.reason.is_empty());
         assert!(change.before_digest.is_empty() && change.after_digest.is_empty());
         let (streamed, _) = until(&mut watch(&server, all_after(Some(0))).await, 5).await;
         assert_eq!(streamed[2..], [created, updated, erasure]);

@@ -241,7 +241,15 @@ impl Arithmetic {
         let leaf = |change: &v1::Change| {
             let (ordinal, kind) = (change.ordinal.to_be_bytes(), change.kind.to_be_bytes());
             let name = change.resource_name.as_bytes();
-            Self::hash(&[b"leaf", &ordinal, name, &kind, &change.before_digest, &change.after_digest])
+            Self::hash(&[
+                b"leaf",
+                &ordinal,
+                name,
+                &kind,
+                &change.before_digest,
+                &change.after_digest,
+                change.reason.as_bytes(),
+            ])
         };
         let leaves: Vec<Vec<u8>> = revision.changes.iter().map(leaf).collect();
         let time = revision.commit_time.expect("a time");
