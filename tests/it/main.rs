@@ -8,6 +8,7 @@ mod catalog;
 mod command_line;
 mod contract;
 mod erased;
+mod full_disk;
 mod guards;
 mod hostile;
 mod list;
