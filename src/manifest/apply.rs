@@ -25,7 +25,10 @@ use crate::{
 /// MANIFEST_INVALID with every error, its path and its line; RESOURCE_IN_USE if something that is pruned is in use;
 /// REVISION_TOO_LARGE.
 pub async fn apply(store: &Store, call: Call, text: &str, prune: bool) -> Result<ApplyManifestResponse> {
-    let manifest = read(text, Flavour::Operator)?;
+    // A text of megabytes takes seconds, in which other calls want the thread.
+    let text = text.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read(&text, Flavour::Operator));
+    let manifest = reading.await.map_err(Error::internal)??;
     store.write(call, move |writer| Box::pin(run(writer, manifest, prune))).await
 }
 

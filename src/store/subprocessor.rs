@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::{FutureExt, future::BoxFuture};
+use prost::Message;
 
 use super::{
     Store,
@@ -15,7 +16,7 @@ use super::{
 use sea_orm::sea_query::{Expr, ExprTrait};
 
 use crate::{
-    error::{Error, Reason, Result, clip},
+    error::{Error, Reason, Result, answer_fits, clip},
     proto::v1::{
         GateRecord, Link, Organization, Override, Subprocessor, TraceSubprocessorResponse, Vendor,
         gate_record::Outcome, subprocessor::State,
@@ -403,7 +404,7 @@ impl Store {
     /// The chain around a subprocessor, both ways: one query for each step up and for each level down.
     ///
     /// # Errors
-    /// RESOURCE_NOT_FOUND if there is or was none.
+    /// RESOURCE_NOT_FOUND if there is or was none; ANSWER_TOO_LARGE.
     pub async fn trace_subprocessor(&self, name: &Name, as_of: Option<AsOf>) -> Result<TraceSubprocessorResponse> {
         let revision = self.revision_at(as_of).await?;
         let at = Some(AsOf::Revision(revision));
@@ -440,6 +441,8 @@ impl Store {
             level = below.iter().map(|found| found.name.clone()).collect();
             downstream.extend(below.into_iter().map(|found| Link { subprocessor: Some(found), depth }));
         }
-        Ok(TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision })
+        let answer = TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision };
+        answer_fits(&format!("the chain of {name}"), answer.encoded_len())?;
+        Ok(answer)
     }
 }
