@@ -14,6 +14,21 @@ pub const DOMAIN: &str = "subprocessor-registry";
 /// Trailers travel as HTTP/2 headers, which common clients limit to 8 KiB: details are cut before that.
 const TRAILERS: usize = 8 * 1024 - 256;
 
+/// The largest answer whose size the data decides: what clients accept, less room for what is around it.
+const MAX_ANSWER: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// Refuses an answer that clients would not accept.
+///
+/// # Errors
+/// ANSWER_TOO_LARGE.
+pub fn answer_fits(what: &str, bytes: usize) -> Result<()> {
+    if bytes <= MAX_ANSWER {
+        return Ok(());
+    }
+    let message = format!("{what} has {bytes} bytes, more than the {MAX_ANSWER} that an answer can hold");
+    Err(Error::new(Reason::AnswerTooLarge, message).with("bytes", bytes).with("max_bytes", MAX_ANSWER))
+}
+
 /// What every fallible function of the registry returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

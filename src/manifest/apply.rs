@@ -1,6 +1,6 @@
 //! Making the registry hold what a manifest says: everything in it, in one revision, or nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Entry, Flavour, Manifest, Place, Problems, read};
 use crate::{
@@ -25,7 +25,10 @@ use crate::{
 /// MANIFEST_INVALID with every error, its path and its line; RESOURCE_IN_USE if something that is pruned is in use;
 /// REVISION_TOO_LARGE.
 pub async fn apply(store: &Store, call: Call, text: &str, prune: bool) -> Result<ApplyManifestResponse> {
-    let manifest = read(text, Flavour::Operator)?;
+    // A text of megabytes takes seconds, in which other calls want the thread.
+    let text = text.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read(&text, Flavour::Operator));
+    let manifest = reading.await.map_err(Error::internal)??;
     store.write(call, move |writer| Box::pin(run(writer, manifest, prune))).await
 }
 
@@ -38,14 +41,15 @@ async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<App
     } else {
         None
     };
-    let mut run = Run { writer, plan: Vec::new(), problems: Problems::default(), places: HashMap::new() };
+    let mut run =
+        Run { writer, plan: Vec::new(), problems: Problems::default(), places: HashMap::new(), failed: HashSet::new() };
     // The organization's children need it; otherwise the order is only that of the plan.
     let vendors = run.section(vendors).await?;
     let organization = run.section(vec![organization]).await?;
     let documents = run.section(documents).await?;
     let subprocessors = run.section(subprocessors).await?;
     let customers = run.section(customers).await?;
-    if let Some(pruned) = pruned {
+    if let Some(pruned) = pruned.filter(|_| !run.problems.is_full()) {
         run.prune(pruned.customers).await?;
         run.prune(pruned.subprocessors).await?;
         run.prune(pruned.documents).await?;
@@ -69,6 +73,8 @@ struct Run<'a> {
     plan: Vec<PlannedChange>,
     problems: Problems,
     places: HashMap<String, Place>,
+    /// What stands in the manifest and could not be written, which was said already.
+    failed: HashSet<String>,
 }
 
 impl Run<'_> {
@@ -76,7 +82,15 @@ impl Run<'_> {
     async fn section<R: Managed>(&mut self, entries: Vec<Entry<R>>) -> Result<Vec<Established<R>>> {
         let mut done = Vec::with_capacity(entries.len());
         for Entry { message, place } in entries {
+            if self.problems.is_full() {
+                break;
+            }
             let name = message.header().name.to_owned();
+            let parent = Name::parse(&name).and_then(|name| name.parent());
+            if parent.is_some_and(|parent| self.failed.contains(parent.as_str())) {
+                self.failed.insert(name);
+                continue;
+            }
             match self.writer.establish(&message).await {
                 Ok(established) => {
                     let live = established.before.as_ref().filter(|before| !before.is_deleted());
@@ -86,7 +100,10 @@ impl Run<'_> {
                     }
                     done.push(established);
                 }
-                Err(error) => self.refuse(&place, R::KIND.singular(), error)?,
+                Err(error) => {
+                    self.refuse(&place, R::KIND.singular(), error)?;
+                    self.failed.insert(name.clone());
+                }
             }
             self.places.insert(name, place);
         }
@@ -95,6 +112,9 @@ impl Run<'_> {
 
     async fn verify<R: Managed>(&mut self, established: Vec<Established<R>>) -> Result<()> {
         for Established { before, after, wrong: _ } in established {
+            if self.problems.is_full() {
+                break;
+            }
             if let Err(error) = after.verify(self.writer, before.as_ref()).await
                 && let Some(place) = self.places.remove(after.header().name)
             {
@@ -156,7 +176,13 @@ impl Run<'_> {
     }
 
     async fn report_dangling(&mut self) -> Result<()> {
+        if self.problems.is_full() {
+            return Ok(());
+        }
         for dangling in self.writer.dangling().await? {
+            if self.failed.contains(&dangling.to) {
+                continue;
+            }
             if let Some(place) = self.places.remove(&dangling.from) {
                 self.add(&place, &dangling.field, dangling.rule);
                 self.places.insert(dangling.from, place);

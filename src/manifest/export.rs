@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Sections, write};
 use crate::{
-    error::{Error, Reason, Result},
+    error::{Error, Reason, Result, answer_fits},
     proto::v1::{
         Customer, Document, ExportManifestResponse, Organization, Subprocessor, Vendor,
         export_manifest_request::Format, vendor::Origin,
@@ -25,7 +25,7 @@ use crate::{
 /// Exports an organization with everything under it, and the vendors it names that are not as the catalog has them.
 ///
 /// # Errors
-/// RESOURCE_NOT_FOUND if there is or was no such organization.
+/// RESOURCE_NOT_FOUND if there is or was no such organization; ANSWER_TOO_LARGE.
 pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<AsOf>) -> Result<ExportManifestResponse> {
     let revision = store.revision_at(as_of).await?;
     let at = Some(AsOf::Revision(revision));
@@ -49,6 +49,7 @@ pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<As
         Format::Json => format!("{manifest:#}\n"),
         Format::Yaml | Format::Unspecified => json::to_yaml(&manifest),
     };
+    answer_fits(&format!("the manifest of {name}"), manifest.len())?;
     Ok(ExportManifestResponse { manifest, revision })
 }
 

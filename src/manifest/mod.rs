@@ -28,6 +28,9 @@ use crate::{
 /// The longest text that is read: what a gRPC message holds.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+/// How many resources a file may hold. One call cannot write even a fifth of them; they would all be built first.
+const MAX_ENTRIES: usize = 5_000;
+
 /// How many errors are reported. Beyond them they are only counted.
 const MAX_PROBLEMS: usize = 1_000;
 
@@ -164,6 +167,11 @@ impl Problems {
     /// Whether something was found at a path already.
     pub fn has(&self, path: &str) -> bool {
         self.paths.contains(path)
+    }
+
+    /// Whether as many were found as are reported.
+    pub fn is_full(&self) -> bool {
+        self.total >= MAX_PROBLEMS
     }
 
     /// What was found first, in the order in which it was found.

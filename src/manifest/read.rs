@@ -8,12 +8,12 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
 
 use super::{
-    Entry, Flavour, MAX_BYTES, Manifest, Place, Problems,
+    Entry, Flavour, MAX_BYTES, MAX_ENTRIES, Manifest, Place, Problems, at_line,
     node::{self, Member, Node, Scalar, Value as NodeValue},
     section_key,
 };
 use crate::{
-    error::{Error, Result, clip},
+    error::{Error, Reason, Result, clip},
     resource::{
         behavior, json,
         name::{ID_RULE, Kind as ResourceKind, Name, is_id},
@@ -42,6 +42,7 @@ struct File<'a> {
 
 impl File<'_> {
     fn read(&mut self, root: &Node, manifest: &mut Manifest) -> Result<()> {
+        refuse_too_many(self.flavour, root)?;
         self.known_sections(root);
         // The organization first, wherever it stands: it is part of the others' names.
         if self.flavour == Flavour::Operator {
@@ -180,6 +181,23 @@ impl File<'_> {
             }
         }
     }
+}
+
+/// A registry that is asked for more than it can write says so before it builds all of it.
+fn refuse_too_many(flavour: Flavour, root: &Node) -> Result<()> {
+    let length = |section: &Node| match &section.value {
+        NodeValue::List(items) => items.len(),
+        NodeValue::Map(_) | NodeValue::Scalar(_) => 0,
+    };
+    let total: usize = flavour.sections().iter().filter_map(|kind| root.get(section_key(*kind))).map(length).sum();
+    if total <= MAX_ENTRIES {
+        return Ok(());
+    }
+    let rule = at_line(root.line, &format!("has {total} entries in all, more than {MAX_ENTRIES}"));
+    Err(Error::fields(Reason::ManifestInvalid, vec![(String::new(), rule)])
+        .with("errors", 1)
+        .with("entries", total)
+        .with("max_entries", MAX_ENTRIES))
 }
 
 fn set_name<T: Message + ReflectMessage + Default>(message: &mut T, name: &Name) -> Result<()> {

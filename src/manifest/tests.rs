@@ -99,7 +99,7 @@ fn a_whole_manifest() {
     let hosting = &manifest.subprocessors[0].message;
     assert_eq!(hosting.name, "organizations/acme/subprocessors/hosting");
     assert_eq!(hosting.state(), v1::subprocessor::State::Active);
-    assert_eq!(hosting.service_description, "two\nlines\n");
+    assert_eq!(hosting.service_description, "two\nlines");
     assert_eq!(hosting.annotations.get("Column 1").map(String::as_str), Some("12:30"));
     assert_eq!((hosting.annotations.len(), hosting.section.as_str()), (1, ""));
     assert_eq!(manifest.subprocessors[1].message.display_name, "Mail");

@@ -86,11 +86,17 @@ fn copy(target: &mut DynamicMessage, source: &DynamicMessage, path: &str) {
     match rest {
         None if source.has_field(&field) => target.set_field(&field, source.get_field(&field).into_owned()),
         None => target.clear_field(&field),
+        // What is below nothing is nothing already.
+        Some(_) if !source.has_field(&field) && !target.has_field(&field) => {}
         Some(rest) => {
+            let absent = !target.has_field(&field);
             if let Value::Message(inner) = source.get_field(&field).into_owned()
                 && let Value::Message(inside) = target.get_field_mut(&field)
             {
                 copy(inside, &inner, rest);
+                if absent && inside.fields().next().is_none() {
+                    target.clear_field(&field);
+                }
             }
         }
     }
@@ -132,6 +138,21 @@ mod tests {
         assert_eq!((all.region_code.as_str(), all.uid.as_str()), ("", "u"));
         let cleared = apply(&organization(), &input, mask(&["region_code"]).as_ref()).unwrap();
         assert_eq!(cleared.region_code, "");
+    }
+
+    #[test]
+    fn a_mask_below_an_absent_message_makes_none() {
+        let bare = Organization { notice_policy: None, ..organization() };
+        let paths = mask(&["notice_policy.notice_days"]);
+        let other = NoticePolicy { four_eyes: Some(true), ..Default::default() };
+        for notice_policy in [None, Some(other)] {
+            let input = Organization { notice_policy, ..Default::default() };
+            assert_eq!(apply(&bare, &input, paths.as_ref()).unwrap().notice_policy, None);
+        }
+        let given = apply(&bare, &organization(), paths.as_ref()).unwrap().notice_policy;
+        assert_eq!(given, Some(NoticePolicy { notice_days: Some(30), ..Default::default() }));
+        let cleared = apply(&organization(), &bare, paths.as_ref()).unwrap().notice_policy;
+        assert_eq!(cleared, Some(NoticePolicy { four_eyes: Some(true), ..Default::default() }));
     }
 
     #[test]

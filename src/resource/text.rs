@@ -30,14 +30,27 @@ pub fn compose(text: &str) -> Cow<'_, str> {
     if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
-/// Which rule on control characters `text` breaks. Newline and tab are for long text only.
+/// Which rule on characters `text` breaks. Newline and tab are for long text only; what changes the direction of other
+/// text, and text of which nothing can be seen, are for none. Joiners inside text are part of many scripts, and of emoji.
 pub fn control_rule(text: &str, long: bool) -> Option<&'static str> {
+    if text.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Some("has characters that change the direction of text");
+    }
+    if text.chars().all(is_invisible) && !text.trim().is_empty() {
+        return Some("has no visible character");
+    }
     let bad = text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t')));
     match (bad, long) {
         (false, _) => None,
         (true, true) => Some("has control characters"),
         (true, false) => Some("has control characters or line breaks"),
     }
+}
+
+fn is_invisible(c: char) -> bool {
+    // A control character is named as such.
+    let blank = c.is_whitespace() && !c.is_control();
+    blank || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 /// An ISO 8601 full date. Years outside 1900 to 2199 are typing errors.
@@ -227,6 +240,21 @@ mod tests {
         assert!(uri("https://a.example/x?y#z").is_ok());
         for bad in ["a.example", "ftp://a.example", "https://", "javascript:alert(1)", "https://a.example/ b", "/x"] {
             assert!(uri(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_can_be_seen_and_keeps_its_direction() {
+        for good in ["", "a\u{200b}b", "\u{feff}a", "👩\u{200d}💻", "می\u{200c}خواهم", "שלום\u{200f}", "co\u{ad}op"]
+        {
+            assert_eq!(control_rule(good, false), None, "{good:?}");
+        }
+        for bad in ["\u{200b}", "\u{200c}\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{200b} \u{200b}", "\u{200f}"] {
+            assert_eq!(control_rule(bad, true), Some("has no visible character"), "{bad:?}");
+        }
+        for bad in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
+            let rule = control_rule(&format!("a{bad}b"), true);
+            assert_eq!(rule, Some("has characters that change the direction of text"), "{bad:?}");
         }
     }
 

@@ -30,6 +30,9 @@ pub trait Managed: Resource {
         Ok(())
     }
 
+    /// Takes over what a manifest that is silent about it does not change: what methods of the resource's own have set.
+    fn inherit(&mut self, _before: &Stored<Self>) {}
+
     /// Rules that look at other resources. They are asked when everything is written that one call writes, so that a
     /// manifest is judged by what it makes of the registry, not by the order in which it gets there.
     ///
@@ -178,7 +181,11 @@ impl Writer {
             let everything = FieldMask { paths: vec!["*".to_owned()] };
             collect(mask::apply(&live.message, message, Some(&everything)).map(drop), &mut wrong)?;
         }
-        (merged, _) = shape::examine(&merged, R::KIND.singular())?;
+        if let Some(before) = &before {
+            merged.inherit(before);
+        }
+        let (mut merged, violations) = shape::examine(&merged, R::KIND.singular())?;
+        wrong.extend(violations);
         if let Some(before) = &before {
             restore_output_only(&before.message, &mut merged)?;
             *merged.header_mut().delete_time = None;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::{FutureExt, future::BoxFuture};
+use prost::Message;
 
 use super::{
     Store,
@@ -16,7 +17,7 @@ use super::{
 use sea_orm::sea_query::{Expr, ExprTrait};
 
 use crate::{
-    error::{Error, Reason, Result, clip},
+    error::{Error, Reason, Result, answer_fits, clip},
     proto::v1::{
         GateRecord, Link, Organization, Override, Subprocessor, TraceSubprocessorResponse, Vendor,
         gate_record::Outcome, subprocessor::State,
@@ -128,6 +129,22 @@ impl Managed for Subprocessor {
         self.admit_state(before, &day(writer.now()))
     }
 
+    fn inherit(&mut self, before: &Stored<Self>) {
+        if self.is_entered_anew(before) {
+            return;
+        }
+        let silent = self.state() == State::Unspecified;
+        let old = &before.message;
+        let started = matches!(old.state(), State::Active | State::Suspended | State::Retired);
+        if started && !self.recorded_as_found && self.start_date.is_empty() {
+            self.start_date.clone_from(&old.start_date);
+        }
+        let ended = old.state() == State::Retired;
+        if ended && (silent || !self.recorded_as_found) && self.end_date.is_empty() {
+            self.end_date.clone_from(&old.end_date);
+        }
+    }
+
     fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
             let mut wrong = Violations::new();
@@ -157,11 +174,7 @@ impl Subprocessor {
             let rule = format!("is after today ({today}): what is recorded as found was in use already");
             return Err(Error::field("subprocessor.start_date", rule));
         }
-        // What is brought back as found, or was found and is not any more, is entered anew.
-        let anew = |before: &&Stored<Self>| {
-            before.is_deleted() && (self.recorded_as_found || before.message.recorded_as_found)
-        };
-        let Some(before) = before.filter(|before| !anew(before)).map(|before| before.message.state()) else {
+        let Some(stored) = before.filter(|before| !self.is_entered_anew(before)) else {
             let state = match asked {
                 State::Unspecified if self.recorded_as_found => State::Active,
                 State::Unspecified | State::Proposed => State::Proposed,
@@ -171,12 +184,20 @@ impl Subprocessor {
             self.set_state(state);
             return Ok(());
         };
+        let before = stored.message.state();
         match asked {
             State::Unspecified => self.set_state(before),
             _ if asked == before => {}
             // What was entered as found can be corrected, but not be put into use without the gates.
             _ if self.recorded_as_found && asked != State::Active => {}
-            _ => return refuse("is changed by Activate, Suspend and Retire only".into()),
+            _ => return refuse(differs(before, asked, self.recorded_as_found)),
+        }
+        if self.state() == State::Retired
+            && before == State::Retired
+            && self.end_date.is_empty()
+            && !stored.message.end_date.is_empty()
+        {
+            return Err(Error::field("subprocessor.end_date", "is required: it is RETIRED"));
         }
         Ok(())
     }
@@ -202,6 +223,11 @@ impl Subprocessor {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether it is brought back as found, or was found and is not any more.
+    fn is_entered_anew(&self, before: &Stored<Self>) -> bool {
+        before.is_deleted() && (self.recorded_as_found || before.message.recorded_as_found)
     }
 
     async fn check_vendor(&self, writer: &Writer) -> Result<()> {
@@ -271,6 +297,21 @@ impl Subprocessor {
             }
         }
     }
+}
+
+/// What to do about a state that is not the registry's.
+fn differs(before: State, asked: State, found: bool) -> String {
+    let word = |state: State| state.as_str_name().trim_start_matches("STATE_");
+    let step = match asked {
+        State::Active => "use Activate, or ",
+        State::Suspended => "use Suspend, or ",
+        State::Retired => "use Retire, or ",
+        _ => "",
+    };
+    let (before, asked) = (word(before), word(asked));
+    // A manifest has the state of what was found only, and so has an export.
+    let keep = if found { format!("write {before} as `export` does") } else { "leave it out".to_owned() };
+    format!("is {before} in the registry, {asked} here: {step}{keep}")
 }
 
 impl Writer {
@@ -441,7 +482,7 @@ impl Store {
     /// The chain around a subprocessor, both ways: one query for each step up and for each level down.
     ///
     /// # Errors
-    /// RESOURCE_NOT_FOUND if there is or was none.
+    /// RESOURCE_NOT_FOUND if there is or was none; ANSWER_TOO_LARGE.
     pub async fn trace_subprocessor(&self, name: &Name, as_of: Option<AsOf>) -> Result<TraceSubprocessorResponse> {
         let revision = self.revision_at(as_of).await?;
         let at = Some(AsOf::Revision(revision));
@@ -478,6 +519,8 @@ impl Store {
             level = below.iter().map(|found| found.name.clone()).collect();
             downstream.extend(below.into_iter().map(|found| Link { subprocessor: Some(found), depth }));
         }
-        Ok(TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision })
+        let answer = TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision };
+        answer_fits(&format!("the chain of {name}"), answer.encoded_len())?;
+        Ok(answer)
     }
 }

@@ -5,7 +5,9 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{ACME, WHOLE, actions, apply_with, diffs, ids, prune, whole_with};
-use crate::support::{activate, apply, both, fresh, get_subprocessor, preconditions, refused};
+use crate::support::{
+    activate, apply, both, fresh, get_subprocessor, preconditions, refused, retire, update_subprocessor,
+};
 
 fn name(id: &str) -> String {
     format!("{ACME}/subprocessors/{id}")
@@ -209,14 +211,55 @@ both! {
         let (_place, mut server) = fresh(backend).await;
         apply(&mut server, WHOLE).await.expect("applied");
         activate(&mut server, &name("hosting")).await.expect("activated");
-        // Activate has set start_date, which the manifest does not have.
+        // Activate has set start_date, of which the manifest says nothing.
         let answer = apply(&mut server, WHOLE).await.expect("applied");
-        assert_eq!(diffs(&answer, &name("hosting")), [("start_date", "\"2026-03-23\"", "")]);
-        assert_eq!(get_subprocessor(&mut server, &name("hosting")).await.state(), State::Active);
+        assert_eq!((answer.revision, answer.plan), (2, vec![]));
+        let hosting = get_subprocessor(&mut server, &name("hosting")).await;
+        assert_eq!((hosting.state(), hosting.start_date.as_str()), (State::Active, "2026-03-23"));
         let found = whole_with("    vendor_entity: inc\n", "    vendor_entity: inc\n    state: SUSPENDED\n");
-        refused(apply(&mut server, &found).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].state"]);
+        let status = refused(apply(&mut server, &found).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].state"]);
+        assert!(status.message().ends_with("is ACTIVE in the registry, SUSPENDED here: use Suspend, or leave it out"), "{status:?}");
+        // An end before the start that was kept is seen.
+        let ended = whole_with("    vendor_entity: inc\n", "    vendor_entity: inc\n    end_date: 2026-03-01\n");
+        refused(apply(&mut server, &ended).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].end_date"]);
         let found = whole_with("    vendor_entity: inc\n", "    vendor_entity: inc\n    recorded_as_found: true\n");
         refused(apply(&mut server, &found).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].recorded_as_found"]);
+    }
+
+    async fn dates_of_the_lifecycle_are_kept(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        let text = "organization: {id: acme, display_name: Acme}\nsubprocessors:\n  - {id: new, display_name: New}\n  \
+             - {id: found, display_name: Found, recorded_as_found: true, start_date: 2020-01-01}\n";
+        apply(&mut server, text).await.expect("applied");
+        activate(&mut server, &name("new")).await.expect("activated");
+        for id in ["new", "found"] {
+            retire(&mut server, &name(id), "").await.expect("retired");
+        }
+        let head = server.revision().await;
+        let answer = apply(&mut server, text).await.expect("applied");
+        assert_eq!((answer.revision, answer.plan), (head, vec![]));
+        for id in ["new", "found"] {
+            let retired = get_subprocessor(&mut server, &name(id)).await;
+            assert_eq!((retired.state(), retired.end_date.as_str()), (State::Retired, "2026-03-23"));
+            let open = v1::Subprocessor { end_date: String::new(), ..retired };
+            let status = refused(
+                update_subprocessor(&mut server, open, &["end_date"]).await,
+                Code::InvalidArgument, "FIELD_INVALID", &["subprocessor.end_date"],
+            );
+            assert!(status.message().contains("is required: it is RETIRED"), "{status:?}");
+        }
+        // What a manifest says counts, and so does a mask.
+        let said = text.replace("display_name: New", "display_name: New, start_date: 2026-03-01");
+        let answer = apply(&mut server, &said).await.expect("applied");
+        assert_eq!(diffs(&answer, &name("new")), [("start_date", "\"2026-03-23\"", "\"2026-03-01\"")]);
+        let bare = v1::Subprocessor { name: name("new"), ..Default::default() };
+        let bare = update_subprocessor(&mut server, bare, &["start_date"]).await.expect("updated");
+        assert_eq!(bare.start_date, "");
+        // What was found says which state it has.
+        let found = text.replace("recorded_as_found: true", "recorded_as_found: true, state: ACTIVE");
+        let status = refused(apply(&mut server, &found).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].state"]);
+        let rule = "is RETIRED in the registry, ACTIVE here: use Activate, or write RETIRED as `export` does";
+        assert!(status.message().ends_with(rule), "{status:?}");
     }
 
     async fn json_is_as_good_as_yaml(backend: Backend) {

@@ -4,7 +4,7 @@ use subprocessor_registry::proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::{WHOLE, ids, whole_with};
+use super::{WHOLE, ids, prune, whole_with};
 use crate::support::{Server, apply, both, fresh, refused, violations};
 
 /// Asserts that a manifest is refused with exactly these paths (`*`: any), each with the line in which a text stands first and a
@@ -228,5 +228,51 @@ customers:
         assert_eq!(errors.as_deref(), Some("4000"));
         let request = v1::ListRevisionsRequest::default();
         assert_eq!(server.log.list_revisions(request).await.expect("listed").into_inner().revision, 0);
+    }
+
+    async fn more_than_can_be_written_is_not_read(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        let rows: String = (0..60_000).map(|i| format!("  - {{id: r{i}, display_name: Name of a row {i}}}\n")).collect();
+        let text = format!("organization: {{id: acme, display_name: A}}\nsubprocessors:\n{rows}");
+        let status = refused(apply(&mut server, &text).await, Code::InvalidArgument, "MANIFEST_INVALID", &[""]);
+        assert_eq!(status.message(), "line 1: has 60000 entries in all, more than 5000");
+        let info = status.get_error_details().error_info().expect("ErrorInfo").metadata.clone();
+        let number = |key: &str| info.get(key).map(String::as_str);
+        assert_eq!((number("entries"), number("max_entries")), (Some("60000"), Some("5000")));
+    }
+
+    async fn rules_are_not_asked_beyond_a_thousand_errors(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        let rows: String = (0..900).map(|i| format!("  - {{id: r{i}, display_name: R, state: ACTIVE}}\n")).collect();
+        let lost = format!("alternative_vendors: [{}]", vec!["vendors/nobody"; 200].join(", "));
+        let text = format!("organization: {{id: acme, display_name: A}}\nsubprocessors:\n{rows}  - {{id: last, display_name: L, {lost}}}\n");
+        let number = |status: &Status| {
+            status.get_error_details().error_info().and_then(|info| info.metadata.get("errors").cloned())
+        };
+        let status = refused(apply(&mut server, &text).await, Code::InvalidArgument, "MANIFEST_INVALID", &[]);
+        assert_eq!(number(&status).as_deref(), Some("1100"), "what one entry has wrong is counted");
+        let rows: String = (0..990).map(|i| format!("  - {{id: r{i}, display_name: R, state: ACTIVE, vendor_entity: x}}\n")).collect();
+        let text = format!("organization: {{id: acme, display_name: A, products: []}}\nsubprocessors:\n{rows}");
+        let status = refused(apply(&mut server, &text).await, Code::InvalidArgument, "MANIFEST_INVALID", &[]);
+        assert_eq!(number(&status).as_deref(), Some("1000"), "the last 490 were not asked");
+    }
+
+    async fn what_could_not_be_written_is_not_said_to_be_missing(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        let text = "\
+organization: {id: acme, display_name: Acme}
+vendors:
+  - {id: gone, display_name: Gone} # gone
+subprocessors:
+  - {id: one, display_name: One, vendor: vendors/gone}
+";
+        apply(&mut server, text).await.expect("applied");
+        let vendor = "organization: {id: acme, display_name: Acme}\n";
+        prune(&mut server, vendor).await.expect("pruned");
+        let delete = v1::DeleteVendorRequest { name: "vendors/gone".into(), ..Default::default() };
+        server.vendors.delete_vendor(delete).await.expect("deleted");
+        let erase = v1::ErasePersonalDataRequest { name: "vendors/gone".into(), reason: "asked".into(), ..Default::default() };
+        server.log.erase_personal_data(erase).await.expect("erased");
+        wrong(&mut server, text, &[("vendors[0]", "# gone", "")]).await;
     }
 }

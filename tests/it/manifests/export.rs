@@ -2,6 +2,7 @@
 
 use subprocessor_registry::proto::v1::{self, export_manifest_request::Format};
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 
 use super::{ACME, WHOLE, actions, prune, whole_with};
 use crate::support::{Place, Server, apply, both, fresh, refused, subprocessors_of};
@@ -164,5 +165,30 @@ subprocessors:
         let request = v1::GetVendorRequest { name: "vendors/mailchimp".into(), as_of: None };
         let mailchimp = other.vendors.get_vendor(request).await.expect("found").into_inner();
         assert_eq!((mailchimp.origin(), mailchimp.display_name.as_str()), (v1::vendor::Origin::Overridden, "Chimp"));
+    }
+
+    async fn an_answer_that_clients_would_not_take_is_refused(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        let long = "x".repeat(16_000);
+        for part in ["a", "b", "c"] {
+            let rows: String = (0..96)
+                .map(|i| format!("  - {{id: {part}{i}, display_name: R, engaged_by: {ACME}/subprocessors/top, service_description: {long}}}\n"))
+                .collect();
+            let top = "  - {id: top, display_name: Top}\n";
+            let text = format!("organization: {{id: acme, display_name: Acme}}\nsubprocessors:\n{top}{rows}");
+            apply(&mut server, &text).await.expect("applied");
+        }
+        let trace = v1::TraceSubprocessorRequest { name: format!("{ACME}/subprocessors/top"), as_of: None };
+        let statuses = [
+            refused(export(&mut server, ACME, Format::Yaml, None).await, Code::ResourceExhausted, "ANSWER_TOO_LARGE", &[]),
+            refused(server.subprocessors.trace_subprocessor(trace).await, Code::ResourceExhausted, "ANSWER_TOO_LARGE", &[]),
+        ];
+        for status in statuses {
+            let info = status.get_error_details().error_info().expect("ErrorInfo").metadata.clone();
+            assert_eq!(info.get("max_bytes").map(String::as_str), Some("4128768"), "{info:?}");
+            assert!(info.get("bytes").and_then(|n| n.parse().ok()).is_some_and(|n: usize| n > 4_600_000), "{info:?}");
+        }
+        // What it was before is small enough.
+        export(&mut server, ACME, Format::Yaml, Some(1)).await.expect("exported");
     }
 }
