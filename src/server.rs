@@ -16,7 +16,11 @@ use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Durat
 
 use axum::{Router, extract::Request, http::StatusCode, middleware::from_fn_with_state, response::IntoResponse};
 use http::header::CONTENT_TYPE;
-use tokio::{net::{TcpListener, TcpSocket}, task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};

@@ -128,9 +128,11 @@ impl Healthcheck {
             let channel = client::channel(&self.endpoint).await?;
             let request = HealthCheckRequest { service: self.service };
             let answer = HealthClient::new(channel).check(request).await;
-            answer.map_err(|status| {
-                let text = format!("{}: {}", code_name(status.code()), printable(status.message()));
-                Failure::Unhealthy(text)
+            answer.map_err(|status| match Failure::from(status) {
+                Failure::Refused(status) => {
+                    Failure::Unhealthy(format!("{}: {}", code_name(status.code()), printable(status.message())))
+                }
+                failure => failure,
             })
         };
         let status = match tokio::time::timeout(HEALTH_TIMEOUT, check).await {

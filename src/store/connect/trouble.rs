@@ -200,7 +200,10 @@ mod tests {
     fn what_is_said_of_postgres_has_the_host_and_not_the_password() {
         let options = Options::new("postgres://joe:secret@db.example:6000/registry");
         for (error, says) in [
-            (sqlx::Error::Io(ErrorKind::ConnectionRefused.into()), "db.example:6000 cannot be reached: nothing listens"),
+            (
+                sqlx::Error::Io(ErrorKind::ConnectionRefused.into()),
+                "db.example:6000 cannot be reached: nothing listens",
+            ),
             (sqlx::Error::Io(ErrorKind::TimedOut.into()), "db.example:6000 cannot be reached: check"),
             (sqlx::Error::PoolTimedOut, "db.example:6000 cannot be reached"),
             (sqlx::Error::Configuration("secret".into()), "cannot be read"),
