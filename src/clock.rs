@@ -2,11 +2,14 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicI64, Ordering},
 };
 
 use jiff::Timestamp;
+
+const RULE: &str = "must hold an RFC 3339 instant such as 2026-03-23T10:00:00Z and nothing else";
 
 /// The registry's clock: the system's, or one that a file holds so that tests and rehearsals can move it.
 #[derive(Debug)]
@@ -48,8 +51,13 @@ impl Clock {
 
 impl FileClock {
     fn read(&self) -> Result<Timestamp, String> {
-        let text = fs::read_to_string(&self.path).map_err(|e| format!("{}: {e}", self.path.display()))?;
-        text.trim().parse().map(truncate).map_err(|e| format!("{}: {e}", self.path.display()))
+        let path = self.path.display();
+        let text = fs::read_to_string(&self.path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => format!("there is no file {path}"),
+            ErrorKind::InvalidData => format!("{path} {RULE}"),
+            kind => format!("{path} cannot be read: {kind}"),
+        })?;
+        text.trim().parse().map(truncate).map_err(|_| format!("{path} {RULE}"))
     }
 
     fn now(&self) -> Timestamp {

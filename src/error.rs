@@ -11,6 +11,8 @@ pub use crate::proto::v1::ErrorReason as Reason;
 /// The `domain` of every `google.rpc.ErrorInfo` that the registry sends.
 pub const DOMAIN: &str = "subprocessor-registry";
 
+const INTERNAL: &str = "internal error; the server's log has the cause";
+
 /// Trailers travel as HTTP/2 headers, which common clients limit to 8 KiB: details are cut before that.
 const TRAILERS: usize = 8 * 1024 - 256;
 
@@ -95,7 +97,7 @@ impl Error {
 
     /// A defect, or a failure that the caller can do nothing about. The cause goes to the log only.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(Reason::Internal, "internal error; the server's log has the cause").caused_by(cause)
+        Self::new(Reason::Internal, INTERNAL).caused_by(cause)
     }
 
     /// Adds a precondition that is not met.
@@ -131,6 +133,11 @@ impl Error {
     pub fn retry_is_safe(mut self, safe: bool) -> Self {
         self.0.retry_is_safe = safe;
         self
+    }
+
+    /// Whether the message only refers to the log.
+    pub fn is_unexplained(&self) -> bool {
+        self.0.message == INTERNAL
     }
 
     /// The published reason.
@@ -259,6 +266,11 @@ pub fn clip(text: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
+}
+
+/// The causes of an error, for the log.
+pub fn causes(error: &Error) -> String {
+    std::error::Error::source(error).map(chain).unwrap_or_default()
 }
 
 /// An error with all its causes, for the log.

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Reason, Result},
     manifest,
     resource::name::{Kind, Name},
-    server::Server,
+    server::{Bound, Server},
     store::{self, Store},
     telemetry,
 };
@@ -48,14 +48,10 @@ pub async fn serve(settings: Settings) -> Result<()> {
 /// # Errors
 /// If the clock, the database, its schema or the address cannot be had.
 pub async fn bind(settings: &Settings) -> Result<Server> {
-    let store = open(settings).await?;
-    if settings.catalog.load {
-        let changed = catalog::load(&store, Catalog::builtin()?).await?;
-        tracing::info!(changed, "catalog loaded");
-    }
-    if settings.examples.load {
-        load_examples(&store).await?;
-    }
+    // First, so that a start that cannot succeed leaves no database behind.
+    let bound = Bound::new(&settings.server)?;
+    let options = database_options(settings);
+    let store = load(settings, &options).await.map_err(|error| options.explain(error))?;
     let stopping = CancellationToken::new();
     let options = api::Options {
         max_request_bytes: settings.server.max_request_bytes,
@@ -63,21 +59,33 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
         slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
     };
     let routes = api::routes(store, options, stopping.clone());
-    Server::bind(&settings.server, routes, stopping).await
+    Server::on(bound, &settings.server, routes, stopping).await
 }
 
-async fn open(settings: &Settings) -> Result<Store> {
+/// The store, with what is built in.
+async fn load(settings: &Settings, options: &store::Options) -> Result<Store> {
+    let store = open(settings, options).await?;
+    if settings.catalog.load {
+        let changed = catalog::load(&store, Catalog::builtin()?).await?;
+        tracing::info!(changed, "catalog loaded");
+    }
+    if settings.examples.load {
+        load_examples(&store).await?;
+    }
+    Ok(store)
+}
+
+async fn open(settings: &Settings, options: &store::Options) -> Result<Store> {
     let clock = match settings.clock.file.as_str() {
         "" => Clock::System,
         path => Clock::file(Path::new(path))
             .map_err(|problem| Error::new(Reason::Internal, format!("clock.file: {problem}")))?,
     };
-    let options = database_options(settings);
     if options.is_sqlite() {
         // The embedded database belongs to this process alone: nobody else would migrate it.
-        store::migrate(&options).await?;
+        store::migrate(options).await?;
     } else {
-        let pending = store::pending_migrations(&options).await?;
+        let pending = store::pending_migrations(options).await?;
         if !pending.is_empty() {
             let message = format!(
                 "the schema of the database is {} behind this version; run `subprocessor-registry migrate` with the same settings first",
@@ -86,7 +94,7 @@ async fn open(settings: &Settings) -> Result<Store> {
             return Err(Error::new(Reason::DatabaseUnavailable, message));
         }
     }
-    Store::open(&options, Arc::new(clock)).await
+    Store::open(options, Arc::new(clock)).await
 }
 
 /// Brings the schema of the database up to date, under a lock, and says what it did.
@@ -94,7 +102,8 @@ async fn open(settings: &Settings) -> Result<Store> {
 /// # Errors
 /// If the database cannot be reached or a migration fails.
 pub async fn migrate(settings: &Settings) -> Result<String> {
-    let applied = store::migrate(&database_options(settings)).await?;
+    let options = database_options(settings);
+    let applied = store::migrate(&options).await.map_err(|error| options.explain(error))?;
     Ok(match applied.as_slice() {
         [] => "the schema is up to date".to_owned(),
         names => format!("applied {}: {}", steps(names.len()), names.join(", ")),

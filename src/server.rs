@@ -12,11 +12,15 @@ mod fault;
 mod gate;
 mod span;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, http::StatusCode, middleware::from_fn_with_state, response::IntoResponse};
 use http::header::CONTENT_TYPE;
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -32,6 +36,40 @@ use gate::Gate;
 /// After the listener failed to accept, e.g. because there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections wait to be accepted at most.
+const BACKLOG: u32 = 1024;
+
+/// An address that is ours, but where nobody is let in yet: connections are refused, not kept waiting.
+#[derive(Debug)]
+pub struct Bound(TcpSocket);
+
+impl Bound {
+    /// Binds the address of `settings`.
+    ///
+    /// # Errors
+    /// If it cannot be bound, and what to do about it.
+    pub fn new(settings: &config::Server) -> Result<Self> {
+        let bind = || {
+            let socket = if settings.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // So that a restart need not wait for the last connections to be forgotten.
+            socket.set_reuseaddr(true)?;
+            socket.bind(settings.listen)?;
+            Ok(Self(socket))
+        };
+        bind().map_err(|error| unbound(settings.listen, error))
+    }
+}
+
+fn unbound(address: SocketAddr, error: std::io::Error) -> Error {
+    let why = match error.kind() {
+        ErrorKind::AddrInUse => "the address is in use: stop what listens there, or name another with --listen",
+        ErrorKind::AddrNotAvailable => "no interface of this machine has the address: name another with --listen",
+        ErrorKind::PermissionDenied => "no permission: name a port above 1023 with --listen",
+        _ => "name another address with --listen",
+    };
+    Error::new(Reason::Internal, format!("cannot listen on {address}: {why}")).caused_by(error)
+}
+
 /// A bound server that does not serve yet.
 #[derive(Debug)]
 pub struct Server {
@@ -44,17 +82,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address of `settings`. `routes` has our services. `stopping` is cancelled when the server begins to
-    /// stop: streams end then, saying where to resume.
+    /// Binds the address of `settings` and listens. `routes` has our services. `stopping` is cancelled when the server
+    /// begins to stop: streams end then, saying where to resume.
     ///
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(settings: &config::Server, routes: Routes, stopping: CancellationToken) -> Result<Self> {
-        let unbound = |error: std::io::Error| {
-            Error::new(Reason::Internal, format!("cannot listen on {}: {error}", settings.listen))
-        };
-        let listener = TcpListener::bind(settings.listen).await.map_err(unbound)?;
-        let local_addr = listener.local_addr().map_err(unbound)?;
+        Self::on(Bound::new(settings)?, settings, routes, stopping).await
+    }
+
+    /// The same on an address already bound.
+    ///
+    /// # Errors
+    /// If it cannot be listened on.
+    pub async fn on(
+        bound: Bound,
+        settings: &config::Server,
+        routes: Routes,
+        stopping: CancellationToken,
+    ) -> Result<Self> {
+        let listener = bound.0.listen(BACKLOG).map_err(|error| unbound(settings.listen, error))?;
+        let local_addr = listener.local_addr().map_err(Error::internal)?;
 
         let health = HealthReporter::new();
         for service in served_services() {

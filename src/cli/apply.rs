@@ -110,7 +110,7 @@ fn rows(change: &PlannedChange, full: bool) -> Vec<Vec<String>> {
     let diffs = &change.field_diffs;
     if diffs.is_empty() || (change.action() == Action::Create && !full) {
         if !diffs.is_empty() {
-            first.push(format!("({} fields)", diffs.len()));
+            first.push(format!("({})", value::count(diffs.len().try_into().unwrap_or(i64::MAX), "field")));
         }
         return vec![first];
     }
@@ -137,7 +137,10 @@ fn read(file: &str) -> Outcome<String> {
     } else {
         fs::read_to_string(file)
     };
-    text.map_err(|error| Failure::Failed(format!("{file}: {error}")))
+    text.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Failure::Failed(format!("{file} is not UTF-8; save it as UTF-8")),
+        _ => Failure::Failed(format!("{file}: {error}")),
+    })
 }
 
 /// Asks on the terminal. What is not confirmed is not done.
@@ -305,6 +308,8 @@ mod tests {
             [vec!["update", "vendors/a", "a", "1", &after], vec!["", "", "b", "1", &after]]
         );
         assert_eq!(rows(&change(Action::Create), false), [["create", "vendors/a", "(2 fields)"]]);
+        let one = PlannedChange { field_diffs: vec![diff("a")], ..change(Action::Create) };
+        assert_eq!(rows(&one, false), [["create", "vendors/a", "(1 field)"]]);
         assert_eq!(rows(&change(Action::Create), true).len(), 2);
     }
 }

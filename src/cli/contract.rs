@@ -13,11 +13,25 @@ pub(super) struct Collection {
     pub(super) items: FieldDescriptor,
     /// The method that gets one.
     pub(super) get: Option<MethodDescriptor>,
+    /// The method that deletes one.
+    pub(super) delete: Option<MethodDescriptor>,
+    /// The method that brings a deleted one back.
+    pub(super) undelete: Option<MethodDescriptor>,
 }
 
 /// The collection of this name.
 pub(super) fn collection(name: &str) -> Option<Collection> {
     collections().into_iter().find(|collection| collection.items.name() == name)
+}
+
+/// The collection that a resource of this name is in.
+pub(super) fn of_name(name: &str) -> Option<Collection> {
+    name.rsplit('/').nth(1).and_then(collection)
+}
+
+/// What to say of a name that is none.
+pub(super) fn no_name(name: &str) -> String {
+    format!("\"{name}\" is no name of a resource, such as vendors/aws")
 }
 
 /// All collections that can be listed.
@@ -28,8 +42,9 @@ pub(super) fn collections() -> Vec<Collection> {
             // A list method's response has the resources as its first field (AIP-132).
             let Some(items) = list.output().fields().find(|field| field.is_list()) else { continue };
             let Kind::Message(resource) = items.kind() else { continue };
-            let get = service.methods().find(|m| m.name().strip_prefix("Get") == Some(resource.name()));
-            collections.push(Collection { list, items, get });
+            let one = |verb| service.methods().find(|m| m.name().strip_prefix(verb) == Some(resource.name()));
+            let (get, delete, undelete) = (one("Get"), one("Delete"), one("Undelete"));
+            collections.push(Collection { list, items, get, delete, undelete });
         }
     }
     collections
@@ -54,6 +69,10 @@ mod tests {
         }
         assert!(collection("revisions").is_some_and(|c| c.get.is_some()));
         assert!(collection("nothings").is_none());
+        assert!(of_name("vendors/a").is_some_and(|c| c.delete.is_some() && c.undelete.is_some()));
+        assert!(of_name("revisions/1").is_some_and(|c| c.delete.is_none()));
+        assert!(of_name("vendors").is_none() && of_name("").is_none());
+        assert_eq!(no_name(""), "\"\" is no name of a resource, such as vendors/aws");
         assert!(names().contains("subprocessors"));
     }
 }

@@ -75,7 +75,13 @@ impl Failure {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
+        match speaks_grpc(&status) {
+            true => Self::Refused(Box::new(status)),
+            false => {
+                let text = "what answers there does not speak gRPC, or hangs up: --endpoint must name a subprocessor-registry server";
+                Self::Failed(text.to_owned())
+            }
+        }
     }
 }
 
@@ -88,6 +94,21 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Whether a status can come of a gRPC server: not if its answer is no HTTP/2, or HTTP/2 of something else.
+fn speaks_grpc(status: &Status) -> bool {
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        // As HTTP/2 says of bytes that it cannot read; of a connection that broke it says so.
+        if error.to_string().starts_with("connection error detected") {
+            return false;
+        }
+        cause = error.source();
+    }
+    // We cancel nothing: what is cancelled with a cause is the connection, closed before the answer.
+    let hung_up = code_name(status.code()) == "CANCELLED" && std::error::Error::source(status).is_some();
+    !hung_up && !status.message().starts_with("grpc-status header missing")
+}
+
 /// An error of the server: code, reason and message, then whatever it lists, one a line.
 fn describe(status: &Status) -> String {
     let details = status.get_error_details();
@@ -96,11 +117,17 @@ fn describe(status: &Status) -> String {
         let _ = write!(text, " ({})", printable(&info.reason));
     }
     let _ = writeln!(text, ": {}", printable(status.message()));
-    for (field, rule) in violations(status) {
-        let _ = writeln!(text, "  {}", printable(&join(&field, &rule)));
+    let gates = details.error_info().is_some_and(|info| info.reason == "GATE_REFUSED");
+    for (what, rule) in violations(status) {
+        list(&mut text, status.message(), "", &what, &rule);
     }
     for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
-        let _ = writeln!(text, "  {}", printable(&join(&violation.subject, &violation.description)));
+        let gate = if gates { format!("gate {}: ", violation.r#type) } else { String::new() };
+        list(&mut text, status.message(), &gate, &violation.subject, &violation.description);
+    }
+    if gates {
+        let hint = "`activate` passes them with --override-reason TEXT --override-approver ID, kept for good";
+        let _ = writeln!(text, "  {hint}");
     }
     if let Some(info) = details.error_info() {
         let mut metadata: Vec<_> = info.metadata.iter().collect();
@@ -110,6 +137,14 @@ fn describe(status: &Status) -> String {
         }
     }
     text
+}
+
+/// Adds a line for one thing that is wrong, unless the message is just that.
+fn list(text: &mut String, message: &str, before: &str, what: &str, rule: &str) {
+    let line = join(what, rule);
+    if message != line && message != rule {
+        let _ = writeln!(text, "  {}", printable(&format!("{before}{line}")));
+    }
 }
 
 /// The fields that break rules, with the rule.
@@ -161,7 +196,16 @@ mod tests {
         );
         let error = Error::new(Reason::GateRefused, "refused").precondition("DPA", "vendors/x", "no DPA in force");
         let text = describe(&error.into());
-        assert_eq!(text, "error: FAILED_PRECONDITION (GATE_REFUSED): refused\n  vendors/x: no DPA in force\n");
+        assert_eq!(
+            text,
+            "error: FAILED_PRECONDITION (GATE_REFUSED): refused\n  gate DPA: vendors/x: no DPA in force\n  `activate` \
+             passes them with --override-reason TEXT --override-approver ID, kept for good\n"
+        );
+        // One thing is said once.
+        let text = describe(&Error::field("a", "must be").into());
+        assert_eq!(text, "error: INVALID_ARGUMENT (FIELD_INVALID): a: must be\n");
+        let error = Error::new(Reason::StateTransitionRefused, "x is").precondition("STATE", "x", "x is");
+        assert_eq!(describe(&error.into()), "error: FAILED_PRECONDITION (STATE_TRANSITION_REFUSED): x is\n");
         assert_eq!(describe(&Status::unknown("x")), "error: UNKNOWN: x\n");
     }
 

@@ -64,8 +64,10 @@ impl Step {
             return resource_to(out, self.print.output, &value::dynamic(&answer));
         }
         let state = value::short("Subprocessor.State", answer.state);
-        let would = if self.dry_run { "would be " } else { "" };
-        out.line(format!("{}: {would}{state}, revision {}", answer.name, answer.revision))?;
+        match self.dry_run {
+            true => out.line(format!("{}: would be {state}", answer.name))?,
+            false => out.line(format!("{}: {state}, revision {}", answer.name, answer.revision))?,
+        }
         for record in &answer.gate_records {
             let gate = value::short("GateRecord.Gate", record.gate);
             let outcome = value::short("GateRecord.Outcome", record.outcome);

@@ -184,7 +184,11 @@ impl Verify {
         } else if answer.verified {
             let VerifyChangeLogResponse { from_revision, to_revision, changes_checked, .. } = answer;
             let changes = value::count(changes_checked, "change");
-            out.line(format!("verified: revisions {from_revision} to {to_revision}, {changes}"))?;
+            let range = match from_revision == to_revision {
+                true => format!("revision {to_revision}"),
+                false => format!("revisions {from_revision} to {to_revision}"),
+            };
+            out.line(format!("verified: {range}, {changes}"))?;
             out.line(format!("remember, for --expected: {to_revision}:{}", hex::encode(&answer.to_hash)))?;
         } else {
             problems(&answer, out)?;
@@ -244,9 +248,19 @@ impl Erase {
         if self.print.output != Format::Table {
             return out.message(self.print.output, &value::dynamic(&answer));
         }
-        let erased = if self.dry_run { "would erase" } else { "erased" };
         let versions = value::count(answer.versions_erased.into(), "version");
-        out.line(format!("{}: {erased} {versions}, revision {}", self.name, answer.revision))?;
+        match (answer.versions_erased, answer.current_version_kept) {
+            (0, true) => {
+                return out.line(format!(
+                    "{}: nothing erased: the current version still holds its content; remove the data (apply or \
+                     Update) or delete the resource, then erase again",
+                    self.name
+                ));
+            }
+            (0, false) => return out.line(format!("{}: nothing left to erase", self.name)),
+            _ if self.dry_run => out.line(format!("{}: would erase {versions}", self.name))?,
+            _ => out.line(format!("{}: erased {versions}, revision {}", self.name, answer.revision))?,
+        }
         if answer.current_version_kept {
             out.line("the current version was kept: it is live")?;
         }

@@ -11,6 +11,7 @@ mod failure;
 mod lifecycle;
 mod log;
 mod output;
+mod remove;
 mod resource;
 mod service;
 mod value;
@@ -55,6 +56,10 @@ enum Command {
     Get(resource::Get),
     /// List a collection, e.g. `vendors`, `organizations/acme/subprocessors`, `organizations/-/documents`, `revisions`.
     List(resource::List),
+    /// Delete one resource. Its history stays, and `undelete` brings it back.
+    Delete(remove::Delete),
+    /// Bring a deleted resource back.
+    Undelete(remove::Undelete),
     /// Put a subprocessor into use.
     Activate(lifecycle::Activate),
     /// Stop using a subprocessor for now.
@@ -132,6 +137,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Schema(schema) => client(schema.run(out)),
         Command::Get(get) => client(get.run(out)),
         Command::List(list) => client(list.run(out)),
+        Command::Delete(delete) => client(delete.run(out)),
+        Command::Undelete(undelete) => client(undelete.run(out)),
         Command::Activate(activate) => client(activate.run(out)),
         Command::Suspend(suspend) => client(suspend.run(out)),
         Command::Retire(retire) => client(retire.run(out)),

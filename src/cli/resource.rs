@@ -72,9 +72,8 @@ pub(super) struct List {
 impl Get {
     /// Gets and prints the resource.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
-        let collection = self.name.rsplit('/').nth(1).and_then(contract::collection);
-        let Some(method) = collection.and_then(|collection| collection.get) else {
-            return Err(Failure::Usage(format!("{} is no name of a resource, such as vendors/aws", self.name)));
+        let Some(method) = contract::of_name(&self.name).and_then(|collection| collection.get) else {
+            return Err(Failure::Usage(contract::no_name(&self.name)));
         };
         let mut request = DynamicMessage::new(method.input());
         set(&mut request, "name", "NAME", Value::String(self.name))?;
@@ -105,7 +104,7 @@ impl List {
             None => (None, self.collection.as_str()),
         };
         let Some(collection) = contract::collection(name) else {
-            let text = format!("there is no collection {name}; there are {}", contract::names());
+            let text = format!("there is no collection \"{name}\"; there are {}", contract::names());
             return Err(Failure::Usage(text));
         };
         let request = self.request(&collection.list.input(), parent)?;

@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     config::{Flags, Settings},
-    error::Error,
+    error::{self, Error, Reason},
     run,
     server::code_name,
+    telemetry,
 };
 
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,7 +75,11 @@ impl Migrate {
     pub(super) fn run(self, out: &mut Out) -> Outcome {
         let Self { database_url, data_dir, config } = self;
         let settings = settings(&Flags { config, database_url, data_dir, ..Flags::default() })?;
-        let done = server_runtime()?.block_on(run::migrate(&settings)).map_err(|error| failed(&error))?;
+        let migrate = async {
+            let _telemetry = telemetry::init(&settings.telemetry)?;
+            run::migrate(&settings).await
+        };
+        let done = server_runtime()?.block_on(migrate).map_err(|error| failed(&error))?;
         out.line(done)
     }
 }
@@ -88,16 +93,21 @@ fn server_runtime() -> Outcome<tokio::runtime::Runtime> {
     runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))
 }
 
-/// An error with its causes: here, unlike over the wire, the reader is the operator.
+/// An error that the operator can act on. The cause, which is the driver's text, goes to the log.
 fn failed(error: &Error) -> Failure {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+    let cause = error::causes(error);
+    if cause.is_empty() {
+        return Failure::Failed(error.to_string());
     }
-    Failure::Failed(text)
+    tracing::debug!(cause, "failed");
+    match error.reason() {
+        // The message speaks to callers of a server, of a log that only says this if it is told to.
+        Reason::Internal if error.is_unexplained() => {
+            let hint = "internal error; to see the cause set SUBPROCESSOR_REGISTRY__TELEMETRY__LOG_FILTER=debug";
+            Failure::Failed(hint.to_owned())
+        }
+        _ => Failure::Failed(error.to_string()),
+    }
 }
 
 /// Arguments of `healthcheck`.
@@ -118,9 +128,11 @@ impl Healthcheck {
             let channel = client::channel(&self.endpoint).await?;
             let request = HealthCheckRequest { service: self.service };
             let answer = HealthClient::new(channel).check(request).await;
-            answer.map_err(|status| {
-                let text = format!("{}: {}", code_name(status.code()), printable(status.message()));
-                Failure::Unhealthy(text)
+            answer.map_err(|status| match Failure::from(status) {
+                Failure::Refused(status) => {
+                    Failure::Unhealthy(format!("{}: {}", code_name(status.code()), printable(status.message())))
+                }
+                failure => failure,
             })
         };
         let status = match tokio::time::timeout(HEALTH_TIMEOUT, check).await {

@@ -55,6 +55,9 @@ fn what_cannot_be_understood_is_usage() {
         "list nothings",
         "list acme/vendors",
         "get aws",
+        "delete aws",
+        "delete revisions/1",
+        "undelete instruments/a",
         "get nothings/a",
         "get vendors/aws --as-of yesterday",
         "get revisions/1 --as-of 3",
@@ -88,6 +91,8 @@ fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
     for (command, code) in [
         ("list vendors", 1),
         ("get vendors/a", 1),
+        ("delete vendors/a", 1),
+        ("undelete vendors/a", 1),
         ("export a", 1),
         ("schema", 1),
         ("watch", 1),
@@ -181,6 +186,28 @@ fn a_resource_is_shown_field_by_field_or_as_json() {
 }
 
 #[test]
+fn an_endpoint_that_does_not_speak_grpc_is_said_to_be_one() {
+    for answer in ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "SSH-2.0-OpenSSH_9.0\r\n"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+                // Until the other side gives up.
+                let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            }
+        });
+        for command in ["list vendors", "watch", "healthcheck"] {
+            let line = format!("subprocessor-registry {command} --endpoint {endpoint}");
+            let cli = Cli::try_parse_from(line.split_whitespace()).expect("a command");
+            let failure = dispatch(cli.command, &mut Out::to(Kept::default())).expect_err("refused");
+            assert!(format!("{failure:?}").contains("does not speak gRPC"), "{command}: {failure:?}");
+        }
+    }
+}
+
+#[test]
 fn calls_are_tried_again_while_the_server_is_unavailable_but_not_for_ever() {
     let server = fake::Running::start();
     server.be_unavailable(2);
@@ -222,6 +249,14 @@ fn a_manifest_is_planned_first_and_applied_only_when_confirmed() {
     assert_eq!(against(&server, &format!("apply {bad} {good} --yes")).0, 1);
     assert_eq!(server.seen().applied.len(), 6, "what follows a bad manifest is not looked at");
     assert_eq!(against(&server, "apply /nowhere/at/all").0, 1);
+    std::fs::write(directory.path().join("latin"), b"display_name: M\xfcller").expect("a file");
+    let latin = directory.path().join("latin").display().to_string();
+    let cli = Cli::try_parse_from(["x", "apply", &latin, "--endpoint", &server.endpoint]).expect("a command");
+    let failure = dispatch(cli.command, &mut Out::to(Kept::default())).expect_err("refused");
+    assert!(
+        matches!(&failure, Failure::Failed(text) if text.ends_with("is not UTF-8; save it as UTF-8")),
+        "{failure:?}"
+    );
     let (code, text) = against(&server, &format!("apply {good} --yes -o json"));
     assert_eq!((code, text.lines().count(), text.contains("\"revision\":4")), (0, 1, true), "{text}");
 }

@@ -1,19 +1,36 @@
 //! Connecting: every choice that differs between the two databases, each with its reason.
 
-use std::{path::PathBuf, time::Duration};
+mod trouble;
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use migrations::Migrator;
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
-        self,
+        self, Connection, PgConnection, Row, SqliteConnection,
+        postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::error::{Error, Reason, Result};
+use crate::{
+    error::{Error, Reason, Result},
+    resource::name::Kind,
+};
+
+/// How long a database that does not listen yet is waited for.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause between two tries of that.
+const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 
 /// Where the database is and how to use it.
 #[derive(Debug, Clone)]
@@ -49,8 +66,8 @@ impl Options {
 
     /// The file of the embedded database.
     pub fn sqlite_path(&self) -> Option<PathBuf> {
-        let rest = self.url.strip_prefix("sqlite:")?;
-        Some(PathBuf::from(rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default()))
+        // As the driver reads it: what is special in a path is per-cent encoded in the URL.
+        self.is_sqlite().then(|| self.url.parse::<SqliteConnectOptions>().ok())?.map(|o| o.get_filename().to_owned())
     }
 }
 
@@ -73,7 +90,7 @@ async fn connect(
     settings: Vec<(&'static str, &'static str)>,
 ) -> Result<DatabaseConnection> {
     let mut connect = ConnectOptions::new(&options.url);
-    connect.max_connections(connections).min_connections(0).acquire_timeout(Duration::from_secs(5)).sqlx_logging(false);
+    connect.max_connections(connections).min_connections(0).acquire_timeout(CONNECT_TIMEOUT).sqlx_logging(false);
     if options.is_sqlite() {
         // Statements of SQLite are quick and hold a file lock: they wait for each other instead of failing.
         connect.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
@@ -147,14 +164,7 @@ pub(super) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransact
 pub async fn migrate(options: &Options) -> Result<Vec<String>> {
     /// Any number that nothing else locks.
     const LOCK: i64 = 0x7375_6270_726f_6373;
-    if let Some(folder) = options.sqlite_path().as_deref().and_then(std::path::Path::parent)
-        && !folder.as_os_str().is_empty()
-    {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Error::new(Reason::DatabaseUnavailable, format!("cannot make the folder {}", folder.display()))
-                .caused_by(error)
-        })?;
-    }
+    prepare(options).await?;
     // Building an index, or waiting for another replica that does, takes as long as it takes.
     let db = connect(options, 1, false, vec![("statement_timeout", "0")]).await?;
     // Replicas that migrate at once crash into each other; the lock belongs to this one connection.
@@ -181,6 +191,7 @@ pub async fn migrate(options: &Options) -> Result<Vec<String>> {
 /// # Errors
 /// DATABASE_UNAVAILABLE if the database cannot be reached.
 pub async fn pending_migrations(options: &Options) -> Result<Vec<String>> {
+    prepare(options).await?;
     let db = connect(options, 1, false, Vec::new()).await?;
     let names = pending(&db).await?;
     db.close().await?;
@@ -190,4 +201,106 @@ pub async fn pending_migrations(options: &Options) -> Result<Vec<String>> {
 async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let pending = Migrator::get_pending_migrations(db).await?;
     Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+}
+
+/// Everything about the database that can be found wrong before it is touched, and the file of an embedded one.
+async fn prepare(options: &Options) -> Result<()> {
+    match options.sqlite_path() {
+        Some(path) => {
+            refuse_foreign(&path).await?;
+            create_file(&path)
+        }
+        None => reach(options).await,
+    }
+}
+
+/// The pool only says that it timed out: one connection of its own says why.
+async fn reach(options: &Options) -> Result<()> {
+    let unreachable = |error: sqlx::Error| {
+        Error::new(Reason::DatabaseUnavailable, "the database cannot be reached")
+            .caused_by(DbErr::Conn(sea_orm::RuntimeErr::SqlxError(error.into())))
+    };
+    let target: PgConnectOptions = options.url.parse().map_err(unreachable)?;
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let connected = tokio::time::timeout(left, PgConnection::connect_with(&target)).await;
+        let error = match connected {
+            Ok(Ok(connection)) => return connection.close().await.map_err(unreachable),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        let refused = matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
+        if !refused || Instant::now() + CONNECT_PAUSE >= deadline {
+            return Err(unreachable(error));
+        }
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    }
+}
+
+fn unusable(path: &Path, error: io::Error) -> Error {
+    Error::new(Reason::DatabaseUnavailable, trouble::io_says(path, &error)).caused_by(error)
+}
+
+/// Refuses a file that is no database, or that of another program, before anything is written to it.
+async fn refuse_foreign(path: &Path) -> Result<()> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut head = Vec::new();
+    match fs::File::open(path) {
+        Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut head).map_err(|error| unusable(path, error))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unusable(path, error)),
+    };
+    if head.is_empty() {
+        return Ok(());
+    }
+    if head != MAGIC {
+        return Err(Error::new(Reason::DatabaseUnavailable, trouble::not_sqlite(&path.display())));
+    }
+    // Where nothing waits to be merged into the file it is read as it is: not even a lock is taken.
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    };
+    let still = !beside("-wal") && !beside("-journal");
+    let open = SqliteConnectOptions::new().filename(path).read_only(true).immutable(still);
+    let tables = async {
+        let mut connection = SqliteConnection::connect_with(&open).await?;
+        let sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' \
+                   ESCAPE '\\' ORDER BY name";
+        let rows = sqlx::query(sql).fetch_all(&mut connection).await?;
+        connection.close().await?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, sqlx::Error>>()
+    }
+    .await
+    .map_err(|error| {
+        Error::new(Reason::DatabaseUnavailable, "the database cannot be opened")
+            .caused_by(DbErr::Conn(sea_orm::RuntimeErr::SqlxError(error.into())))
+    })?;
+    let foreign: Vec<String> = tables.iter().filter(|table| !is_ours(table)).cloned().collect();
+    if foreign.is_empty() && (tables.is_empty() || tables.iter().any(|table| table == MIGRATIONS)) {
+        return Ok(());
+    }
+    Err(Error::new(Reason::DatabaseUnavailable, trouble::foreign(path, &foreign)))
+}
+
+/// Where the steps applied to the schema are noted.
+const MIGRATIONS: &str = "seaql_migrations";
+
+fn is_ours(table: &str) -> bool {
+    [MIGRATIONS, "counter", "revision", "change", "resource", "reference", "request"].contains(&table)
+        || Kind::ALL.iter().any(|kind| table.strip_suffix("_value").unwrap_or(table) == kind.singular())
+}
+
+/// Makes the file and its folder for this user alone: SQLite gives its other files the mode of this one.
+fn create_file(path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(folder, error))?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unusable(path, error)),
+    }
 }

@@ -94,6 +94,10 @@ impl Store {
         }
         let from = range.from.max(1);
         let to = if range.to == 0 { newest } else { range.to };
+        if range.from > 1 && from > to.min(newest) {
+            let (rule, end) = if from > newest { ("the newest revision", newest) } else { ("to_revision", to) };
+            return Err(Error::field("from_revision", format!("must not be after {rule}: {from} is after {end}")));
+        }
         if to > newest {
             return Err(super::watch::not_yet("to_revision", to, newest));
         }

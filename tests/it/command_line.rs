@@ -262,7 +262,7 @@ fn resources_are_shown_and_moved_through_their_lives() {
     assert!(activated.starts_with(&format!("{mail}: ACTIVE, revision 2\n")), "{activated}");
     assert_eq!(ids(&["list", list, "--filter", "state = ACTIVE", "--as-of", "1"]), ["Hosting"]);
     assert_eq!(ids(&["list", list, "--filter", "state = ACTIVE"]), ["Hosting", "Mail"]);
-    assert!(server.ok(&["suspend", mail, "--dry-run"]).contains("would be SUSPENDED"));
+    assert_eq!(server.ok(&["suspend", mail, "--dry-run"]), format!("{mail}: would be SUSPENDED\n"));
     assert!(server.ok(&["suspend", mail]).contains(": SUSPENDED, revision 3"));
     assert!(server.ok(&["retire", mail]).contains(": RETIRED, revision 4"));
     let done = server.run(&["activate", mail]);
@@ -293,4 +293,24 @@ fn resources_are_shown_and_moved_through_their_lives() {
         assert!(done.error.starts_with("error: ") && done.out.is_empty(), "{done:?}");
     }
     assert!(server.ok(&["verify"]).starts_with("verified: revisions 1 to 5, "));
+    assert!(server.ok(&["verify", "--from", "5"]).starts_with("verified: revision 5, 1 change\n"));
+    for range in [["--from", "3", "--to", "2"], ["--from", "6", "--to", "0"], ["--from", "9", "--to", "9"]] {
+        let done = server.run(&[&["verify"][..], &range].concat());
+        assert_eq!(done.code, 1, "{done:?}");
+        let says = "error: INVALID_ARGUMENT (FIELD_INVALID): from_revision: must not be after ";
+        assert!(done.error.starts_with(says) && done.error.lines().count() == 1, "{done:?}");
+    }
+
+    // The organization has had one version only, and that is live.
+    let again = server.ok(&["erase", "organizations/acme", "--reason", "asked"]);
+    assert!(again.contains("nothing erased: the current version still holds its content; remove"), "{again}");
+    let stale = server.run(&["delete", mail, "--etag", "stale"]);
+    assert!(stale.code == 1 && stale.error.contains("ETAG_STALE"), "{stale:?}");
+    assert_eq!(server.ok(&["delete", mail]), format!("{mail}: deleted, revision 6\n"));
+    assert_eq!(server.ok(&["undelete", mail]), format!("{mail}: undeleted, revision 7\n"));
+    assert_eq!(server.json(&["delete", mail])["name"], mail);
+    assert_eq!(
+        server.ok(&["erase", mail, "--reason", "asked", "--dry-run"]),
+        format!("{mail}: would erase 3 versions\n")
+    );
 }

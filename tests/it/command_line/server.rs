@@ -155,12 +155,85 @@ fn what_cannot_be_started_says_why() {
     // An address that is taken.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let done = serve(&["--listen", &address], &[]);
-    assert!(done.code == 1 && done.error.contains(&address), "{done:?}");
+    let fresh = folder.path().join("fresh");
+    let done = Done::from(
+        command(&["serve", "--listen", &address, "--data-dir", fresh.to_str().expect("a path")])
+            .output()
+            .expect("it runs"),
+    );
+    assert!(done.code == 1 && done.error.contains(&address) && done.error.contains("--listen"), "{done:?}");
+    assert!(!fresh.exists(), "nothing is left behind");
     // Nobody listens there.
     drop(taken);
     let done = run(&["healthcheck", "--endpoint", &format!("http://{address}")]);
     assert!(done.code == 3 && done.error.starts_with("error: "), "{done:?}");
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused_untouched_and_said_in_words() {
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    std::fs::write(path("text"), "no database at all, but a text\n").expect("written");
+    std::fs::write(path("clock"), "tomorrow").expect("written");
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        for (name, sql) in
+            [("other", "CREATE TABLE invoice (id INTEGER)"), ("named", "CREATE TABLE change (id INTEGER)")]
+        {
+            let url = format!("sqlite:{}?mode=rwc", path(name));
+            let db = sea_orm::Database::connect(&url).await.expect("connected");
+            db.execute_unprepared(sql).await.expect("made");
+            db.close().await.expect("closed");
+        }
+    });
+    // One that says it is a database and is not whole.
+    let mut broken = std::fs::read(path("other")).expect("read");
+    broken.truncate(4096);
+    broken[100..].fill(0x55);
+    std::fs::write(path("broken"), broken).expect("written");
+    let before = |name: &str| std::fs::read(path(name)).expect("read");
+    for (name, says) in [
+        ("text", "is not a SQLite database"),
+        ("other", "is the database of another program (it has a table invoice)"),
+        ("named", "is the database of another program"),
+        ("broken", "is damaged"),
+    ] {
+        let (bytes, url) = (before(name), format!("sqlite:{}", path(name)));
+        for line in [vec!["serve", "--listen", "127.0.0.1:0"], vec!["migrate"]] {
+            let done = run(&[&line[..], &["--database-url", &url]].concat());
+            assert!(done.code == 1 && done.error.contains(says) && done.error.contains(&path(name)), "{done:?}");
+            assert_eq!(done.error.lines().count(), 1, "{done:?}");
+        }
+        assert_eq!(before(name), bytes, "{name}");
+        assert!(!folder.path().join(format!("{name}-wal")).exists());
+    }
+    let done = run(&["migrate", "--data-dir", &path("text")]);
+    assert!(done.code == 1 && done.error.contains("a file is in its place"), "{done:?}");
+
+    let migrate = |url: &str| run(&["migrate", "--database-url", url]);
+    let done = migrate("postgres://joe:secret@127.0.0.1:1/x");
+    assert!(done.code == 1 && done.error.contains("127.0.0.1:1 cannot be reached: nothing listens"), "{done:?}");
+    assert!(!done.error.contains("secret"), "{done:?}");
+    let mut missing: url::Url = crate::support::postgres_url().parse().expect("a URL");
+    missing.set_path("/none-such");
+    let done = migrate(missing.as_str());
+    assert!(done.code == 1 && done.error.contains("has no database none-such: create it"), "{done:?}");
+
+    let mut serve = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir", &path("data")]);
+    let done = Done::from(serve.env("SUBPROCESSOR_REGISTRY__CLOCK__FILE", path("clock")).output().expect("it runs"));
+    assert!(done.code == 1 && done.error.contains("clock must hold an RFC 3339 instant"), "{done:?}");
+}
+
+#[test]
+fn the_embedded_database_is_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().expect("a folder");
+    let server = embedded(folder.path(), &[]);
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode("data"), 0o700);
+    for name in ["data/registry.db", "data/registry.db-wal", "data/registry.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    assert_eq!(server.stop().0, 0);
 }
 
 #[test]
