@@ -1,5 +1,6 @@
 //! The registry's tests, through its API: one binary, every test on SQLite and on PostgreSQL.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // Helpers of tests fail as tests do.
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
 mod command_line;
