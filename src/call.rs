@@ -1,5 +1,8 @@
 //! Who calls what: what a handler passes down with a request.
 
+/// The principal of what the registry does itself.
+pub const SYSTEM: &str = "system";
+
 /// A call, as far as the layers below the handlers need to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -19,7 +22,7 @@ impl Call {
     /// A call that the registry makes itself, such as loading the catalog.
     pub fn internal(method: &'static str) -> Self {
         Self {
-            principal: "system".to_owned(),
+            principal: SYSTEM.to_owned(),
             method,
             request_id: String::new(),
             request_digest: [0; 32],

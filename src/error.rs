@@ -12,7 +12,7 @@ pub use crate::proto::v1::ErrorReason as Reason;
 pub const DOMAIN: &str = "subprocessor-registry";
 
 /// Trailers travel as HTTP/2 headers, which common clients limit to 8 KiB: details are cut before that.
-const DETAIL_BUDGET: usize = 5 * 1024;
+const TRAILERS: usize = 8 * 1024 - 256;
 
 /// What every fallible function of the registry returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -152,7 +152,9 @@ impl Error {
             | Reason::GateRefused => Code::FailedPrecondition,
             Reason::LogNotYetWritten => Code::OutOfRange,
             Reason::LogHashMismatch | Reason::LogCorrupt => Code::DataLoss,
-            Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge => Code::ResourceExhausted,
+            Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge | Reason::AnswerTooLarge => {
+                Code::ResourceExhausted
+            }
             Reason::PermissionDenied => Code::PermissionDenied,
             Reason::PrincipalInvalid => Code::Unauthenticated,
             Reason::DeadlineExceeded => Code::DeadlineExceeded,
@@ -189,34 +191,50 @@ impl From<Error> for Status {
         if let Some(cause) = cause {
             tracing::error!(reason = reason.as_str_name(), cause = %chain(cause.as_ref()), "call failed");
         }
+        let message = clip(&message).into_owned();
         let metadata: HashMap<String, String> =
             metadata.into_iter().map(|(key, value)| (key.to_owned(), clip(&value).into_owned())).collect();
         let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned();
+        let mut budget = details_budget(&message, &metadata);
         let mut out = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
         let total = details.len();
-        let mut spent = 0;
         for (sent, detail) in details.into_iter().enumerate() {
-            if spent > DETAIL_BUDGET {
+            let texts = match &detail {
+                Detail::Field { field, rule } => [clip(field), clip(rule), "".into()],
+                Detail::Precondition { kind, subject, text } => [(*kind).into(), clip(subject), clip(text)],
+                Detail::Resource { kind, name } => [(*kind).into(), clip(name), message.as_str().into()],
+            };
+            // Each text and each message has a tag and a length before it.
+            let cost = texts.iter().map(|text| text.len() + 3).sum::<usize>() + 3;
+            let Some(left) = budget.checked_sub(cost) else {
                 out.add_bad_request_violation("", format!("and {} more", total - sent));
                 break;
-            }
+            };
+            budget = left;
             match detail {
                 Detail::Field { field, rule } => {
-                    spent += field.len() + rule.len() + 8;
                     out.add_bad_request_violation(clip(&field), clip(&rule));
                 }
                 Detail::Precondition { kind, subject, text } => {
-                    spent += subject.len() + text.len() + kind.len() + 8;
                     out.add_precondition_failure_violation(kind, subject, clip(&text));
                 }
                 Detail::Resource { kind, name } => {
-                    spent += name.len() + kind.len() + 8;
-                    out.set_resource_info(kind, name, "", message.to_string());
+                    out.set_resource_info(kind, name, "", message.as_str());
                 }
             }
         }
-        Status::with_error_details(code, clip(&message), out)
+        Status::with_error_details(code, message, out)
     }
+}
+
+/// How many bytes of details fit beside the message, which travels twice: per-cent encoded, and with the details in
+/// base64.
+fn details_budget(message: &str, metadata: &HashMap<String, String>) -> usize {
+    let encoded: usize = message.bytes().map(|b| if matches!(b, b' '..=b'~') && b != b'%' { 1 } else { 3 }).sum();
+    let details = TRAILERS.saturating_sub(encoded) / 4 * 3;
+    let metadata: usize = metadata.iter().map(|(key, value)| key.len() + value.len() + 9).sum();
+    // The names of the four types of detail, the reason and the domain.
+    details.saturating_sub(message.len() + metadata + 400)
 }
 
 /// A text of the caller's for use in a message: at most 200 characters, so that no answer grows with the request.

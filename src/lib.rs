@@ -1,4 +1,43 @@
-//! subprocessor-registry
+//! The subprocessor registry: who processes a company's customer data, since when, on what legal ground, and what was
+//! known of it on any day.
+//!
+//! # The map
+//!
+//! A request takes three hops: [`api`] unwraps it, [`store`] reads or queues it, the resource's own file in the store
+//! reads what a rule needs, calls the rule, and writes. Imports go downward only, in this order:
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | `main`, [`cli`] | the command line: a server, and a client of one |
+//! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
+//! | [`api`] | one file a service: unwrap, one call, wrap |
+//! | [`auth`], [`catalog`], [`manifest`] | who is calling; what turns files into messages and back |
+//! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
+//! | [`rules`] | gates, chains, hashes: pure functions, no I/O, no clock |
+//! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
+//! | [`call`], [`clock`], [`error`], [`reset`], [`proto`] | what everything stands on |
+//!
+//! # What always holds
+//!
+//! - The messages of [`proto`] are the model: there is no second copy of a resource. Masks, diffs, manifests, the JSON
+//!   Schema and `-o json` read the contract's descriptors, and the first words of a field's comment ("Required.",
+//!   "Output only.", "Immutable.") are the rule that is enforced ([`resource::behavior`]).
+//! - One door for reads ([`store::read`]), one for writes ([`store::write`]). A version cannot be stored without its
+//!   change, nor a change without its revision.
+//! - Commit order is revision order, on both databases and with any number of replicas: the counter row is locked first.
+//! - Nothing is answered before its commit is durable; nothing of a refused write remains.
+//! - A version is never changed, but for its end and its erasure. So what was read at a revision fits together, and a
+//!   page token needs to hold no more than that revision and a key.
+//! - Stored bytes are hashed, never re-encoded ones ([`rules::log`]).
+//! - Only [`error`] names a gRPC code, only [`config`] reads the environment, only [`clock`] reads the time.
+//! - No text of a driver, and no cause, reaches a caller.
+//!
+//! # To add a resource
+//!
+//! Five new files: its messages in `proto/`, a migration, its table in `src/store/`, its handlers in `src/api/` (or the
+//! existing service's file), its tests in `tests/it/`. And a line in each list: [`resource::name::Kind`], the migrator,
+//! `api::routes`, the table in [`auth`], [`manifest::Flavour::sections`] if manifests have it. What is left out does not
+//! compile or fails a test.
 pub mod api;
 pub mod auth;
 pub mod call;

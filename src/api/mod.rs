@@ -216,9 +216,9 @@ fn as_of(message: Option<&v1::AsOf>) -> Result<Option<AsOf>> {
         None => Ok(None),
         Some(None) => Err(Error::field("as_of", "must have a revision or a time")),
         Some(Some(Point::Revision(number))) => Ok(Some(AsOf::Revision(*number))),
-        Some(Some(Point::Time(time))) => jiff::Timestamp::new(time.seconds, time.nanos)
+        Some(Some(Point::Time(time))) => text::instant(time.seconds, time.nanos)
             .map(|instant| Some(AsOf::Time(instant)))
-            .map_err(|_| Error::field("as_of.time", "must be a time between the years 1 and 9999")),
+            .map_err(|rule| Error::field("as_of.time", rule)),
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use prost::Message;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -21,6 +22,9 @@ use crate::{
     reset::StreamReset,
     store::watch::{Cursor, Event},
 };
+
+/// Bytes that a stream holds for a slow reader, however few revisions that is.
+const MAX_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a reader reads.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     buffer: VecDeque<WatchChangesResponse>,
+    bytes: usize,
     end: Option<Status>,
     reader: Option<Waker>,
     finished: bool,
@@ -54,9 +59,12 @@ impl Shared {
 
     fn push(&self, message: WatchChangesResponse) -> Result<(), WatchChangesResponse> {
         let mut state = self.lock();
-        if state.buffer.len() >= self.capacity {
+        let bytes = message.encoded_len();
+        let full = state.buffer.len() >= self.capacity || state.bytes + bytes > MAX_BUFFER_BYTES;
+        if full && !state.buffer.is_empty() {
             return Err(message);
         }
+        state.bytes += bytes;
         state.buffer.push_back(message);
         if let Some(reader) = state.reader.take() {
             reader.wake();
@@ -106,10 +114,7 @@ async fn fill(
         let sent = cursor.position();
         let events = tokio::select! {
             () = gone.cancelled() => return,
-            () = stopping.cancelled() => {
-                let message = format!("the server is stopping; resume after revision {sent}");
-                return shared.end(Error::new(Reason::ServerStopping, message).with("revision", sent).into());
-            }
+            () = stopping.cancelled() => return shared.end(stopped(sent)),
             events = cursor.next() => events,
         };
         let events = match events {
@@ -122,12 +127,19 @@ async fn fill(
                 message = back;
                 tokio::select! {
                     () = gone.cancelled() => return,
+                    () = stopping.cancelled() => return shared.end(stopped(sent)),
                     () = shared.taken.notified() => {}
                     () = tokio::time::sleep(patience.grace) => return cut(&shared, &patience, &gone).await,
                 }
             }
         }
     }
+}
+
+/// The end of a stream when the server stops.
+fn stopped(sent: i64) -> Status {
+    let message = format!("the server is stopping; resume after revision {sent}");
+    Error::new(Reason::ServerStopping, message).with("revision", sent).into()
 }
 
 /// Ends a stream whose reader does not read.
@@ -137,7 +149,10 @@ async fn cut(shared: &Shared, patience: &Patience, gone: &CancellationToken) {
     tokio::select! {
         () = gone.cancelled() => {}
         () = tokio::time::sleep(patience.grace) => {
-            shared.lock().buffer.clear();
+            let mut state = shared.lock();
+            state.buffer.clear();
+            state.bytes = 0;
+            drop(state);
             // Nothing polls a response that waits for its reader: only the stream itself can still be ended.
             if let Some(reset) = &patience.reset {
                 reset.reset();
@@ -160,6 +175,7 @@ impl futures::Stream for Stream {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.shared.lock();
         if let Some(message) = state.buffer.pop_front() {
+            state.bytes -= message.encoded_len();
             drop(state);
             self.shared.taken.notify_one();
             return Poll::Ready(Some(Ok(message)));

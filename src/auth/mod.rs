@@ -7,7 +7,10 @@ use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use http::HeaderMap;
 
-use crate::error::{Error, Reason, Result, clip};
+use crate::{
+    call::SYSTEM,
+    error::{Error, Reason, Result, clip},
+};
 
 /// The metadata key by which a caller says who it is, while the server listens on a loopback address.
 pub const PRINCIPAL_KEY: &str = "x-principal";
@@ -29,13 +32,17 @@ impl Principal {
     /// listening on a loopback address: elsewhere nobody can vouch for it.
     ///
     /// # Errors
-    /// PRINCIPAL_INVALID if it is given more than once, or is not 1 to 256 visible ASCII characters.
+    /// PRINCIPAL_INVALID if it is given more than once, is not 1 to 256 visible ASCII characters, or is the registry's own.
     pub fn of(headers: &HeaderMap, trusted: bool) -> Result<Self> {
         let mut values = headers.get_all(PRINCIPAL_KEY).iter();
         let Some(value) = values.next().filter(|_| trusted) else { return Ok(Self::anonymous()) };
         let bytes = value.as_bytes();
         let visible = matches!(bytes.len(), 1..=MAX_PRINCIPAL) && bytes.iter().all(u8::is_ascii_graphic);
         match std::str::from_utf8(bytes) {
+            Ok(SYSTEM) => Err(Error::new(
+                Reason::PrincipalInvalid,
+                format!("\"{SYSTEM}\" is the registry itself; nobody else can be it"),
+            )),
             Ok(text) if visible && values.next().is_none() => Ok(Self(text.to_owned())),
             _ => Err(Error::new(
                 Reason::PrincipalInvalid,

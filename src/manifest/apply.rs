@@ -13,9 +13,9 @@ use crate::{
     resource::{diff, name::Name},
     store::{
         Store,
-        standard::Managed,
+        standard::{Established, Managed},
         version::{Resource, Stored},
-        write::Writer,
+        writer::Writer,
     },
 };
 
@@ -38,21 +38,23 @@ async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<App
     } else {
         None
     };
-    if let Some(pruned) = &pruned {
-        writer.announce_leaving(pruned.names());
-    }
     let mut run = Run { writer, plan: Vec::new(), problems: Problems::default(), places: HashMap::new() };
-    // Vendors and the organization first: the others' rules look at them.
-    run.section(vendors).await?;
-    run.section(vec![organization]).await?;
-    run.section(documents).await?;
-    run.section(subprocessors).await?;
-    run.section(customers).await?;
+    // The organization's children need it; otherwise the order is only that of the plan.
+    let vendors = run.section(vendors).await?;
+    let organization = run.section(vec![organization]).await?;
+    let documents = run.section(documents).await?;
+    let subprocessors = run.section(subprocessors).await?;
+    let customers = run.section(customers).await?;
     if let Some(pruned) = pruned {
         run.prune(pruned.customers).await?;
         run.prune(pruned.subprocessors).await?;
         run.prune(pruned.documents).await?;
     }
+    run.verify(vendors).await?;
+    run.verify(organization).await?;
+    run.verify(documents).await?;
+    run.verify(subprocessors).await?;
+    run.verify(customers).await?;
     run.report_dangling().await?;
     let Run { writer, plan, problems, .. } = run;
     if let Some(error) = problems.into_error() {
@@ -70,14 +72,35 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn section<R: Managed>(&mut self, entries: Vec<Entry<R>>) -> Result<()> {
+    /// Writes a section. Its rules that look at others are asked by [`Self::verify`], when all is written.
+    async fn section<R: Managed>(&mut self, entries: Vec<Entry<R>>) -> Result<Vec<Established<R>>> {
+        let mut done = Vec::with_capacity(entries.len());
         for Entry { message, place } in entries {
             let name = message.header().name.to_owned();
             match self.writer.establish(&message).await {
-                Ok((before, after)) => self.note(before.as_ref(), Some(&after)),
+                Ok(established) => {
+                    let live = established.before.as_ref().filter(|before| !before.is_deleted());
+                    self.note(live.map(|before| &before.message), Some(&established.after));
+                    for (field, rule) in &established.wrong {
+                        self.add(&place, within(R::KIND.singular(), field), rule.clone());
+                    }
+                    done.push(established);
+                }
                 Err(error) => self.refuse(&place, R::KIND.singular(), error)?,
             }
             self.places.insert(name, place);
+        }
+        Ok(done)
+    }
+
+    async fn verify<R: Managed>(&mut self, established: Vec<Established<R>>) -> Result<()> {
+        for Established { before, after, wrong: _ } in established {
+            if let Err(error) = after.verify(self.writer, before.as_ref()).await
+                && let Some(place) = self.places.remove(after.header().name)
+            {
+                self.refuse(&place, R::KIND.singular(), error)?;
+                self.places.insert(after.header().name.to_owned(), place);
+            }
         }
         Ok(())
     }
@@ -106,10 +129,7 @@ impl Run<'_> {
     fn refuse(&mut self, place: &Place, singular: &str, error: Error) -> Result<()> {
         let fields: Vec<(String, String)> = error
             .field_violations()
-            .map(|(field, rule)| {
-                let field = field.strip_prefix(singular).map_or(field, |rest| rest.trim_start_matches('.'));
-                (field.to_owned(), rule.to_owned())
-            })
+            .map(|(field, rule)| (within(singular, field).to_owned(), rule.to_owned()))
             .collect();
         match error.reason() {
             Reason::Internal | Reason::DatabaseUnavailable | Reason::RevisionTooLarge | Reason::Unspecified => {
@@ -172,13 +192,11 @@ impl Pruned {
             customers: missing(writer.all(id).await?, customers),
         })
     }
+}
 
-    fn names(&self) -> Vec<String> {
-        let documents = self.documents.iter().map(Stored::name);
-        let subprocessors = self.subprocessors.iter().map(Stored::name);
-        let customers = self.customers.iter().map(Stored::name);
-        documents.chain(subprocessors).chain(customers).map(str::to_owned).collect()
-    }
+/// The path of a field inside its resource.
+fn within<'a>(singular: &str, field: &'a str) -> &'a str {
+    field.strip_prefix(singular).map_or(field, |rest| rest.trim_start_matches('.'))
 }
 
 fn missing<R: Resource>(stored: Vec<Stored<R>>, entries: &[Entry<R>]) -> Vec<Stored<R>> {

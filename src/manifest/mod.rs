@@ -11,7 +11,7 @@ mod read;
 mod schema;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 pub use apply::apply;
 pub use export::export;
@@ -135,6 +135,8 @@ fn at_line(line: u32, rule: &str) -> String {
 #[derive(Debug, Default)]
 pub struct Problems {
     list: Vec<Problem>,
+    /// Where there is one, also of those that are only counted.
+    paths: HashSet<String>,
     total: usize,
 }
 
@@ -153,6 +155,7 @@ impl Problems {
     /// Adds one. `rule` is not asked for beyond the number that is reported.
     pub fn add(&mut self, path: &str, line: u32, rule: impl FnOnce() -> String) {
         self.total += 1;
+        self.paths.insert(path.to_owned());
         if self.list.len() < MAX_PROBLEMS {
             self.list.push(Problem { path: clip(path).into_owned(), line, rule: rule() });
         }
@@ -160,7 +163,7 @@ impl Problems {
 
     /// Whether something was found at a path already.
     pub fn has(&self, path: &str) -> bool {
-        self.list.iter().any(|problem| problem.path == path)
+        self.paths.contains(path)
     }
 
     /// What was found first, in the order in which it was found.

@@ -149,8 +149,6 @@ impl File<'_> {
         let mut reader = Reader { prefix: path, lines: BTreeMap::new(), problems: self.problems };
         let message = reader.message(&descriptor, node, members, "");
         let place = Place { path: path.to_owned(), line: node.line, lines: reader.lines };
-        let Some(id) = id else { return Ok(None) };
-        let name = Name::new(kind, parent, &id);
         let message: T = message.transcode_to().map_err(Error::internal)?;
         let (message, violations) = shape::examine(&message, "")?;
         for (field, rule) in violations {
@@ -159,6 +157,8 @@ impl File<'_> {
                 self.problems.add(&path, line, || rule);
             }
         }
+        let Some(id) = id else { return Ok(None) };
+        let name = Name::new(kind, parent, &id);
         let mut message = message;
         // An identifier is the server's to say: the walk has removed it.
         set_name(&mut message, &name)?;

@@ -80,7 +80,7 @@ fn a_whole_manifest() {
     assert_eq!(organization.name, "organizations/acme");
     assert_eq!(organization.regimes, [v1::Regime::EuGdpr as i32, v1::Regime::UkGdpr as i32]);
     let policy = organization.notice_policy.expect("a policy");
-    assert_eq!((policy.notice_days, policy.objection_days, policy.four_eyes), (Some(0), None, true));
+    assert_eq!((policy.notice_days, policy.objection_days, policy.four_eyes), (Some(0), None, Some(true)));
 
     let document = &manifest.documents[0].message;
     assert_eq!(document.name, "organizations/acme/documents/policy");

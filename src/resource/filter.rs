@@ -191,6 +191,7 @@ fn spell(member: &Member) -> (String, bool) {
 
 fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr> {
     let (value, quoted) = spell(member);
+    let value = text::compose(&value).into_owned();
     if let Some(rule) = text::control_rule(&value, true) {
         return Err(refuse(format!("{}: the value {rule}", field.path)));
     }
@@ -214,18 +215,21 @@ fn compare(field: Field, comparator: Comparator, member: &Member) -> Result<Expr
     };
     match field.kind {
         FieldKind::Text => {
-            if let Value::String(_) = member.value {
-                match member.value.string_match() {
-                    Some(StringMatch::Exact(_)) | None => {}
-                    Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
-                        return Ok(Expr::Prefix(field, prefix.to_owned()));
-                    }
-                    Some(StringMatch::Prefix(prefix)) if op == Op::NotEqual => {
-                        return Ok(Expr::Not(Box::new(Expr::Prefix(field, prefix.to_owned()))));
-                    }
-                    Some(_) => {
-                        return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
-                    }
+            // A wildcard means the same with quotes and without.
+            match Value::String(value.clone()).string_match() {
+                Some(StringMatch::Exact(_)) | None => {}
+                // Nothing before the star: every text begins so.
+                Some(StringMatch::Contains("")) if value == "*" && op == Op::Equal => {
+                    return Ok(Expr::Prefix(field, String::new()));
+                }
+                Some(StringMatch::Prefix(prefix)) if op == Op::Equal => {
+                    return Ok(Expr::Prefix(field, prefix.to_owned()));
+                }
+                Some(StringMatch::Prefix(prefix)) if op == Op::NotEqual => {
+                    return Ok(Expr::Not(Box::new(Expr::Prefix(field, prefix.to_owned()))));
+                }
+                Some(_) => {
+                    return Err(refuse(format!("{}: only a trailing * is offered, with = or !=", field.path)));
                 }
             }
             Ok(Expr::Compare(field, op, Literal::Text(value)))

@@ -40,7 +40,8 @@ pub fn apply<M: ReflectMessage + Default>(current: &M, input: &M, mask: Option<&
     }
     for field in descriptor.fields().filter(|field| behavior::of(field).immutable) {
         if before.get_field(&field) != after.get_field(&field) {
-            return Err(Error::field(field.name(), "cannot be changed after creation"));
+            let path = format!("{}.{}", descriptor.name().to_lowercase(), field.name());
+            return Err(Error::field(path, "cannot be changed after creation"));
         }
     }
     after.transcode_to().map_err(Error::internal)
@@ -110,7 +111,7 @@ mod tests {
             uid: "u".into(),
             display_name: "A".into(),
             region_code: "US".into(),
-            notice_policy: Some(NoticePolicy { notice_days: Some(30), four_eyes: true, ..Default::default() }),
+            notice_policy: Some(NoticePolicy { notice_days: Some(30), four_eyes: Some(true), ..Default::default() }),
             ..Default::default()
         }
     }
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!((absent.display_name.as_str(), absent.region_code.as_str()), ("B", "US"));
         let nested = apply(&organization(), &input, mask(&["notice_policy.notice_days"]).as_ref()).unwrap();
         assert_eq!(nested.display_name, "A");
-        assert_eq!(nested.notice_policy.map(|p| (p.notice_days, p.four_eyes)), Some((Some(10), true)));
+        assert_eq!(nested.notice_policy.map(|p| (p.notice_days, p.four_eyes)), Some((Some(10), Some(true))));
         let all = apply(&organization(), &input, mask(&["*"]).as_ref()).unwrap();
         assert_eq!((all.region_code.as_str(), all.uid.as_str()), ("", "u"));
         let cleared = apply(&organization(), &input, mask(&["region_code"]).as_ref()).unwrap();

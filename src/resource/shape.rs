@@ -147,6 +147,9 @@ fn string(field: &FieldDescriptor, content: &str) -> Result<(), String> {
     if length > most {
         return Err(format!("has {length} characters, more than {most}"));
     }
+    if !long && content.len() > text::SHORT_BYTES {
+        return Err(format!("has {} bytes in UTF-8, more than {}", content.len(), text::SHORT_BYTES));
+    }
     if let Some(rule) = text::control_rule(content, long) {
         return Err(rule.to_owned());
     }
@@ -205,6 +208,7 @@ fn is_long(field: &FieldDescriptor) -> bool {
             | "data_subjects"
             | "items"
             | "adaptations"
+            | "document"
     ) || field.full_name() == "subprocessor.registry.v1.Event.title"
 }
 
@@ -219,15 +223,9 @@ fn number_rule(name: &str, number: i32) -> Result<(), String> {
 }
 
 fn timestamp(message: &DynamicMessage) -> Result<(), String> {
-    let number = |field: &str| match message.get_field_by_name(field).as_deref() {
-        Some(Value::I64(seconds)) => Some(*seconds),
-        Some(Value::I32(nanos)) => Some(i64::from(*nanos)),
-        _ => None,
-    };
-    // 0001-01-01 to 9999-12-31, as the well-known type allows.
-    let seconds = number("seconds").is_some_and(|s| (-62_135_596_800..=253_402_300_799).contains(&s));
-    let nanos = number("nanos").is_some_and(|n| (0..1_000_000_000).contains(&n));
-    if seconds && nanos { Ok(()) } else { Err("must be a time between the years 1 and 9999".to_owned()) }
+    let seconds = message.get_field_by_name("seconds").and_then(|value| value.as_i64()).unwrap_or_default();
+    let nanos = message.get_field_by_name("nanos").and_then(|value| value.as_i32()).unwrap_or_default();
+    text::instant(seconds, nanos).map(|_| ())
 }
 
 fn annotations(value: &mut Value, path: &str, out: &mut Violations) {
@@ -236,7 +234,10 @@ fn annotations(value: &mut Value, path: &str, out: &mut Violations) {
         out.push((path.to_owned(), format!("has {} entries, more than {MAX_ANNOTATIONS}", map.len())));
         return;
     }
-    for (key, value) in map.iter_mut() {
+    let mut entries: Vec<_> = map.iter_mut().collect();
+    // The map has no order of its own; a refusal has.
+    entries.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
+    for (key, value) in entries {
         let (MapKey::String(key), Value::String(content)) = (key, value) else { continue };
         let path = format!("{path}[\"{}\"]", crate::error::clip(key));
         if !(1..=63).contains(&key.chars().count()) || text::control_rule(key, false).is_some() || key.trim() != key {

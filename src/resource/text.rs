@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jiff::{Span, civil::Date};
+use jiff::{Span, Timestamp, civil::Date};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use url::Url;
 
@@ -11,18 +11,28 @@ use crate::error::clip;
 
 /// Characters of a single-line text.
 pub const SHORT: usize = 1_024;
+/// Bytes of a single-line text in UTF-8: what the index of a database takes, with a name beside it.
+pub const SHORT_BYTES: usize = 2_048;
 /// Characters of a text that may have lines and paragraphs.
 pub const LONG: usize = 16_384;
 
-/// Trims and composes (NFC) a text. Everything that is stored or compared went through here.
+/// Trims and composes (NFC) a text, with line ends as newlines. Everything that is stored or compared went through here.
 pub fn normalize(text: &str) -> Cow<'_, str> {
     let trimmed = text.trim();
-    if is_nfc(trimmed) { Cow::Borrowed(trimmed) } else { Cow::Owned(trimmed.nfc().collect()) }
+    if trimmed.contains("\r\n") {
+        return Cow::Owned(trimmed.replace("\r\n", "\n").nfc().collect());
+    }
+    compose(trimmed)
+}
+
+/// Composes (NFC) a text that is compared with what is stored.
+pub fn compose(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// Which rule on control characters `text` breaks. Newline and tab are for long text only.
 pub fn control_rule(text: &str, long: bool) -> Option<&'static str> {
-    let bad = text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t' | '\r')));
+    let bad = text.chars().any(|c| c.is_control() && !(long && matches!(c, '\n' | '\t')));
     match (bad, long) {
         (false, _) => None,
         (true, true) => Some("has control characters"),
@@ -47,6 +57,17 @@ pub fn date(text: &str) -> Result<Date, String> {
     } else {
         Err(format!("must be a date between 1900-01-01 and 2199-12-31, not \"{text}\""))
     }
+}
+
+/// An instant as the well-known type allows it: from 0001-01-01 to 9999-12-31, its nanoseconds counted forward.
+///
+/// # Errors
+/// The rule that is broken.
+pub fn instant(seconds: i64, nanos: i32) -> Result<Timestamp, String> {
+    let fits = (-62_135_596_800..=253_402_300_799).contains(&seconds) && (0..1_000_000_000).contains(&nanos);
+    // The last day of all is beyond what the library knows; its last instant stands for it.
+    let instant = fits.then(|| Timestamp::new(seconds, nanos).unwrap_or(Timestamp::MAX));
+    instant.ok_or_else(|| "must be a time between the years 1 and 9999".to_owned())
 }
 
 /// A date, or the month or year of one where no day is known.
@@ -81,9 +102,8 @@ pub fn duration(text: &str) -> Result<(), String> {
 /// # Errors
 /// The rule that is broken.
 pub fn uri(text: &str) -> Result<(), String> {
-    let rule =
-        || format!("must be an absolute http or https address of at most 2,048 characters, not \"{}\"", clip(text));
-    if text.chars().count() > 2_048 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let rule = || format!("must be an absolute http or https address of at most 2,048 bytes, not \"{}\"", clip(text));
+    if text.len() > 2_048 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(rule());
     }
     match Url::parse(text) {

@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use migrations::Migrator;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
+    DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
         self,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -66,7 +66,12 @@ pub(super) fn is_broken(error: &sqlx::Error) -> bool {
     }
 }
 
-async fn connect(options: &Options, connections: u32, read_only: bool) -> Result<DatabaseConnection> {
+async fn connect(
+    options: &Options,
+    connections: u32,
+    read_only: bool,
+    settings: Vec<(&'static str, &'static str)>,
+) -> Result<DatabaseConnection> {
     let mut connect = ConnectOptions::new(&options.url);
     connect.max_connections(connections).min_connections(0).acquire_timeout(Duration::from_secs(5)).sqlx_logging(false);
     if options.is_sqlite() {
@@ -79,13 +84,18 @@ async fn connect(options: &Options, connections: u32, read_only: bool) -> Result
                 // FULL: a commit is on disk before it is acknowledged, also when the machine loses power.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                // What is erased or deleted is overwritten, not only unlinked.
+                .pragma("secure_delete", "ON")
                 .busy_timeout(Duration::from_secs(10))
         });
     } else {
         // A statement that never ends would keep its connection, and the pool can lose one that stalls on return.
         let timeout = options.statement_timeout.as_millis().to_string();
         connect.map_sqlx_postgres_opts(move |postgres| {
-            postgres.options([("statement_timeout", timeout.as_str())]).application_name("subprocessor-registry")
+            postgres
+                .options([("statement_timeout", timeout.as_str())])
+                .options(settings.iter().copied())
+                .application_name("subprocessor-registry")
         });
     }
     Database::connect(connect)
@@ -95,12 +105,13 @@ async fn connect(options: &Options, connections: u32, read_only: bool) -> Result
 
 /// The pool for reading. On SQLite it is read-only, so that a stray write fails; readers do not wait for the writer.
 pub(super) async fn reads(options: &Options) -> Result<DatabaseConnection> {
-    connect(options, options.max_connections, options.is_sqlite()).await
+    connect(options, options.max_connections, options.is_sqlite(), Vec::new()).await
 }
 
-/// The one connection of the writer.
-pub(super) async fn writes(options: &Options) -> Result<DatabaseConnection> {
-    connect(options, 1, false).await
+/// The one connection of the writer. `must_ask`: PostgreSQL would acknowledge a commit before it is on disk.
+pub(super) async fn writes(options: &Options, must_ask: bool) -> Result<DatabaseConnection> {
+    let settings = if must_ask { vec![("synchronous_commit", "on")] } else { Vec::new() };
+    connect(options, 1, false, settings).await
 }
 
 /// Begins a transaction that will write. On SQLite it takes the write lock at once: one that reads first and writes later
@@ -109,6 +120,20 @@ pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction
     let sqlite_transaction_mode =
         (db.get_database_backend() == DatabaseBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
     db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
+}
+
+/// Begins a transaction whose reads all see the same state, whatever is committed meanwhile.
+pub(super) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = match db.get_database_backend() {
+        DatabaseBackend::Postgres => TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            ..Default::default()
+        },
+        // SQLite has no other kind of transaction, and its connection cannot write.
+        _ => TransactionOptions::default(),
+    };
+    db.begin_with_options(options).await
 }
 
 /// Brings the schema up to date and returns the steps that were applied. Safe when several replicas do it at once.
@@ -126,7 +151,7 @@ pub async fn migrate(options: &Options) -> Result<Vec<String>> {
                 .caused_by(error)
         })?;
     }
-    let db = connect(options, 1, false).await?;
+    let db = connect(options, 1, false, Vec::new()).await?;
     // Replicas that migrate at once crash into each other; the lock belongs to this one connection.
     let is_postgres = db.get_database_backend() == DatabaseBackend::Postgres;
     if is_postgres {
@@ -151,7 +176,7 @@ pub async fn migrate(options: &Options) -> Result<Vec<String>> {
 /// # Errors
 /// DATABASE_UNAVAILABLE if the database cannot be reached.
 pub async fn pending_migrations(options: &Options) -> Result<Vec<String>> {
-    let db = connect(options, 1, false).await?;
+    let db = connect(options, 1, false, Vec::new()).await?;
     let names = pending(&db).await?;
     db.close().await?;
     Ok(names)

@@ -6,7 +6,7 @@ use super::{
     organization::{check_products, product_paths},
     standard::Managed,
     version::{Reference, Resource, Stored, stored_date, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::Result,
@@ -55,7 +55,7 @@ impl Resource for Customer {
 impl Managed for Customer {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(&'a mut self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{
     request, resource,
     version::{Resource, cleared_columns, column, table, value_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Result},

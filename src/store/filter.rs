@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SubQueryStatement};
 
-use super::version::{NO_DATE, column, table, value_table};
+use super::version::{NO_DATE, column, stored_value, table, value_table};
 use crate::resource::{
     filter::{Expr as Filter, Field, FieldKind, Literal, Op},
     name::Kind,
@@ -97,7 +97,7 @@ fn has(kind: Kind, field: Field, value: &str) -> Expr {
         .columns(["resource_id", "from_revision"].map(column))
         .from(value_table(kind))
         .and_where(Expr::col(column("field")).eq(field.path))
-        .and_where(Expr::col(column("value")).eq(value))
+        .and_where(Expr::col(column("value")).eq(stored_value(value)))
         .to_owned();
     Expr::tuple([Expr::col(column("resource_id")), Expr::col(column("from_revision"))]).in_subquery(values)
 }

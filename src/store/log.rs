@@ -400,6 +400,7 @@ fn change_message(row: change::Model, bodies: Option<&HashMap<(i64, i64), Vec<u8
         kind: row.kind,
         before_digest: row.before_digest.unwrap_or_default(),
         after_digest: row.after_digest.unwrap_or_default(),
+        reason: String::new(),
     }
 }
 

@@ -2,16 +2,18 @@
 //! that names SeaORM. One door for reads ([`read`]), one for writes ([`write`]).
 //!
 //! Invariants:
-//! - A version is written only by [`write::Writer::put`], which also records the change: the two cannot diverge.
+//! - A version is written only by [`writer::Writer::put`], which also records the change: the two cannot diverge.
 //! - A transaction that writes locks the counter row first, so commit order is revision order on both databases.
 //! - What was read at a revision can be read again at it for ever, unless it was erased.
 
 mod connect;
+pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
 pub mod log;
 pub mod read;
+mod references;
 pub mod request;
 mod resource;
 pub mod standard;
@@ -19,6 +21,7 @@ pub mod verify;
 pub mod version;
 pub mod watch;
 pub mod write;
+pub mod writer;
 
 pub mod customer;
 pub mod document;
@@ -59,9 +62,9 @@ impl Store {
     /// DATABASE_UNAVAILABLE if it cannot be reached.
     pub async fn open(options: &Options, clock: Arc<Clock>) -> crate::error::Result<Self> {
         let reads = connect::reads(options).await?;
-        let writes = connect::writes(options).await?;
+        let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
-        let writes = write::Queue::start(writes, Arc::clone(&clock), options.max_batch, watch.head());
+        let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
         Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock }) })
     }
 

@@ -5,7 +5,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     standard::Managed,
     version::{Reference, Resource, Stored, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Reason, Result, clip},
@@ -60,7 +60,7 @@ pub(super) fn short(regime: Regime) -> String {
 impl Managed for Organization {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(&'a mut self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async { Ok(()) }.boxed()
     }
 }

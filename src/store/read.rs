@@ -1,13 +1,13 @@
 //! The one door for reads: one resource or a page of them, now or at any revision. A read outside the writer needs no
 //! transaction: versions are never changed, so everything read at one revision fits together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
     QuerySelect,
-    sea_query::{Condition, Expr, ExprTrait, Order as Direction, Query, SelectStatement},
+    sea_query::{Condition, Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement},
 };
 
 use super::{
@@ -24,6 +24,9 @@ use crate::{
         page::Position,
     },
 };
+
+/// Bytes of the resources on one page.
+const MAX_PAGE_BYTES: i32 = 3 * 1024 * 1024;
 
 /// A point in known time that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,16 +136,36 @@ impl Store {
         let Some(mut query) = self.page_query::<R>(list).await? else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        // What continues after a row is what the row is ordered by, also where its content was erased.
-        query.limit(list.size as u64 + 1).expr_as(Expr::col(column(&order_column(list.order))), column("position"));
+        // First which rows, then their content: clients refuse messages over 4 MiB, so a page of large resources is
+        // shorter, and what does not fit on it is not read.
+        query
+            .clear_selects()
+            .columns(["resource_id", "from_revision", "name"].map(column))
+            // What continues after a row is what the row is ordered by, also where its content was erased since.
+            .expr_as(Expr::col(column(&order_column(list.order))), column("position"))
+            .expr_as(Func::cust("length").arg(Expr::col(column("body"))), column("bytes"))
+            .limit(list.size as u64 + 1);
         let mut rows = self.reads().query_all(&query).await?;
-        let more = rows.len() > list.size;
+        let mut more = rows.len() > list.size;
         rows.truncate(list.size);
+        let fits = fitting(&rows)?;
+        more |= fits < rows.len();
+        rows.truncate(fits);
         let next = rows.last().filter(|_| more).map(|row| position(row, list)).transpose()?;
-        let mut items = Vec::with_capacity(rows.len());
-        for row in &rows {
-            // An erased version is on no page; a page can be shorter than its size.
-            if let Some(stored) = Stored::<R>::decode(Row::from_query_result(row, "")?)? {
+        let keys = rows
+            .iter()
+            .map(|row| Ok((row.try_get("", "resource_id")?, row.try_get("", "from_revision")?)))
+            .collect::<Result<Vec<(i64, i64)>>>()?;
+        let mut versions: HashMap<(i64, i64), Row> = self
+            .versions(R::KIND, &keys)
+            .await?
+            .into_iter()
+            .map(|row| ((row.resource_id, row.from_revision), row))
+            .collect();
+        let mut items = Vec::with_capacity(keys.len());
+        for key in keys {
+            // One that was erased between the two is on no page.
+            if let Some(stored) = versions.remove(&key).map(Stored::<R>::decode).transpose()?.flatten() {
                 items.push(stored.message);
             }
         }
@@ -156,7 +179,8 @@ impl Store {
         if let Parent::Organization(name) = list.parent {
             query.and_where(Expr::col(column("organization_id")).eq(self.organization(name, list.revision).await?));
         }
-        query.cond_where(alive_at(list.revision));
+        // What was erased is on no page.
+        query.cond_where(alive_at(list.revision)).and_where(Expr::col(column("body")).is_not_null());
         if !list.show_deleted {
             query.and_where(Expr::col(column("deleted")).eq(false));
         }
@@ -300,6 +324,18 @@ fn order(query: &mut SelectStatement, list: &List<'_>, sort: bool) {
             .add(further(col(&key), value.clone()))
             .add(Condition::all().add(col(&key).eq(value)).add(further(col("name"), Expr::value(after.name.clone())))),
     );
+}
+
+/// How many rows fit on a page: always one, else as many as stay within its bytes.
+fn fitting(rows: &[QueryResult]) -> Result<usize> {
+    let mut bytes = 0;
+    for (fits, row) in rows.iter().enumerate() {
+        bytes += row.try_get::<Option<i32>>("", "bytes")?.unwrap_or(0);
+        if bytes > MAX_PAGE_BYTES && fits > 0 {
+            return Ok(fits);
+        }
+    }
+    Ok(rows.len())
 }
 
 /// Where a page that ends with `row` ends.

@@ -6,7 +6,7 @@ use prost_types::FieldMask;
 
 use super::{
     version::{Resource, Stored, timestamp},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -22,11 +22,31 @@ pub trait Managed: Resource {
     /// Rules on the message alone, beyond its shape. Paths begin with `prefix`.
     fn check(&self, prefix: &str, out: &mut Violations);
 
-    /// Rules that need the latest state, and what the server fills in. `before` is the version that is replaced.
+    /// What the server decides about a version before it is written. `before` is the version that is replaced.
+    ///
+    /// # Errors
+    /// FIELD_INVALID if the caller says what is the server's to say.
+    fn admit(&mut self, _writer: &Writer, _before: Option<&Stored<Self>>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Rules that look at other resources. They are asked when everything is written that one call writes, so that a
+    /// manifest is judged by what it makes of the registry, not by the order in which it gets there.
     ///
     /// # Errors
     /// The rule that is broken.
-    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>>;
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>>;
+}
+
+/// What became of a resource of a manifest.
+#[derive(Debug)]
+pub struct Established<R> {
+    /// The version before, deleted or not.
+    pub before: Option<Stored<R>>,
+    /// What is written.
+    pub after: R,
+    /// What is wrong with it in itself.
+    pub wrong: Violations,
 }
 
 /// What a Create request asks for, checked as far as it can be without the database.
@@ -103,10 +123,9 @@ impl Writer {
     /// # Errors
     /// RESOURCE_EXISTS for an id once used, and what the resource's own rules refuse.
     pub async fn create<R: Managed>(&mut self, creation: Creation<R>) -> Result<R> {
-        let mut message = creation.message;
+        let message = creation.message;
         self.refuse_name_in_use(&message).await?;
-        message.admit(self, None).await?;
-        self.put(None, message).await
+        self.settle(None, message).await
     }
 
     /// Changes a resource.
@@ -125,47 +144,50 @@ impl Writer {
 
     /// Puts `message` in the place of `before`, after all checks.
     async fn replace<R: Managed>(&mut self, before: &Stored<R>, message: R) -> Result<R> {
-        let field = R::KIND.singular();
-        let (mut accepted, mut violations) = shape::examine(&message, field)?;
+        let (mut accepted, mut violations) = shape::examine(&message, R::KIND.singular())?;
         restore_output_only(&before.message, &mut accepted)?;
-        accepted.check(field, &mut violations);
-        if !violations.is_empty() {
-            return Err(Error::fields(Reason::FieldInvalid, violations));
-        }
-        accepted.admit(self, Some(before)).await?;
-        self.put(Some(before), accepted).await
-    }
-
-    /// Makes a resource what `message` says, whatever it was before: new, live or deleted. Returns what it was, if it
-    /// was live, and what it is. For manifests.
-    ///
-    /// # Errors
-    /// FIELD_INVALID, and what the resource's own rules refuse.
-    pub async fn establish<R: Managed>(&mut self, message: &R) -> Result<(Option<R>, R)> {
-        let name = Name::of(R::KIND, "name", message.header().name)?;
-        let Some(before) = self.find::<R>(&name).await? else {
-            let parent = name.parent();
-            let creation = creation(parent.as_ref().map(Name::as_str), name.id(), Some(message))?;
-            return Ok((None, self.create(creation).await?));
-        };
-        let everything = FieldMask { paths: vec!["*".to_owned()] };
-        if !before.is_deleted() {
-            let merged = mask::apply(&before.message, message, Some(&everything))?;
-            let after = self.replace(&before, merged).await?;
-            return Ok((Some(before.message), after));
-        }
-        // Brought back: as the manifest has it, whatever it was when it was deleted.
-        let mut merged = mask::apply(&R::default(), message, Some(&everything))?;
-        message.header().name.clone_into(merged.header_mut().name);
-        let (mut accepted, mut violations) = shape::examine(&merged, R::KIND.singular())?;
-        restore_output_only(&before.message, &mut accepted)?;
-        *accepted.header_mut().delete_time = None;
         accepted.check(R::KIND.singular(), &mut violations);
         if !violations.is_empty() {
             return Err(Error::fields(Reason::FieldInvalid, violations));
         }
-        accepted.admit(self, Some(&before)).await?;
-        Ok((None, self.put(Some(&before), accepted).await?))
+        self.settle(Some(before), accepted).await
+    }
+
+    /// Writes a message that is in order as such, and verifies it.
+    async fn settle<R: Managed>(&mut self, before: Option<&Stored<R>>, mut message: R) -> Result<R> {
+        let mut wrong = Violations::new();
+        collect(message.admit(self, before), &mut wrong)?;
+        let after = self.put(before, message).await?;
+        collect(after.verify(self, before).await, &mut wrong)?;
+        if wrong.is_empty() { Ok(after) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
+    }
+
+    /// Makes a resource what `message` says, whatever it was before: new, live or deleted. For manifests, which
+    /// have checked its shape, and which verify it when all is written; what is wrong with it until then is returned,
+    /// not refused, so that what refers to it finds it.
+    ///
+    /// # Errors
+    /// If the write fails, whatever the message says.
+    pub async fn establish<R: Managed>(&mut self, message: &R) -> Result<Established<R>> {
+        let name = Name::of(R::KIND, "name", message.header().name)?;
+        let before = self.find::<R>(&name).await?;
+        let mut wrong = Violations::new();
+        let mut merged = message.clone();
+        if let Some(live) = before.as_ref().filter(|before| !before.is_deleted()) {
+            // One that is brought back is as the manifest has it; one that is live has fields that cannot change.
+            let everything = FieldMask { paths: vec!["*".to_owned()] };
+            collect(mask::apply(&live.message, message, Some(&everything)).map(drop), &mut wrong)?;
+        }
+        (merged, _) = shape::examine(&merged, R::KIND.singular())?;
+        if let Some(before) = &before {
+            restore_output_only(&before.message, &mut merged)?;
+            *merged.header_mut().delete_time = None;
+        }
+        message.header().name.clone_into(merged.header_mut().name);
+        merged.check(R::KIND.singular(), &mut wrong);
+        collect(merged.admit(self, before.as_ref()), &mut wrong)?;
+        let after = self.put(before.as_ref(), merged).await?;
+        Ok(Established { before, after, wrong })
     }
 
     /// Marks a resource as deleted.
@@ -198,8 +220,21 @@ impl Writer {
         match_etag(&before, etag)?;
         let mut message = before.message.clone();
         *message.header_mut().delete_time = None;
-        message.admit(self, Some(&before)).await?;
-        self.put(Some(&before), message).await
+        self.settle(Some(&before), message).await
+    }
+}
+
+/// Keeps what is wrong with fields for later, so that all of it is said at once; anything else ends the write.
+///
+/// # Errors
+/// Anything but FIELD_INVALID.
+pub fn collect(outcome: Result<()>, wrong: &mut Violations) -> Result<()> {
+    match outcome {
+        Err(error) if error.reason() == Reason::FieldInvalid => {
+            wrong.extend(error.field_violations().map(|(field, rule)| (field.to_owned(), rule.to_owned())));
+            Ok(())
+        }
+        other => other,
     }
 }
 

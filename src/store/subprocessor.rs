@@ -8,9 +8,9 @@ use super::{
     Store,
     organization::{check_products, product_paths},
     read::{AsOf, alive_at, fetch_all, version_query},
-    standard::{Managed, match_etag, path, refuse_deleted},
+    standard::{Managed, collect, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, day, stored_date, timestamp, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 
@@ -116,15 +116,22 @@ impl Managed for Subprocessor {
         }
     }
 
-    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn admit(&mut self, writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+        self.admit_state(before, &day(writer.now()))
+    }
+
+    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
-            self.admit_state(before, &day(writer.now()))?;
-            self.check_vendor(writer).await?;
+            let mut wrong = Violations::new();
+            collect(self.check_vendor(writer).await, &mut wrong)?;
             let mut products = product_paths("", &self.products);
             for (i, location) in self.locations.iter().enumerate() {
                 products.extend(product_paths(&format!("locations[{i}]."), &location.products));
             }
-            check_products(writer, &self.name, Self::KIND.singular(), products).await?;
+            collect(check_products(writer, &self.name, Self::KIND.singular(), products).await, &mut wrong)?;
+            if !wrong.is_empty() {
+                return Err(Error::fields(Reason::FieldInvalid, wrong));
+            }
             self.refuse_cycle(writer).await?;
             self.refuse_duplicate(writer).await
         }
@@ -141,7 +148,11 @@ impl Subprocessor {
             let rule = format!("is after today ({today}): what is recorded as found was in use already");
             return Err(Error::field("subprocessor.start_date", rule));
         }
-        let Some(before) = before.map(|before| before.message.state()) else {
+        // What is brought back as found, or was found and is not any more, is entered anew.
+        let anew = |before: &&Stored<Self>| {
+            before.is_deleted() && (self.recorded_as_found || before.message.recorded_as_found)
+        };
+        let Some(before) = before.filter(|before| !anew(before)).map(|before| before.message.state()) else {
             let state = match asked {
                 State::Unspecified if self.recorded_as_found => State::Active,
                 State::Unspecified | State::Proposed => State::Proposed,
@@ -220,9 +231,7 @@ impl Subprocessor {
         }
         let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent()) else { return Ok(()) };
         let siblings = writer.engagements(&parent, &self.vendor, &self.display_name).await?;
-        match siblings.iter().find(|other| {
-            other.name != self.name && !writer.is_leaving(&other.name) && engagement::is_duplicate(self, other)
-        }) {
+        match siblings.iter().find(|other| other.name != self.name && engagement::is_duplicate(self, other)) {
             None => Ok(()),
             Some(other) => {
                 let message = format!("the same engagement is on the list already: {}", other.name);

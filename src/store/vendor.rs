@@ -7,7 +7,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{
     standard::Managed,
     version::{Reference, Resource, Stored, version_methods, version_table},
-    write::Writer,
+    writer::Writer,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -70,16 +70,20 @@ impl Resource for Vendor {
 impl Managed for Vendor {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn admit(&mut self, _writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+        let origin = match before.map(|before| before.message.origin()) {
+            None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
+            // Saying of a built-in vendor what the catalog says of it changes nothing.
+            Some(Origin::Catalog) if before.is_some_and(|before| before.message == *self) => Origin::Catalog,
+            // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
+            Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
+        };
+        self.set_origin(origin);
+        Ok(())
+    }
+
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
-            let origin = match before.map(|before| before.message.origin()) {
-                None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
-                // Saying of a built-in vendor what the catalog says of it changes nothing.
-                Some(Origin::Catalog) if before.is_some_and(|before| before.message == *self) => Origin::Catalog,
-                // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
-                Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
-            };
-            self.set_origin(origin);
             self.refuse_cycle(writer).await?;
             match before {
                 Some(before) => self.refuse_loss(writer, &before.message).await,
@@ -93,12 +97,16 @@ impl Managed for Vendor {
 impl Vendor {
     /// Refuses a parent that is the vendor itself or one of its subsidiaries.
     async fn refuse_cycle(&self, writer: &Writer) -> Result<()> {
-        let mut seen = HashSet::from([self.name.clone()]);
+        let mut seen = HashSet::new();
         let mut next = self.parent_vendor.clone();
         while let Some(name) = Name::parse(&next).filter(|name| name.kind() == Kind::Vendor) {
-            if !seen.insert(next.clone()) {
+            if next == self.name {
                 let rule = format!("{} would own itself through {}", self.name, self.parent_vendor);
                 return Err(Error::fields(Reason::ChainCycle, vec![("vendor.parent_vendor".to_owned(), rule)]));
+            }
+            if !seen.insert(next) {
+                // A circle further up is for those in it to answer for.
+                break;
             }
             let Some(parent) = writer.find::<Self>(&name).await? else { break };
             next = parent.message.parent_vendor;
@@ -107,7 +115,10 @@ impl Vendor {
     }
 
     /// Refuses to drop an entity or a service that a subprocessor names.
-    async fn refuse_loss(&self, writer: &Writer, before: &Self) -> Result<()> {
+    ///
+    /// # Errors
+    /// RESOURCE_IN_USE with each that names one.
+    pub(crate) async fn refuse_loss(&self, writer: &Writer, before: &Self) -> Result<()> {
         let lost_entities: Vec<&str> = before
             .entities
             .iter()

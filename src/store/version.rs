@@ -1,6 +1,8 @@
 //! What every versioned resource is to the store: a message with the usual first fields, a table of versions, and the
 //! fields by which it can be found. A resource's own file says only what is its own.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use prost_reflect::ReflectMessage;
@@ -128,6 +130,10 @@ pub struct Row {
     pub organization_id: i64,
     /// The resource's name.
     pub name: String,
+    /// Microseconds since 1970.
+    pub create_time: i64,
+    /// Microseconds since 1970.
+    pub update_time: i64,
     /// SHA-256(salt ‖ body).
     pub digest: Vec<u8>,
     /// `None` if erased.
@@ -138,8 +144,18 @@ pub struct Row {
 
 impl Row {
     /// The columns to select for it.
-    pub const COLUMNS: [&'static str; 8] =
-        ["resource_id", "from_revision", "to_revision", "organization_id", "name", "digest", "salt", "body"];
+    pub const COLUMNS: [&'static str; 10] = [
+        "resource_id",
+        "from_revision",
+        "to_revision",
+        "organization_id",
+        "name",
+        "create_time",
+        "update_time",
+        "digest",
+        "salt",
+        "body",
+    ];
 }
 
 /// A version with its message.
@@ -200,6 +216,13 @@ pub fn value_table(kind: Kind) -> DynIden {
     Alias::new(format!("{}_value", kind.singular())).into_iden()
 }
 
+/// A value as the table of values holds it: long ones by their hash, because an index takes only so much. They are
+/// compared for equality only.
+pub fn stored_value(value: &str) -> Cow<'_, str> {
+    const MOST: usize = 2_048;
+    if value.len() <= MOST { value.into() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))).into() }
+}
+
 /// A column by its name.
 pub fn column(name: &str) -> DynIden {
     Alias::new(name).into_iden()
@@ -233,7 +256,7 @@ pub fn stored_date(date: &str) -> String {
 
 /// The columns that are a resource's own, with the values of an empty message: what an erasure leaves of them.
 pub fn cleared_columns<R: Resource>() -> Vec<(String, Value)> {
-    const SHARED: [&str; 3] = ["deleted", "create_time", "update_time"];
+    const SHARED: [&str; 1] = ["deleted"];
     let version = Version {
         resource_id: 0,
         from_revision: 0,

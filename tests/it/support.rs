@@ -285,6 +285,64 @@ pub async fn subprocessor(
     server.subprocessors.create_subprocessor(request).await.map(tonic::Response::into_inner)
 }
 
+/// What a refusal says is wrong: field and rule, in its order.
+pub fn violations(status: &Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|request| request.field_violations.clone()).unwrap_or_default();
+    violations.into_iter().map(|violation| (violation.field, violation.description)).collect()
+}
+
+/// Changes the fields of a subprocessor that `paths` name.
+pub async fn update_subprocessor(
+    server: &mut Server,
+    message: v1::Subprocessor,
+    paths: &[&str],
+) -> Result<v1::Subprocessor, Status> {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    let request = v1::UpdateSubprocessorRequest {
+        subprocessor: Some(v1::Subprocessor { etag: String::new(), ..message }),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        ..Default::default()
+    };
+    server.subprocessors.update_subprocessor(request).await.map(tonic::Response::into_inner)
+}
+
+/// Puts a subprocessor into use.
+pub async fn activate(server: &mut Server, name: &str) -> Result<v1::Subprocessor, Status> {
+    let request = v1::ActivateRequest { name: name.into(), ..Default::default() };
+    server.subprocessors.activate(request).await.map(tonic::Response::into_inner)
+}
+
+/// Stops using a subprocessor for now.
+pub async fn suspend(server: &mut Server, name: &str) -> Result<v1::Subprocessor, Status> {
+    let request = v1::SuspendRequest { name: name.into(), ..Default::default() };
+    server.subprocessors.suspend(request).await.map(tonic::Response::into_inner)
+}
+
+/// Ends an engagement, today if `end_date` is empty.
+pub async fn retire(server: &mut Server, name: &str, end_date: &str) -> Result<v1::Subprocessor, Status> {
+    let request = v1::RetireRequest { name: name.into(), end_date: end_date.into(), ..Default::default() };
+    server.subprocessors.retire(request).await.map(tonic::Response::into_inner)
+}
+
+/// Reads a subprocessor as it is now.
+pub async fn get_subprocessor(server: &mut Server, name: &str) -> v1::Subprocessor {
+    let request = v1::GetSubprocessorRequest { name: name.into(), as_of: None };
+    server.subprocessors.get_subprocessor(request).await.expect("found").into_inner()
+}
+
+/// Applies a manifest without pruning.
+pub async fn apply(server: &mut Server, manifest: &str) -> Result<v1::ApplyManifestResponse, Status> {
+    let request = v1::ApplyManifestRequest { manifest: manifest.into(), ..Default::default() };
+    server.registry.apply_manifest(request).await.map(tonic::Response::into_inner)
+}
+
+/// An organization's subprocessors as they are now, by name; `organizations/-` for those of all.
+pub async fn subprocessors_of(server: &mut Server, parent: &str) -> Vec<v1::Subprocessor> {
+    let request = v1::ListSubprocessorsRequest { parent: parent.into(), page_size: 1_000, ..Default::default() };
+    server.subprocessors.list_subprocessors(request).await.expect("listed").into_inner().subprocessors
+}
+
 /// A place without a schema.
 pub async fn empty(backend: Backend) -> Place {
     let folder = TempDir::new().expect("a temporary folder");

@@ -1,0 +1,151 @@
+//! What refers to what: checked when all of a write is written, so that what one write makes may refer to each other in
+//! any order.
+
+use std::collections::HashMap;
+
+use super::{
+    entity, resource,
+    version::{Reference, Resource},
+    writer::Writer,
+};
+use crate::{
+    error::{Error, Reason, Result},
+    resource::name::{Kind, Name},
+};
+
+/// A version that was written, as far as references go.
+#[derive(Debug)]
+pub(super) struct Written {
+    resource_id: i64,
+    name: String,
+    deleted: bool,
+    references: Vec<Reference>,
+}
+
+impl Written {
+    pub(super) fn of<R: Resource>(resource_id: i64, name: &Name, message: &R, deleted: bool) -> Self {
+        // A deleted resource holds nothing back.
+        let mut references = if deleted { Vec::new() } else { message.references() };
+        if let Some(parent) = name.parent().filter(|_| !deleted) {
+            references.push(Reference::to(Kind::Organization, "parent", parent.as_str()));
+        }
+        Self { resource_id, name: name.to_string(), deleted, references }
+    }
+}
+
+/// A reference to what is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// The resource that refers.
+    pub from: String,
+    /// Its field.
+    pub field: String,
+    /// What it refers to.
+    pub to: String,
+    /// FIELD_INVALID for what cannot be a name, else REFERENCE_NOT_FOUND.
+    pub reason: Reason,
+    /// What is wrong, in words that follow the field.
+    pub rule: String,
+}
+
+impl Dangling {
+    /// The path of the field in a request: `subprocessor.vendor`, but `parent`.
+    fn path(&self) -> String {
+        match Name::parse(&self.from) {
+            Some(from) if self.field != "parent" => format!("{}.{}", from.kind().singular(), self.field),
+            _ => self.field.clone(),
+        }
+    }
+}
+
+fn refuse_dangling(dangling: Vec<Dangling>) -> Error {
+    if dangling.iter().any(|one| one.reason == Reason::FieldInvalid) {
+        let fields = dangling.into_iter().filter(|one| one.reason == Reason::FieldInvalid);
+        return Error::fields(Reason::FieldInvalid, fields.map(|one| (one.path(), one.rule)).collect());
+    }
+    let first = dangling.first().map(|one| format!("{}: {}", one.path(), one.rule)).unwrap_or_default();
+    let error = Error::new(Reason::ReferenceNotFound, first);
+    dangling
+        .into_iter()
+        .fold(error, |error, one| error.precondition("REFERENCE", &one.to, format!("{}: {}", one.path(), one.rule)))
+}
+
+impl Writer {
+    /// What the versions written so far refer to and that is not there, or of another kind. Asked when all is written,
+    /// so that what one write makes may refer to each other in any order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn dangling(&self) -> Result<Vec<Dangling>> {
+        let references =
+            || self.written.iter().flat_map(|written| written.references.iter().map(move |r| (written, r)));
+        let mut names: Vec<String> = references().map(|(_, reference)| reference.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        let rows = resource::find_all(&self.tx, names).await?;
+        let gone = super::read::deleted_among(&self.tx, &rows).await?;
+        let rows: HashMap<&str, &entity::resource::Model> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
+        let mut dangling = Vec::new();
+        for (written, reference) in references() {
+            let fits =
+                Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
+            let shown = crate::error::clip(&reference.name);
+            let (reason, rule) = match rows.get(reference.name.as_str()) {
+                _ if !fits => {
+                    let pattern = reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
+                    (Reason::FieldInvalid, format!("must be a name of the form {pattern}, not \"{shown}\""))
+                }
+                None => (Reason::ReferenceNotFound, format!("{shown} does not exist")),
+                Some(row) if gone.contains(&row.id) => (Reason::ReferenceNotFound, format!("{shown} is deleted")),
+                Some(_) => continue,
+            };
+            dangling.push(Dangling {
+                from: written.name.clone(),
+                field: reference.field.clone(),
+                to: reference.name.clone(),
+                reason,
+                rule,
+            });
+        }
+        Ok(dangling)
+    }
+
+    /// Checks all references of what was written, remembers them, and checks that nothing refers to what was deleted.
+    pub(super) async fn settle_references(&mut self) -> Result<()> {
+        let dangling = self.dangling().await?;
+        if !dangling.is_empty() {
+            return Err(refuse_dangling(dangling));
+        }
+        let written = std::mem::take(&mut self.written);
+        let names = written.iter().flat_map(|w| &w.references).map(|reference| reference.name.clone()).collect();
+        let ids: HashMap<String, i64> =
+            resource::find_all(&self.tx, names).await?.into_iter().map(|row| (row.name, row.id)).collect();
+        for one in &written {
+            let mut to: Vec<(i64, String)> = one
+                .references
+                .iter()
+                .filter_map(|reference| Some((*ids.get(&reference.name)?, reference.field.clone())))
+                .collect();
+            to.sort();
+            to.dedup();
+            resource::set_references(&self.tx, one.resource_id, to).await?;
+        }
+        for one in written.iter().filter(|one| one.deleted) {
+            self.refuse_if_referred_to(one.resource_id, &one.name).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse_if_referred_to(&self, resource_id: i64, name: &str) -> Result<()> {
+        let (total, first) = resource::referrers(&self.tx, resource_id).await?;
+        if total == 0 {
+            return Ok(());
+        }
+        let mut error = Error::new(Reason::ResourceInUse, format!("{name} is in use: {total} references to it"))
+            .with("references", total);
+        for (referrer, field) in first {
+            error = error.precondition("REFERENCE", &referrer, format!("{field} of {referrer} refers to {name}"));
+        }
+        Err(error)
+    }
+}
