@@ -341,6 +341,7 @@ both! {
             count(&bench.store, wire).await;
         }
         bench.notices_a_missing_index().await;
+        fill::remove(&bench.place).await;
     }
 }
 
