@@ -28,8 +28,9 @@ use wire::Wire;
 const OLD: i64 = 50_000;
 
 /// Statements that read a whole table because all of it is asked for: `verify` looks for versions, values and resources
-/// that the log does not explain, for changes beyond its ends, and, where content is missing, for all erasures.
-const WHOLE: [&str; 5] = [
+/// that the log does not explain, for what lies beyond its ends, and, where content is missing, for all erasures.
+const WHOLE: [&str; 6] = [
+    r#"WHERE "revision"."number" > $1 OR "revision"."number" < $2"#,
     r#"WHERE "change"."kind" = $1 OR "change"."after_digest" IS NULL"#,
     r#"WHERE "change"."revision" > $1 OR "change"."revision" < $2"#,
     "FROM change c WHERE c.resource_id = v.resource_id AND c.revision = v.from_revision",
