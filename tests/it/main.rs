@@ -1,8 +1,7 @@
 //! The registry's tests, through its API: one binary, every test on SQLite and on PostgreSQL.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // Helpers of tests fail as tests do.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking; the lint knows only `#[test]`.
 
 mod catalog;
 mod command_line;

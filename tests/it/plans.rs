@@ -27,9 +27,16 @@ use wire::Wire;
 /// An old revision.
 const OLD: i64 = 50_000;
 
-/// Statements that read a whole table because all of it is asked for: `verify` looks at every version, and first at the
-/// erasures that explain what is missing.
-const WHOLE: [&str; 2] = ["WHERE NOT EXISTS (SELECT 1 FROM change c", "\"change\".\"kind\" = $1"];
+/// Statements that read a whole table because all of it is asked for: `verify` looks for versions, values and resources
+/// that the log does not explain, for what lies beyond its ends, and, where content is missing, for all erasures.
+const WHOLE: [&str; 6] = [
+    r#"WHERE "revision"."number" > $1 OR "revision"."number" < $2"#,
+    r#"WHERE "change"."kind" = $1 OR "change"."after_digest" IS NULL"#,
+    r#"WHERE "change"."revision" > $1 OR "change"."revision" < $2"#,
+    "FROM change c WHERE c.resource_id = v.resource_id AND c.revision = v.from_revision",
+    "WHERE v.resource_id = x.resource_id AND v.from_revision = x.from_revision)",
+    "FROM resource r LEFT JOIN change c ON c.resource_id = r.id",
+];
 
 /// A filled database, a store on it, and on PostgreSQL a look at what it sends.
 struct Bench {
@@ -126,8 +133,9 @@ impl Bench {
     }
 
     /// The plans of statements whose values are not known. SQLite gets them as PostgreSQL does, but for how it marks the
-    /// values.
-    async fn check_statements(&mut self, statements: BTreeSet<String>) {
+    /// values. Returns the exceptions that none of them needed.
+    async fn check_statements(&mut self, statements: BTreeSet<String>) -> Vec<&'static str> {
+        let mut unused: BTreeSet<&&'static str> = WHOLE.iter().collect();
         let db = fill::connect(&self.place).await;
         if self.place.backend == Backend::Postgres {
             rows(&db, "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)").await;
@@ -135,7 +143,8 @@ impl Bench {
         for sql in statements {
             let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
             // What a connection or a migration asks of the database itself is none of ours.
-            let system = ["pg_catalog", "pg_class", "information_schema", "seaql_migrations", "pg_advisory"];
+            let system =
+                ["pg_catalog", "pg_class", "information_schema", "seaql_migrations", "pg_advisory", "current_setting"];
             if !reads || system.iter().any(|name| sql.contains(name)) {
                 continue;
             }
@@ -146,14 +155,16 @@ impl Bench {
                 }
                 Backend::Postgres => generic(&db, &sql).await,
             };
-            let whole = WHOLE.iter().any(|part| sql.contains(part));
-            self.wrong.extend(
-                scans(self.place.backend, &plan)
-                    .into_iter()
-                    .filter(|_| !whole)
-                    .map(|line| format!("{sql}\n    {line}")),
-            );
+            let mut found = scans(self.place.backend, &plan);
+            // Of all that, each is looked up in the other table: SQLite says so for certain, PostgreSQL may hash both.
+            let outer = plan.iter().filter(|line| line.starts_with("SCAN ")).count() <= 1;
+            if let Some(part) = WHOLE.iter().find(|part| sql.contains(**part)).filter(|_| outer) {
+                unused.remove(part);
+                found.clear();
+            }
+            self.wrong.extend(found.into_iter().map(|line| format!("{sql}\n    {line}")));
         }
+        unused.into_iter().copied().collect()
     }
 
     /// That these checks find what they are for.
@@ -162,6 +173,8 @@ impl Bench {
         for index in ["ix_subprocessor_vendor_name", "ix_subprocessor_organization_id_vendor_name"] {
             db.execute_unprepared(&format!("DROP INDEX {index}")).await.expect("dropped");
         }
+        // SQLite explains by the schema that a connection has seen, without looking whether it still holds.
+        (self.store, self.wire) = open(&self.place).await;
         let vendor = v1::Subprocessor::FIELDS.iter().find(|field| field.path == "vendor").expect("a field");
         let filter = Expr::Compare(*vendor, Op::Equal, Literal::Text("v500".into()));
         let list = List {
@@ -321,13 +334,15 @@ both! {
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {
             bench.check_statements(statements).await;
         }
-        bench.check_statements(traffic::statements().await).await;
+        let unused = bench.check_statements(traffic::statements().await).await;
+        assert!(unused.is_empty(), "no statement needs these exceptions any more: {unused:?}");
         println!("checked in {} ms", start.elapsed().as_millis());
         bench.done();
         if let Some(wire) = &bench.wire {
             count(&bench.store, wire).await;
         }
         bench.notices_a_missing_index().await;
+        fill::remove(&bench.place).await;
     }
 }
 
@@ -345,7 +360,8 @@ async fn count(store: &Store, wire: &Wire) {
     };
     let before = wire.executed();
     let page = store.list::<v1::Subprocessor>(&list).await.expect("a page");
-    assert_eq!((page.items.len(), wire.executed() - before), (1_000, 2), "the parent and the page");
+    // The parent, which rows, and their content by 500.
+    assert_eq!((page.items.len(), wire.executed() - before), (1_000, 4));
     let before = wire.executed();
     let revision = store.revision(LARGE).await.expect("a revision");
     assert_eq!(revision.changes.len(), CHANGES);

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use subprocessor_registry::{proto::v1, resource::filter::FieldKind, store::version::Resource};
 
-use crate::support::{Backend, Place};
+use crate::support::{Backend, Place, postgres_url};
 
 /// Subprocessors, and rows of the tables that do not belong to a kind.
 pub const ROWS: i64 = 100_000;
@@ -95,6 +95,15 @@ pub async fn fill(place: &Place) {
         run(&db, "ANALYZE").await;
     }
     db.close().await.expect("closed");
+}
+
+/// Removes a filled database: it is too large to lie about in the cluster until that is stopped.
+pub async fn remove(place: &Place) {
+    if place.backend == Backend::Postgres {
+        let name = place.url.rsplit('/').next().expect("a name");
+        let db = Database::connect(postgres_url()).await.expect("PostgreSQL answers");
+        run(&db, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
 }
 
 async fn statements(sqlite: bool, db: &DatabaseConnection) -> Vec<String> {
