@@ -289,7 +289,7 @@ fn order(query: &mut SelectStatement, list: &List<'_>, sort: bool) {
     let by_name = list.order.field.path == "name";
     // SQLite: an operator that does nothing, but keeps the column's indexes out of it.
     let col = |name: &str| match sort {
-        true => Expr::cust_with_exprs("+$1", [Expr::col(column(name))]),
+        true => Expr::cust_with_exprs("+?", [Expr::col(column(name))]),
         false => Expr::col(column(name)),
     };
     let key = order_column(list.order);

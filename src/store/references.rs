@@ -105,7 +105,7 @@ impl Writer {
                 None => (Reason::ReferenceNotFound, format!("{shown} does not exist")),
                 // What is one organization's own is nobody else's to refer to, or to hold back.
                 Some(row) if row.organization_id != 0 && row.organization_id != written.organization_id => {
-                    (Reason::FieldInvalid, format!("{shown} belongs to another organization"))
+                    (Reason::FieldInvalid, format!("{shown} is not of the same organization"))
                 }
                 Some(row) if gone.contains(&row.id) => (Reason::ReferenceNotFound, format!("{shown} is deleted")),
                 Some(_) => continue,

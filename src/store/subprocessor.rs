@@ -276,10 +276,6 @@ impl Subprocessor {
             );
             return Err(Error::fields(Reason::ChainCycle, vec![("subprocessor.engaged_by".to_owned(), rule)]));
         }
-        let parent = |text: &str| Name::parse(text).and_then(|name| name.parent());
-        if !self.engaged_by.is_empty() && parent(&self.engaged_by) != parent(&self.name) {
-            return Err(Error::field("subprocessor.engaged_by", "must be a subprocessor of the same organization"));
-        }
         Ok(())
     }
 

@@ -237,6 +237,9 @@ impl Facts {
     ) {
         let (number, name) = (change.revision, &change.name);
         let version = self.versions.get(&(id, number));
+        if !change.reason.is_empty() && change.kind != i32::from(ChangeKind::Erased) {
+            wrong.push("reason is said of what is no erasure".to_owned());
+        }
         if !self.kind_fits(id, change, version) {
             if trusted && change.before_digest.is_some() && change.after_digest.is_some() {
                 // The log says what happened; of an erased version the column alone says whether it was deleted.

@@ -212,7 +212,7 @@ both! {
                 let active = server.subprocessors.activate(request("we must", "dpo")).await.expect("passed").into_inner();
                 assert!(active.gate_records.iter().all(|r| r.r#override.as_ref().is_some_and(|o| o.approver == "dpo")));
                 // The record is never removed, whatever is sent.
-                let sent = v1::Subprocessor { display_name: id.clone(), vendor: (*vendor).into(), ..Default::default() }.with(&one.name, "");
+                let sent = v1::Subprocessor { display_name: id.clone(), vendor: (*vendor).into(), dpa: active.dpa.clone(), ..Default::default() }.with(&one.name, "");
                 let kept = v1::Subprocessor::update(&mut server, Some(sent), mask(&["*"]), LIVE).await.expect("updated");
                 assert_eq!(kept.gate_records, active.gate_records);
             }

@@ -176,8 +176,8 @@ async fn statements(sqlite: bool, db: &DatabaseConnection) -> Vec<String> {
                     numbers(rows)
                         + &format!(
                             "INSERT INTO change (revision, ordinal, resource_id, resource_kind, organization_id, name, \
-                             kind, before_revision, before_digest, after_digest) SELECT {from}, {ordinal}, i, {number}, \
-                             {}, {}, {}, {before}, {hash}, {hash} {filter}",
+                             kind, before_revision, before_digest, after_digest, reason) SELECT {from}, {ordinal}, i, {number}, \
+                             {}, {}, {}, {before}, {hash}, {hash}, '' {filter}",
                             organization(kind),
                             name(kind),
                             if from == "i" { 1 } else { 2 },
