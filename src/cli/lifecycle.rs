@@ -68,7 +68,8 @@ impl Step {
             true => out.line(format!("{}: would be {state}", answer.name))?,
             false => out.line(format!("{}: {state}, revision {}", answer.name, answer.revision))?,
         }
-        for record in &answer.gate_records {
+        // They are what the last activation met, and no news at another step.
+        for record in answer.gate_records.iter().filter(|_| method == "Activate") {
             let gate = value::short("GateRecord.Gate", record.gate);
             let outcome = value::short("GateRecord.Outcome", record.outcome);
             out.line(format!("  gate {gate} {outcome}: {}", record.detail))?;
