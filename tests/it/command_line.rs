@@ -311,6 +311,6 @@ fn resources_are_shown_and_moved_through_their_lives() {
     assert_eq!(server.json(&["delete", mail])["name"], mail);
     assert_eq!(
         server.ok(&["erase", mail, "--reason", "asked", "--dry-run"]),
-        format!("{mail}: would erase 3 versions\n")
+        format!("{mail}: would erase 4 versions\n")
     );
 }
