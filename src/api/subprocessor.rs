@@ -4,14 +4,14 @@ use tonic::{Request, Response};
 
 use super::{Answer, Api, Listed, as_of, mutation};
 use crate::proto::v1::{
-    ActivateRequest, CreateSubprocessorRequest, DeleteSubprocessorRequest, GetSubprocessorRequest,
-    ListSubprocessorsRequest, ListSubprocessorsResponse, RetireRequest, Subprocessor, SuspendRequest,
-    TraceSubprocessorRequest, TraceSubprocessorResponse, UndeleteSubprocessorRequest, UpdateSubprocessorRequest,
-    subprocessor_service_server::SubprocessorService,
+    ActivateRequest, CreateSubprocessorRequest, DeleteSubprocessorRequest, DiffSubprocessorsRequest,
+    DiffSubprocessorsResponse, GetSubprocessorRequest, ListSubprocessorsRequest, ListSubprocessorsResponse,
+    RetireRequest, Subprocessor, SuspendRequest, TraceSubprocessorRequest, TraceSubprocessorResponse,
+    UndeleteSubprocessorRequest, UpdateSubprocessorRequest, subprocessor_service_server::SubprocessorService,
 };
 use crate::{
     call::Call,
-    error::Error,
+    error::{Error, Reason},
     resource::{
         name::{Kind, Name},
         shape, text,
@@ -90,5 +90,12 @@ impl SubprocessorService for Api {
         let name = Name::of(Kind::Subprocessor, "name", &request.name)?;
         let trace = self.store.trace_subprocessor(&name, as_of(request.as_of.as_ref())?).await?;
         Ok(Response::new(trace))
+    }
+
+    async fn diff_subprocessors(
+        &self,
+        _request: Request<DiffSubprocessorsRequest>,
+    ) -> Answer<DiffSubprocessorsResponse> {
+        Err(Error::new(Reason::NotSupported, "not there yet").into())
     }
 }

@@ -3,9 +3,11 @@
 use tonic::{Request, Response};
 
 use super::{Answer, Api, Listed, mutation};
+use crate::error::{Error, Reason};
 use crate::proto::v1::{
     CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
-    UndeleteVendorRequest, UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
+    TraceVendorRequest, TraceVendorResponse, UndeleteVendorRequest, UpdateVendorRequest, Vendor,
+    vendor_service_server::VendorService,
 };
 
 #[tonic::async_trait]
@@ -38,5 +40,9 @@ impl VendorService for Api {
     async fn undelete_vendor(&self, request: Request<UndeleteVendorRequest>) -> Answer<Vendor> {
         let (call, request) = mutation(request, "VendorService/UndeleteVendor");
         self.undelete(call, &request.name, request.etag).await
+    }
+
+    async fn trace_vendor(&self, _request: Request<TraceVendorRequest>) -> Answer<TraceVendorResponse> {
+        Err(Error::new(Reason::NotSupported, "not there yet").into())
     }
 }

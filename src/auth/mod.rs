@@ -110,6 +110,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("UpdateVendor", Write),
             ("DeleteVendor", Write),
             ("UndeleteVendor", Write),
+            ("TraceVendor", Read),
         ],
     ),
     (
@@ -125,6 +126,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("Suspend", Write),
             ("Retire", Write),
             ("TraceSubprocessor", Read),
+            ("DiffSubprocessors", Read),
         ],
     ),
     ("TransferMechanismService", &[("GetInstrument", Read), ("ListInstruments", Read)]),
