@@ -16,7 +16,7 @@ use crate::{
         name::{Kind, Name},
         shape, text,
     },
-    store::subprocessor::Taken,
+    store::subprocessor::lifecycle::Taken,
 };
 
 impl Api {

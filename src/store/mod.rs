@@ -17,6 +17,7 @@ mod references;
 pub mod request;
 mod resource;
 pub mod standard;
+pub mod trace;
 pub mod verify;
 pub mod version;
 pub mod watch;
