@@ -2,12 +2,18 @@
 
 use tonic::{Request, Response};
 
-use super::{Answer, Api, Listed, mutation};
-use crate::error::{Error, Reason};
+use super::{Answer, Api, Listed, as_of, day, mutation, take};
 use crate::proto::v1::{
     CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
     TraceVendorRequest, TraceVendorResponse, UndeleteVendorRequest, UpdateVendorRequest, Vendor,
     vendor_service_server::VendorService,
+};
+use crate::{
+    error::{Error, Reason},
+    resource::{
+        name::{Kind, Name},
+        shape::Violations,
+    },
 };
 
 #[tonic::async_trait]
@@ -42,7 +48,15 @@ impl VendorService for Api {
         self.undelete(call, &request.name, request.etag).await
     }
 
-    async fn trace_vendor(&self, _request: Request<TraceVendorRequest>) -> Answer<TraceVendorResponse> {
-        Err(Error::new(Reason::NotSupported, "not there yet").into())
+    async fn trace_vendor(&self, request: Request<TraceVendorRequest>) -> Answer<TraceVendorResponse> {
+        let request = request.into_inner();
+        let mut wrong = Violations::new();
+        let name = take(Name::of(Kind::Vendor, "name", &request.name), &mut wrong);
+        let at = take(as_of(request.as_of.as_ref()), &mut wrong).flatten();
+        let day = take(day("effective_at", &request.effective_at), &mut wrong).flatten();
+        let Some(name) = name.filter(|_| wrong.is_empty()) else {
+            return Err(Error::fields(Reason::FieldInvalid, wrong).into());
+        };
+        Ok(Response::new(self.store.trace_vendor(&name, at, day).await?))
     }
 }

@@ -3,4 +3,6 @@
 
 pub mod chain;
 pub mod engagement;
+pub mod list_diff;
 pub mod log;
+pub mod reach;

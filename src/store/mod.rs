@@ -11,6 +11,7 @@ pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
+pub mod list_diff;
 pub mod log;
 pub mod read;
 mod references;
