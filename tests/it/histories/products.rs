@@ -9,7 +9,7 @@ use super::{
     record::{History, Step, entry, histories, manifest},
     replay::{ACME, diff, is_the_step, name, point, prune},
 };
-use crate::support::{Backend, Place, Server, both};
+use crate::support::{Place, Server, both};
 
 /// The histories of one company with several products, each row with its product before its key.
 fn products() -> Vec<(String, History)> {
