@@ -7,13 +7,17 @@ mod apply;
 mod client;
 mod columns;
 mod contract;
+mod diff;
 mod failure;
+mod history;
 mod lifecycle;
 mod log;
 mod output;
+mod progress;
 mod remove;
 mod resource;
 mod service;
+mod trace;
 mod value;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -66,8 +70,12 @@ enum Command {
     Suspend(lifecycle::Suspend),
     /// End the engagement of a subprocessor.
     Retire(lifecycle::Retire),
-    /// Show who engages a subprocessor and whom it engages.
-    Trace(lifecycle::Trace),
+    /// Show who engages a subprocessor and whom it engages, or who reaches a vendor.
+    Trace(trace::Trace),
+    /// Show how an organization's list differs from what it was, as a table or as Markdown for a changelog.
+    Diff(diff::Diff),
+    /// Show what happened to one resource, version by version, or to an organization's list, step by step.
+    History(history::History),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
     Watch(log::Watch),
     /// Recompute the hashes of the change log and report whatever does not match.
@@ -143,6 +151,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Suspend(suspend) => client(suspend.run(out)),
         Command::Retire(retire) => client(retire.run(out)),
         Command::Trace(trace) => client(trace.run(out)),
+        Command::Diff(diff) => client(diff.run(out)),
+        Command::History(history) => client(history.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),
         Command::Erase(erase) => client(erase.run(out)),
