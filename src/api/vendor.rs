@@ -2,11 +2,13 @@
 
 use tonic::{Request, Response};
 
-use super::{Answer, Api, Listed, mutation};
+use super::{Answer, Api, Listed, as_of, mutation};
 use crate::proto::v1::{
     CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
-    UndeleteVendorRequest, UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
+    ResolveVendorsRequest, ResolveVendorsResponse, UndeleteVendorRequest, UpdateVendorRequest, Vendor,
+    vendor_service_server::VendorService,
 };
+use crate::store::resolve;
 
 #[tonic::async_trait]
 impl VendorService for Api {
@@ -38,5 +40,12 @@ impl VendorService for Api {
     async fn undelete_vendor(&self, request: Request<UndeleteVendorRequest>) -> Answer<Vendor> {
         let (call, request) = mutation(request, "VendorService/UndeleteVendor");
         self.undelete(call, &request.name, request.etag).await
+    }
+
+    async fn resolve_vendors(&self, request: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
+        let request = request.into_inner();
+        let question = resolve::question(request.names, request.max_matches)?;
+        let answer = self.store.resolve_vendors(question, as_of(request.as_of.as_ref())?).await?;
+        Ok(Response::new(answer))
     }
 }

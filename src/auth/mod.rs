@@ -110,6 +110,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("UpdateVendor", Write),
             ("DeleteVendor", Write),
             ("UndeleteVendor", Write),
+            ("ResolveVendors", Read),
         ],
     ),
     (

@@ -4,3 +4,4 @@
 pub mod chain;
 pub mod engagement;
 pub mod log;
+pub mod vendor_name;
