@@ -10,6 +10,7 @@ mod m20261121_000004_customer;
 mod m20261121_000005_vendor;
 mod m20261121_000006_subprocessor;
 mod m20261121_000007_instrument;
+mod m20261122_000008_vendor_changes;
 mod schema;
 
 /// Runs the steps.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_vendor::Migration),
             Box::new(m20261121_000006_subprocessor::Migration),
             Box::new(m20261121_000007_instrument::Migration),
+            Box::new(m20261122_000008_vendor_changes::Migration),
         ]
     }
 }

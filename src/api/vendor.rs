@@ -5,8 +5,8 @@ use tonic::{Request, Response};
 use super::{Answer, Api, Listed, as_of, day, mutation, take};
 use crate::proto::v1::{
     CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
-    TraceVendorRequest, TraceVendorResponse, UndeleteVendorRequest, UpdateVendorRequest, Vendor,
-    vendor_service_server::VendorService,
+    ResolveVendorsRequest, ResolveVendorsResponse, TraceVendorRequest, TraceVendorResponse, UndeleteVendorRequest,
+    UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
 };
 use crate::{
     error::{Error, Reason},
@@ -14,6 +14,7 @@ use crate::{
         name::{Kind, Name},
         shape::Violations,
     },
+    store::resolve,
 };
 
 #[tonic::async_trait]
@@ -58,5 +59,12 @@ impl VendorService for Api {
             return Err(Error::fields(Reason::FieldInvalid, wrong).into());
         };
         Ok(Response::new(self.store.trace_vendor(&name, at, day).await?))
+    }
+
+    async fn resolve_vendors(&self, request: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
+        let request = request.into_inner();
+        let question = resolve::question(request.names, request.max_matches)?;
+        let answer = self.store.resolve_vendors(question, as_of(request.as_of.as_ref())?).await?;
+        Ok(Response::new(answer))
     }
 }

@@ -111,6 +111,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("DeleteVendor", Write),
             ("UndeleteVendor", Write),
             ("TraceVendor", Read),
+            ("ResolveVendors", Read),
         ],
     ),
     (

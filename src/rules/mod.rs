@@ -6,3 +6,4 @@ pub mod engagement;
 pub mod list_diff;
 pub mod log;
 pub mod reach;
+pub mod vendor_name;

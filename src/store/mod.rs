@@ -16,6 +16,7 @@ pub mod log;
 pub mod read;
 mod references;
 pub mod request;
+pub mod resolve;
 mod resource;
 pub mod standard;
 pub mod trace;
@@ -54,6 +55,7 @@ struct Inner {
     reads: DatabaseConnection,
     writes: write::Queue,
     watch: watch::Hub,
+    resolver: resolve::Cache,
     clock: Arc<Clock>,
 }
 
@@ -67,7 +69,7 @@ impl Store {
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock }) })
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver: resolve::Cache::default(), clock }) })
     }
 
     /// The clock by which this store stamps its transactions.
