@@ -15,6 +15,7 @@ mod log;
 mod output;
 mod progress;
 mod remove;
+mod resolve;
 mod resource;
 mod service;
 mod trace;
@@ -76,6 +77,8 @@ enum Command {
     Diff(diff::Diff),
     /// Show what happened to one resource, version by version, or to an organization's list, step by step.
     History(history::History),
+    /// Find the vendors that names mean, as published lists write them.
+    Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
     Watch(log::Watch),
     /// Recompute the hashes of the change log and report whatever does not match.
@@ -153,6 +156,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Trace(trace) => client(trace.run(out)),
         Command::Diff(diff) => client(diff.run(out)),
         Command::History(history) => client(history.run(out)),
+        Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),
         Command::Erase(erase) => client(erase.run(out)),
