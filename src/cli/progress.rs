@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(super) fn bar(length: usize, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(length.try_into().unwrap_or(u64::MAX)).with_message(what);
     // The template is a constant; a bar without it is a plain one.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg}, {eta} left") {
         bar.set_style(style);
     }
     bar.with_finish(indicatif::ProgressFinish::AndClear)

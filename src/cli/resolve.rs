@@ -1,9 +1,7 @@
 //! `resolve`: which vendors names mean.
 
-use std::io::{self, IsTerminal};
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     Common, Print,
@@ -11,6 +9,7 @@ use super::{
     client::Registry,
     failure::{Failure, Outcome, printable, violations},
     output::{Format, Out},
+    progress,
     resource::AsOf,
     value,
 };
@@ -107,13 +106,7 @@ impl Resolve {
 
 /// Shown on a terminal only, and only for what takes more than one call.
 fn progress(names: usize) -> ProgressBar {
-    let shown = names > CHUNK && io::stderr().is_terminal();
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(u64::try_from(names).ok(), target);
-    match ProgressStyle::with_template("{bar:30} {pos} of {len} names, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    if names > CHUNK { progress::bar(names, "names") } else { ProgressBar::hidden() }
 }
 
 /// Names of a file that are refused, one a line as `FILE:LINE: rule`; other failures as they are.
