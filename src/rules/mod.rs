@@ -3,4 +3,5 @@
 
 pub mod chain;
 pub mod engagement;
+pub mod law;
 pub mod log;
