@@ -127,7 +127,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("TraceSubprocessor", Read),
         ],
     ),
-    ("TransferMechanismService", &[("GetInstrument", Read), ("ListInstruments", Read)]),
+    ("TransferMechanismService", &[("GetInstrument", Read), ("ListInstruments", Read), ("AssessClaims", Read)]),
     (
         "ChangeLogService",
         &[

@@ -11,6 +11,7 @@ pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
+mod law;
 pub mod log;
 pub mod read;
 mod references;
@@ -37,6 +38,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use crate::{
     clock::Clock,
     error::{Error, Reason},
+    rules::law::territory::Territories,
 };
 
 pub use connect::{Options, migrate, pending_migrations};
@@ -53,19 +55,24 @@ struct Inner {
     writes: write::Queue,
     watch: watch::Hub,
     clock: Arc<Clock>,
+    laws: law::Laws,
 }
 
 impl Store {
-    /// Connects to a database whose schema is current and starts its writer.
+    /// Connects to a database whose schema is current and starts its writer. `territories`: those of the regimes.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE if it cannot be reached.
-    pub async fn open(options: &Options, clock: Arc<Clock>) -> crate::error::Result<Self> {
+    pub async fn open(
+        options: &Options,
+        clock: Arc<Clock>,
+        territories: Territories,
+    ) -> crate::error::Result<Self> {
         let reads = connect::reads(options).await?;
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock }) })
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock, laws: law::Laws::new(territories) }) })
     }
 
     /// The clock by which this store stamps its transactions.
