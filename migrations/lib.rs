@@ -10,6 +10,8 @@ mod m20261121_000004_customer;
 mod m20261121_000005_vendor;
 mod m20261121_000006_subprocessor;
 mod m20261121_000007_instrument;
+mod m20261122_000008_certification;
+mod m20261122_000009_transfer;
 mod schema;
 
 /// Runs the steps.
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_vendor::Migration),
             Box::new(m20261121_000006_subprocessor::Migration),
             Box::new(m20261121_000007_instrument::Migration),
+            Box::new(m20261122_000008_certification::Migration),
+            Box::new(m20261122_000009_transfer::Migration),
         ]
     }
 }

@@ -88,7 +88,8 @@ impl Dates {
 impl File {
     fn territories(self) -> Result<Territories> {
         let regime = |word: &str| {
-            Regime::from_str_name(&format!("REGIME_{word}")).ok_or_else(|| malformed(&format!("no regime is called {word}")))
+            Regime::from_str_name(&format!("REGIME_{word}"))
+                .ok_or_else(|| malformed(&format!("no regime is called {word}")))
         };
         let area = |word: &str| {
             let found = ExporterArea::from_str_name(&format!("EXPORTER_AREA_{word}"));
@@ -100,7 +101,8 @@ impl File {
             Ok(Membership { region_code: one.region_code, regime, area, span: one.dates.span() })
         });
         let parts = self.parts.into_iter();
-        let parts = parts.map(|one| Part { region_code: one.region_code, part_of: one.part_of, span: one.dates.span() });
+        let parts =
+            parts.map(|one| Part { region_code: one.region_code, part_of: one.part_of, span: one.dates.span() });
         let aliases: HashMap<_, _> = self.aliases.into_iter().map(|one| (one.alias, one.region_code)).collect();
         Ok(Territories::new(regimes.collect::<Result<_>>()?, members.collect::<Result<_>>()?, parts.collect(), aliases))
     }

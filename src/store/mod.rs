@@ -6,6 +6,7 @@
 //! - A transaction that writes locks the counter row first, so commit order is revision order on both databases.
 //! - What was read at a revision can be read again at it for ever, unless it was erased.
 
+pub mod assess;
 mod connect;
 pub mod durability;
 mod entity;
@@ -24,11 +25,13 @@ pub mod watch;
 pub mod write;
 pub mod writer;
 
+pub mod certification;
 pub mod customer;
 pub mod document;
 pub mod instrument;
 pub mod organization;
 pub mod subprocessor;
+pub mod transfer;
 pub mod vendor;
 
 use std::sync::Arc;
@@ -63,11 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE if it cannot be reached.
-    pub async fn open(
-        options: &Options,
-        clock: Arc<Clock>,
-        territories: Territories,
-    ) -> crate::error::Result<Self> {
+    pub async fn open(options: &Options, clock: Arc<Clock>, territories: Territories) -> crate::error::Result<Self> {
         let reads = connect::reads(options).await?;
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;

@@ -34,7 +34,7 @@ impl Written {
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
         if let Some(parent) = name.parent().filter(|_| !deleted) {
-            references.push(Reference::to(Kind::Organization, "parent", parent.as_str()));
+            references.push(Reference::to(parent.kind(), "parent", parent.as_str()));
         }
         Self { resource_id, organization_id, name: name.to_string(), deleted, references }
     }

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Reason, Result},
     resource::{
         mask,
-        name::{ID_RULE, Kind, Name, is_id},
+        name::{ID_RULE, Name, is_id},
         shape::{self, Violations},
     },
 };
@@ -65,7 +65,7 @@ pub struct Creation<R> {
 pub fn creation<R: Managed>(parent: Option<&str>, id: &str, message: Option<&R>) -> Result<Creation<R>> {
     let field = R::KIND.singular();
     let mut violations = Violations::new();
-    let parent = parent.and_then(|text| match Name::of(Kind::Organization, "parent", text) {
+    let parent = parent.and_then(|text| match Name::parent_of(R::KIND, text) {
         Ok(name) => Some(name),
         Err(error) => {
             violations.extend(error.field_violations().map(|(f, r)| (f.to_owned(), r.to_owned())));

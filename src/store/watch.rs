@@ -104,8 +104,8 @@ impl Store {
     /// organization that never was.
     pub async fn watch(&self, start: Start) -> Result<Cursor> {
         let organization_id = match &start.parent {
-            Parent::Any => None,
-            Parent::Organization(name) => Some(self.resource_id(name).await?),
+            Parent::Any | Parent::Every(_) => None,
+            Parent::Organization(name) | Parent::Vendor(name) => Some(self.resource_id(name).await?),
         };
         // Subscribed before the head is read: what is committed in between wakes the stream.
         let wake = self.inner.watch.head.subscribe();

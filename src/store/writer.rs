@@ -195,8 +195,8 @@ impl Writer {
         let organization_id = match name.parent() {
             Some(parent) => resource::find(&self.tx, parent.as_str())
                 .await?
-                .map(|row| row.id)
-                .ok_or_else(|| Error::not_found(Kind::Organization.singular(), parent.as_str()))?,
+                .map(|row| row.organization_id)
+                .ok_or_else(|| Error::not_found(parent.kind().singular(), parent.as_str()))?,
             None if R::KIND == Kind::Organization => id,
             None => 0,
         };

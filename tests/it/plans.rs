@@ -210,7 +210,8 @@ async fn open(place: &Place) -> (Store, Option<Wire>) {
         Backend::Postgres => Some(Wire::new(&place.url).await),
     };
     let url = wire.as_ref().map_or(&place.url, |wire| &wire.url);
-    let store = Store::open(&store::Options::new(url), Arc::new(Clock::System), Territories::default()).await.expect("opened");
+    let store =
+        Store::open(&store::Options::new(url), Arc::new(Clock::System), Territories::default()).await.expect("opened");
     (store, wire)
 }
 

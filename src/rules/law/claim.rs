@@ -8,8 +8,7 @@ use super::{
 };
 use crate::proto::v1::{
     AssessmentReason, Claim, Document, ExporterArea, Instrument, Regime, Verdict, assessment_reason::Code,
-    claim::Participation,
-    document::Kind as DocumentKind, instrument::Kind, requirement::What,
+    claim::Participation, document::Kind as DocumentKind, instrument::Kind, requirement::What,
 };
 
 /// What a claim is worth on a day.
@@ -54,11 +53,13 @@ fn in_area(document: &Document, claim: &Claim, instrument: &Instrument, area: Ex
         Err(Finding { verdict, reason }) => return Worth { instrument_usable: false, verdict, reasons: vec![reason] },
     };
     let instrument_usable = participates(claim, instrument) && required(document, claim, instrument);
-    let no_proof = |text: &str| (Verdict::UnsupportedClaim, reason(Code::DocumentIsNoProof, text, citation(instrument)));
+    let no_proof =
+        |text: &str| (Verdict::UnsupportedClaim, reason(Code::DocumentIsNoProof, text, citation(instrument)));
     let (verdict, why) = match instrument.kind() {
-        Kind::AdequacyDecision | Kind::StatutoryBridge => {
-            (Verdict::Valid, reason(Code::InEffect, format!("in force from {}", period.from_date), citation(instrument)))
-        }
+        Kind::AdequacyDecision | Kind::StatutoryBridge => (
+            Verdict::Valid,
+            reason(Code::InEffect, format!("in force from {}", period.from_date), citation(instrument)),
+        ),
         Kind::Derogation => {
             let text = "a derogation is for single cases, not for transfers that go on";
             (Verdict::DerogationOnly, reason(Code::Derogation, text, citation(instrument)))
@@ -69,7 +70,10 @@ fn in_area(document: &Document, claim: &Claim, instrument: &Instrument, area: Ex
             let text = format!("a transfer impact assessment is required from {}", period.tia_required_from_date);
             (Verdict::MissingTia, reason(Code::TiaMissing, text, citation(instrument)))
         }
-        _ => (Verdict::Valid, reason(Code::InEffect, format!("in force from {}", period.from_date), citation(instrument))),
+        _ => (
+            Verdict::Valid,
+            reason(Code::InEffect, format!("in force from {}", period.from_date), citation(instrument)),
+        ),
     };
     Worth { instrument_usable, verdict, reasons: vec![why] }
 }
@@ -94,9 +98,9 @@ fn required(document: &Document, claim: &Claim, instrument: &Instrument) -> bool
     instrument.requires.iter().all(|requirement| {
         let mut others = document.claims.iter().filter(|other| other.instrument == requirement.instrument);
         match requirement.what() {
-            What::Certification => others.any(|other| {
-                other.participation() == Participation::Certified && other.subject == claim.subject
-            }),
+            What::Certification => {
+                others.any(|other| other.participation() == Participation::Certified && other.subject == claim.subject)
+            }
             _ => others.next().is_some(),
         }
     })

@@ -1,9 +1,7 @@
 //! Whether an instrument has effect: a pure function of its periods.
 
 use super::{Dates, Finding, within};
-use crate::proto::v1::{
-    ExporterArea, Instrument, Period, Regime, Verdict, assessment_reason::Code, period::EndReason,
-};
+use crate::proto::v1::{ExporterArea, Instrument, Period, Regime, Verdict, assessment_reason::Code, period::EndReason};
 
 /// Where an instrument stands for one regime and exporter area on a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +32,8 @@ pub fn standing<'a>(
     let mut to_come: Option<&Period> = None;
     for period in periods(instrument, regime, area) {
         if within(day, &period.from_date, &period.end_date) {
-            let closed = !period.no_new_contracts_from_date.is_empty() && period.no_new_contracts_from_date.as_str() <= day;
+            let closed =
+                !period.no_new_contracts_from_date.is_empty() && period.no_new_contracts_from_date.as_str() <= day;
             return match contract_date {
                 _ if !closed => Standing::InEffect(period),
                 "" => Standing::ContractDateNeeded(period),
@@ -80,7 +79,9 @@ pub(super) fn effect<'a>(instrument: &'a Instrument, standing: Standing<'a>) -> 
             format!("in force from {}", period.from_date),
             cited(),
         )),
-        Standing::Ended(period) => Err(Finding::new(end_verdict(period), Code::Ended, end_text(period), end_citation(instrument, period))),
+        Standing::Ended(period) => {
+            Err(Finding::new(end_verdict(period), Code::Ended, end_text(period), end_citation(instrument, period)))
+        }
         Standing::SignedTooLate(period) => Err(Finding::new(
             Verdict::Expired,
             Code::SignedTooLate,
@@ -104,7 +105,8 @@ pub(super) fn periods(instrument: &Instrument, regime: Regime, area: ExporterAre
 /// Adds the days on which its effect may change under a regime.
 pub(super) fn dates(instrument: &Instrument, regime: Regime, dates: &mut Dates) {
     for period in instrument.periods.iter().filter(|one| one.regime() == regime) {
-        let all = [&period.from_date, &period.no_new_contracts_from_date, &period.end_date, &period.tia_required_from_date];
+        let all =
+            [&period.from_date, &period.no_new_contracts_from_date, &period.end_date, &period.tia_required_from_date];
         dates.extend(all.into_iter().filter(|date| !date.is_empty()).cloned());
     }
 }

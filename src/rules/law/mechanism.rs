@@ -4,10 +4,7 @@
 use super::{ALL_RECIPIENTS, Dates, Finding, Law, certification, instrument, transfer::Subject, within};
 use crate::proto::v1::{
     Certification, DataKind, ExporterArea, Instrument, Mechanism, Period, Regime, Role, Verdict,
-    assessment_reason::Code,
-    instrument::Kind,
-    requirement::What,
-    tia::Outcome,
+    assessment_reason::Code, instrument::Kind, requirement::What, tia::Outcome,
 };
 
 /// A transfer to one country, from one area, on one day.
@@ -37,8 +34,7 @@ pub fn assess(case: &Case<'_>, mechanism: &Mechanism) -> Finding {
 fn test(case: &Case<'_>, mechanism: &Mechanism, instrument: &Instrument) -> Result<Finding, Finding> {
     let cited = instrument::citation(instrument);
     in_scope(case, instrument)?;
-    let standing =
-        instrument::standing(instrument, case.regime(), case.area, &mechanism.sign_date, case.day);
+    let standing = instrument::standing(instrument, case.regime(), case.area, &mechanism.sign_date, case.day);
     let period = instrument::effect(instrument, standing)?;
     relied_on(case, mechanism)?;
     participation(case, mechanism, instrument)?;
@@ -59,7 +55,8 @@ impl Case<'_> {
 }
 
 fn in_scope(case: &Case<'_>, instrument: &Instrument) -> Result<(), Finding> {
-    let outside = |code, text: String| Err(Finding::new(Verdict::OutOfScope, code, text, instrument::citation(instrument)));
+    let outside =
+        |code, text: String| Err(Finding::new(Verdict::OutOfScope, code, text, instrument::citation(instrument)));
     if !instrument.is_transfer_mechanism {
         let why = match instrument.not_a_mechanism_reason.as_str() {
             "" => "no transfer can rest on it",
@@ -166,7 +163,11 @@ fn covered(case: &Case<'_>, certification: &Certification) -> Coverage {
         (false, false) => Coverage::All,
         (false, true) | (true, false) => Coverage::NotStated,
         (true, true) => {
-            if data.all(covers) { Coverage::All } else { Coverage::Other }
+            if data.all(covers) {
+                Coverage::All
+            } else {
+                Coverage::Other
+            }
         }
     }
 }
@@ -174,9 +175,12 @@ fn covered(case: &Case<'_>, certification: &Certification) -> Coverage {
 fn papers(case: &Case<'_>, mechanism: &Mechanism, instrument: &Instrument) -> Result<(), Finding> {
     let cited = || instrument::citation(instrument);
     for other in instrument.requires.iter().filter(|one| one.what() == What::Papers) {
-        let executed = case.subject.transfer.mechanisms.iter().any(|one| {
-            one.instrument == other.instrument && within(case.day, &one.sign_date, &one.end_date)
-        });
+        let executed = case
+            .subject
+            .transfer
+            .mechanisms
+            .iter()
+            .any(|one| one.instrument == other.instrument && within(case.day, &one.sign_date, &one.end_date));
         if !executed {
             let text = format!("it needs {} executed too", other.instrument);
             return Err(Finding::new(Verdict::UnsupportedClaim, Code::RequirementMissing, text, cited()));
@@ -214,7 +218,10 @@ fn roles(case: &Case<'_>, mechanism: &Mechanism, instrument: &Instrument) -> Res
             Some(true) => {}
             Some(false) => {
                 let short = |role: Role| role.as_str_name().trim_start_matches("ROLE_").to_owned();
-                return mismatch(Code::ModuleDoesNotFit, format!("its {who} is a {}, not a {}", short(needed), short(is)));
+                return mismatch(
+                    Code::ModuleDoesNotFit,
+                    format!("its {who} is a {}, not a {}", short(needed), short(is)),
+                );
             }
             None => {
                 let text = format!("the role of the {who} is not stated");

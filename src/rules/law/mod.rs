@@ -10,10 +10,12 @@
 //! - [`certification`]: whether somebody takes part in a framework on a day.
 //! - [`mechanism`]: the tests of one mechanism, in the order of the law.
 //! - [`transfer`]: the verdict of a transfer, until when it holds, and its intervals over a range.
+//! - [`derived`]: the transfers that follow from where subprocessors process.
 //! - [`claim`]: what a claim in a document is worth.
 
 pub mod certification;
 pub mod claim;
+pub mod derived;
 pub mod instrument;
 pub mod mechanism;
 pub mod territory;

@@ -85,11 +85,8 @@ pub fn valid_until(law: &Law, subject: &Subject<'_>, day: &str, verdict: Verdict
 pub fn intervals(law: &Law, subject: &Subject<'_>, from: &str, to: &str) -> Vec<Interval> {
     let mut dates = Dates::new();
     collect_dates(law, subject, &mut dates);
-    let mut intervals: Vec<Interval> = vec![Interval {
-        from_date: from.to_owned(),
-        end_date: None,
-        answer: assess(law, subject, from),
-    }];
+    let mut intervals: Vec<Interval> =
+        vec![Interval { from_date: from.to_owned(), end_date: None, answer: assess(law, subject, from) }];
     for date in dates.into_iter().filter(|date| from < date.as_str() && date.as_str() <= to) {
         let answer = assess(law, subject, &date);
         let Some(last) = intervals.last_mut().filter(|last| last.answer != answer) else { continue };
@@ -143,7 +140,10 @@ fn exporter(law: &Law, subject: &Subject<'_>, day: &str) -> Exporter {
         return Exporter::Inside(vec![area]);
     }
     let Some(upstream) = &subject.onward_from else {
-        let text = format!("{} is outside the regime, and how it has the data is not stated (onward_from)", transfer.exporter_region_code);
+        let text = format!(
+            "{} is outside the regime, and how it has the data is not stated (onward_from)",
+            transfer.exporter_region_code
+        );
         return Exporter::Unknown(reason(Code::OnwardFromNotStated, text, "GDPR Art. 44"));
     };
     // The law that followed the data is that of the area it left.
@@ -164,7 +164,8 @@ fn of_areas(answers: Vec<Answer>) -> Answer {
     let verdicts = || answers.iter().map(|answer| answer.verdict);
     let (best, worst) = (verdicts().min(), verdicts().max());
     let answer = answers.iter().find(|answer| Some(answer.verdict) == worst).cloned();
-    let mut answer = answer.unwrap_or_else(|| unanswered(Code::ExporterNotStated, "where the exporter is, is not stated"));
+    let mut answer =
+        answer.unwrap_or_else(|| unanswered(Code::ExporterNotStated, "where the exporter is, is not stated"));
     if best != worst {
         if best <= Some(Verdict::Indeterminate) {
             answer.verdict = answer.verdict.min(Verdict::Indeterminate);
@@ -202,7 +203,11 @@ fn to_destination(case: &Case<'_>, upstream: Option<&Answer>) -> Answer {
     let mut verdict = mechanisms.iter().map(|one| one.verdict()).min().unwrap_or(Verdict::NoMechanism);
     let mut reasons = Vec::new();
     if mechanisms.is_empty() {
-        reasons.push(reason(Code::NothingCovers, format!("nothing covers a transfer to {}", case.destination), "GDPR Art. 44"));
+        reasons.push(reason(
+            Code::NothingCovers,
+            format!("nothing covers a transfer to {}", case.destination),
+            "GDPR Art. 44",
+        ));
     }
     if !covers(verdict) && upstream.is_some_and(|upstream| by_agreement(case, upstream)) {
         verdict = Verdict::Valid;

@@ -16,7 +16,8 @@ use super::{area, facts, law, regime, text, texts};
 /// The frameworks the recipient takes part in, always and for all data.
 fn certifications(law: &Law, only: Option<Vec<String>>) -> Vec<Certification> {
     let frameworks = law.instruments().filter(|one| one.kind() == Kind::CertificationFramework);
-    let takes_part = |name: &str| only.as_ref().is_none_or(|only| only.iter().any(|id| name == format!("instruments/{id}")));
+    let takes_part =
+        |name: &str| only.as_ref().is_none_or(|only| only.iter().any(|id| name == format!("instruments/{id}")));
     frameworks
         .filter(|one| takes_part(&one.name))
         .map(|one| Certification {
@@ -45,13 +46,16 @@ fn every_point_holds() {
         };
         let papers = texts(point, "papers");
         let others = known.requires.iter().map(|one| one.instrument.as_str());
-        let executed = others.filter(|one| papers.as_ref().is_none_or(|p| p.iter().any(|id| *one == format!("instruments/{id}"))));
+        let executed =
+            others.filter(|one| papers.as_ref().is_none_or(|p| p.iter().any(|id| *one == format!("instruments/{id}"))));
         let mut transfer = Transfer {
             regime: regime(point).into(),
             exporter: "customers".into(),
             exporter_area: area(point).into(),
             destination_region_codes: vec![text(point, "destination").into()],
-            mechanisms: std::iter::once(on(&instrument)).chain(executed.map(|one| Mechanism { precedence: 1, ..on(one) })).collect(),
+            mechanisms: std::iter::once(on(&instrument))
+                .chain(executed.map(|one| Mechanism { precedence: 1, ..on(one) }))
+                .collect(),
             ..Default::default()
         };
         transfer.importer_scope = text(point, "recipient").to_owned();

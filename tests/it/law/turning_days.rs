@@ -12,12 +12,13 @@ use subprocessor_registry::{
 use super::law;
 
 use Verdict::{
-    DerogationOnly as Derogation, Expired, Invalidated, MissingTia, NoMechanism, NotRestricted, NotYetInForce as NotYet,
-    Valid,
+    DerogationOnly as Derogation, Expired, Invalidated, MissingTia, NoMechanism, NotRestricted,
+    NotYetInForce as NotYet, Valid,
 };
 
 /// Regime, area, instrument (empty: none), contract date, destination, the day, verdicts before, on and after it, why.
-type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, [Verdict; 3], &'static str);
+type Row =
+    (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, [Verdict; 3], &'static str);
 
 const TURNS: &[Row] = &[
     // Frameworks for the United States.
@@ -26,7 +27,16 @@ const TURNS: &[Row] = &[
     ("EU_GDPR", "EEA_EFTA", "us-eu-safe-harbor", "", "US", "2015-10-06", [Valid, Invalidated, Invalidated], "C-362/14"),
     ("SWISS_FADP", "CH", "us-swiss-safe-harbor", "", "US", "2015-10-22", [Valid, Invalidated, Invalidated], "FDPIC"),
     ("EU_GDPR", "EU", "eu-us-privacy-shield", "", "US", "2016-07-12", [NotYet, Valid, Valid], "Decision 2016/1250"),
-    ("EU_GDPR", "EEA_EFTA", "eu-us-privacy-shield", "", "US", "2017-07-08", [NotYet, Valid, Valid], "EEA Joint Committee"),
+    (
+        "EU_GDPR",
+        "EEA_EFTA",
+        "eu-us-privacy-shield",
+        "",
+        "US",
+        "2017-07-08",
+        [NotYet, Valid, Valid],
+        "EEA Joint Committee",
+    ),
     ("EU_GDPR", "EU", "eu-us-privacy-shield", "", "US", "2020-07-16", [Valid, Invalidated, Invalidated], "C-311/18"),
     ("SWISS_FADP", "CH", "swiss-us-privacy-shield", "", "US", "2017-01-11", [NotYet, Valid, Valid], "Federal Council"),
     ("SWISS_FADP", "CH", "swiss-us-privacy-shield", "", "US", "2020-09-08", [Valid, Invalidated, Invalidated], "FDPIC"),
@@ -35,12 +45,66 @@ const TURNS: &[Row] = &[
     ("SWISS_FADP", "CH", "swiss-us-dpf", "", "US", "2024-09-15", [NotYet, Valid, Valid], "Federal Council"),
     // Clauses: the old sets, their transition, and the duty to assess.
     ("EU_GDPR", "EU", "eu-scc-2010-87", "2015-01-01", "US", "2020-07-16", [Valid, MissingTia, MissingTia], "C-311/18"),
-    ("EU_GDPR", "EU", "eu-scc-2010-87", "2015-01-01", "US", "2022-12-28", [MissingTia, Expired, Expired], "2021/914 Art. 4(4)"),
-    ("EU_GDPR", "EU", "eu-scc-2004-915", "2015-01-01", "US", "2022-12-28", [MissingTia, Expired, Expired], "2021/914 Art. 4(4)"),
-    ("EU_GDPR", "EU", "eu-scc-2001-497", "2015-01-01", "US", "2022-12-28", [MissingTia, Expired, Expired], "2021/914 Art. 4(4)"),
-    ("EU_GDPR", "EU", "eu-scc-2002-16", "2009-01-01", "US", "2021-09-27", [MissingTia, Expired, Expired], "2021/914 Art. 4"),
-    ("EU_GDPR", "EU", "eu-scc-2021-914", "2021-06-27", "US", "2021-06-27", [NotYet, MissingTia, MissingTia], "2021/914 Art. 4(1)"),
-    ("UK_GDPR", "UK", "uk-legacy-eu-sccs", "2021-05-01", "US", "2024-03-22", [MissingTia, Expired, Expired], "SI 2022, transition"),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-scc-2010-87",
+        "2015-01-01",
+        "US",
+        "2022-12-28",
+        [MissingTia, Expired, Expired],
+        "2021/914 Art. 4(4)",
+    ),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-scc-2004-915",
+        "2015-01-01",
+        "US",
+        "2022-12-28",
+        [MissingTia, Expired, Expired],
+        "2021/914 Art. 4(4)",
+    ),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-scc-2001-497",
+        "2015-01-01",
+        "US",
+        "2022-12-28",
+        [MissingTia, Expired, Expired],
+        "2021/914 Art. 4(4)",
+    ),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-scc-2002-16",
+        "2009-01-01",
+        "US",
+        "2021-09-27",
+        [MissingTia, Expired, Expired],
+        "2021/914 Art. 4",
+    ),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-scc-2021-914",
+        "2021-06-27",
+        "US",
+        "2021-06-27",
+        [NotYet, MissingTia, MissingTia],
+        "2021/914 Art. 4(1)",
+    ),
+    (
+        "UK_GDPR",
+        "UK",
+        "uk-legacy-eu-sccs",
+        "2021-05-01",
+        "US",
+        "2024-03-22",
+        [MissingTia, Expired, Expired],
+        "SI 2022, transition",
+    ),
     ("UK_GDPR", "UK", "uk-idta", "2022-03-21", "US", "2022-03-21", [NotYet, MissingTia, MissingTia], "s119A DPA 2018"),
     ("SWISS_FADP", "CH", "swiss-tdfa", "2014-01-01", "US", "2020-09-08", [Valid, MissingTia, MissingTia], "FDPIC"),
     ("SWISS_FADP", "CH", "swiss-tdfa", "2014-01-01", "US", "2023-01-01", [MissingTia, Expired, Expired], "FDPIC"),
@@ -62,8 +126,26 @@ const TURNS: &[Row] = &[
     ("EU_GDPR", "EU", "", "", "HR", "2013-07-01", [NoMechanism, NotRestricted, NotRestricted], "Act of Accession 2011"),
     ("EU_GDPR", "EU", "", "", "YT", "2014-01-01", [NoMechanism, NotRestricted, NotRestricted], "outermost region"),
     // Derogations.
-    ("EU_GDPR", "EU", "eu-derogation-art49-1-a", "", "US", "2018-05-25", [NotYet, Derogation, Derogation], "GDPR Art. 99(2)"),
-    ("EU_GDPR", "EU", "eu-directive-derogation-art26-1", "", "US", "2018-05-25", [Derogation, Expired, Expired], "GDPR Art. 94"),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-derogation-art49-1-a",
+        "",
+        "US",
+        "2018-05-25",
+        [NotYet, Derogation, Derogation],
+        "GDPR Art. 99(2)",
+    ),
+    (
+        "EU_GDPR",
+        "EU",
+        "eu-directive-derogation-art26-1",
+        "",
+        "US",
+        "2018-05-25",
+        [Derogation, Expired, Expired],
+        "GDPR Art. 94",
+    ),
 ];
 
 fn neighbours(day: &str) -> [String; 3] {
@@ -83,11 +165,8 @@ fn the_law_turns_on_its_days() {
         let name = format!("instruments/{instrument}");
         let known = law.instrument(&name);
         assert!(known.is_some() || instrument.is_empty(), "{instrument}");
-        let mechanism = known.map(|_| Mechanism {
-            instrument: name,
-            sign_date: (*contract_date).into(),
-            ..Default::default()
-        });
+        let mechanism =
+            known.map(|_| Mechanism { instrument: name, sign_date: (*contract_date).into(), ..Default::default() });
         let transfer = Transfer {
             regime: Regime::from_str_name(&format!("REGIME_{regime}")).expect("a regime").into(),
             exporter_area: ExporterArea::from_str_name(&format!("EXPORTER_AREA_{area}")).expect("an area").into(),
@@ -109,7 +188,10 @@ fn the_law_turns_on_its_days() {
         };
         for (day, expected) in neighbours(day).iter().zip(verdicts) {
             let answer = assess(&law, &subject, day);
-            assert_eq!(answer.verdict, *expected, "{regime} {area} {instrument} to {destination} on {day} ({why}): {answer:?}");
+            assert_eq!(
+                answer.verdict, *expected,
+                "{regime} {area} {instrument} to {destination} on {day} ({why}): {answer:?}"
+            );
         }
         let [before, on, _] = neighbours(day);
         if verdicts[0] != verdicts[1] {
@@ -122,7 +204,8 @@ fn the_law_turns_on_its_days() {
 #[test]
 fn an_assessment_in_time_keeps_the_clauses() {
     let law = law();
-    let tia = |date: &str, outcome: Outcome| Some(Tia { date: date.into(), outcome: outcome.into(), ..Default::default() });
+    let tia =
+        |date: &str, outcome: Outcome| Some(Tia { date: date.into(), outcome: outcome.into(), ..Default::default() });
     let verdict = |tia: Option<Tia>, day: &str| {
         let transfer = Transfer {
             regime: Regime::EuGdpr.into(),
