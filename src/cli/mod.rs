@@ -69,6 +69,8 @@ enum Command {
     Retire(lifecycle::Retire),
     /// Show who engages a subprocessor and whom it engages.
     Trace(lifecycle::Trace),
+    /// Say what the law says of transfers on a day, or over a range of days.
+    Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -146,6 +148,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Suspend(suspend) => client(suspend.run(out)),
         Command::Retire(retire) => client(retire.run(out)),
         Command::Trace(trace) => client(trace.run(out)),
+        Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

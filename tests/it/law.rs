@@ -1,5 +1,6 @@
 //! The law of transfers, against facts written from the acts and judgments: what covers on which day.
 
+mod assess;
 mod claims;
 mod points;
 mod turning_days;
