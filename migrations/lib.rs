@@ -10,8 +10,9 @@ mod m20261121_000004_customer;
 mod m20261121_000005_vendor;
 mod m20261121_000006_subprocessor;
 mod m20261121_000007_instrument;
-mod m20261122_000008_certification;
-mod m20261122_000009_transfer;
+mod m20261122_000008_vendor_changes;
+mod m20261122_000009_certification;
+mod m20261122_000010_transfer;
 mod schema;
 
 /// Runs the steps.
@@ -29,8 +30,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_vendor::Migration),
             Box::new(m20261121_000006_subprocessor::Migration),
             Box::new(m20261121_000007_instrument::Migration),
-            Box::new(m20261122_000008_certification::Migration),
-            Box::new(m20261122_000009_transfer::Migration),
+            Box::new(m20261122_000008_vendor_changes::Migration),
+            Box::new(m20261122_000009_certification::Migration),
+            Box::new(m20261122_000010_transfer::Migration),
         ]
     }
 }

@@ -28,6 +28,7 @@ const FIELDS: &[Field] = &[
     Field::new("principal", FieldKind::Text),
     Field::new("method", FieldKind::Text),
     Field::new("request_id", FieldKind::Text),
+    Field::new("resource_names", FieldKind::Texts),
 ];
 
 #[tonic::async_trait]

@@ -26,6 +26,7 @@ use crate::{
         filter,
         name::{Kind, Name, Parent},
         page::{self, Query},
+        shape::Violations,
         text,
     },
     store::{
@@ -221,20 +222,50 @@ page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_a
 page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
-/// The point in known time that a request asks for.
+/// The point in known time that a request asks for in `as_of`.
 ///
 /// # Errors
 /// FIELD_INVALID for a time that cannot be one.
 fn as_of(message: Option<&v1::AsOf>) -> Result<Option<AsOf>> {
+    point("as_of", message)
+}
+
+/// The point in known time that a request asks for in `field`.
+///
+/// # Errors
+/// FIELD_INVALID for a revision or a time that cannot be one.
+fn point(field: &str, message: Option<&v1::AsOf>) -> Result<Option<AsOf>> {
     use v1::as_of::Point;
     match message.map(|as_of| &as_of.point) {
         None => Ok(None),
-        Some(None) => Err(Error::field("as_of", "must have a revision or a time")),
+        Some(None) => Err(Error::field(field, "must have a revision or a time")),
+        Some(Some(Point::Revision(number))) if *number < 0 => {
+            Err(Error::field(format!("{field}.revision"), format!("must not be negative, but is {number}")))
+        }
         Some(Some(Point::Revision(number))) => Ok(Some(AsOf::Revision(*number))),
         Some(Some(Point::Time(time))) => text::instant(time.seconds, time.nanos)
             .map(|instant| Some(AsOf::Time(instant)))
-            .map_err(|rule| Error::field("as_of.time", rule)),
+            .map_err(|rule| Error::field(format!("{field}.time"), rule)),
     }
+}
+
+/// An ISO 8601 day that a request may leave out.
+///
+/// # Errors
+/// FIELD_INVALID for what is no date.
+fn day<'a>(field: &str, text: &'a str) -> Result<Option<&'a str>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text::date(text).map(|_| Some(text)).map_err(|rule| Error::field(field, rule))
+}
+
+/// What a field says; what is wrong with it is kept, so that all of it is said at once.
+fn take<T>(read: Result<T>, wrong: &mut Violations) -> Option<T> {
+    read.map_err(|error| {
+        wrong.extend(error.field_violations().map(|(field, rule)| (field.to_owned(), rule.to_owned())))
+    })
+    .ok()
 }
 
 /// A page and what goes with it in the answer.
@@ -255,10 +286,7 @@ impl Api {
         let parent = request.parent().map_or(Ok(Parent::Any), |text| Parent::of(R::KIND, text))?;
         let filter = filter::parse(request.filter(), R::FIELDS)?;
         let order = filter::order(request.order_by(), R::FIELDS)?;
-        let effective_at = Some(request.effective_at()).filter(|day| !day.is_empty());
-        if let Some(day) = effective_at {
-            text::date(day).map_err(|rule| Error::field("effective_at", rule))?;
-        }
+        let effective_at = day("effective_at", request.effective_at())?;
         let at = as_of(request.as_of())?;
         let query = Query::of(
             R::KIND.collection(),

@@ -2,21 +2,25 @@
 
 use tonic::{Request, Response};
 
-use super::{Answer, Api, Listed, as_of, mutation};
+use super::{Answer, Api, Listed, as_of, day, mutation, point, take};
 use crate::proto::v1::{
-    ActivateRequest, CreateSubprocessorRequest, DeleteSubprocessorRequest, GetSubprocessorRequest,
-    ListSubprocessorsRequest, ListSubprocessorsResponse, RetireRequest, Subprocessor, SuspendRequest,
-    TraceSubprocessorRequest, TraceSubprocessorResponse, UndeleteSubprocessorRequest, UpdateSubprocessorRequest,
-    subprocessor_service_server::SubprocessorService,
+    ActivateRequest, AsOf, CreateSubprocessorRequest, DeleteSubprocessorRequest, DiffSubprocessorsRequest,
+    DiffSubprocessorsResponse, GetSubprocessorRequest, ListSubprocessorsRequest, ListSubprocessorsResponse,
+    RetireRequest, Subprocessor, SuspendRequest, TraceSubprocessorRequest, TraceSubprocessorResponse,
+    UndeleteSubprocessorRequest, UpdateSubprocessorRequest, subprocessor_service_server::SubprocessorService,
 };
 use crate::{
     call::Call,
-    error::Error,
+    error::{Error, Reason, Result, clip},
     resource::{
         name::{Kind, Name},
-        shape, text,
+        shape::{self, Violations},
+        text,
     },
-    store::subprocessor::Taken,
+    store::{
+        list_diff::{Comparison, Side},
+        subprocessor::lifecycle::Taken,
+    },
 };
 
 impl Api {
@@ -90,5 +94,45 @@ impl SubprocessorService for Api {
         let name = Name::of(Kind::Subprocessor, "name", &request.name)?;
         let trace = self.store.trace_subprocessor(&name, as_of(request.as_of.as_ref())?).await?;
         Ok(Response::new(trace))
+    }
+
+    async fn diff_subprocessors(
+        &self,
+        request: Request<DiffSubprocessorsRequest>,
+    ) -> Answer<DiffSubprocessorsResponse> {
+        let comparison = comparison(request.get_ref())?;
+        Ok(Response::new(self.store.diff_subprocessors(&comparison).await?))
+    }
+}
+
+/// Which lists a request compares.
+///
+/// # Errors
+/// FIELD_INVALID with every field that breaks a rule.
+fn comparison(request: &DiffSubprocessorsRequest) -> Result<Comparison> {
+    let mut wrong = Violations::new();
+    let mut side = |field: &str, as_of: Option<&AsOf>, text: &str| {
+        let as_of = take(point(field, as_of), &mut wrong).flatten();
+        let day = take(day(&format!("{field}_effective_at"), text), &mut wrong).flatten().map(str::to_owned);
+        Side { as_of, day }
+    };
+    let base = side("base", request.base.as_ref(), &request.base_effective_at);
+    let target = side("target", request.target.as_ref(), &request.target_effective_at);
+    if request.base.is_none() && request.base_effective_at.is_empty() {
+        let rule = "is required, unless base_effective_at is given: there would be nothing to compare with";
+        wrong.push(("base".to_owned(), rule.to_owned()));
+    }
+    let parent = take(Name::of(Kind::Organization, "parent", &request.parent), &mut wrong);
+    let customer = (!request.customer.is_empty())
+        .then(|| take(Name::of(Kind::Customer, "customer", &request.customer), &mut wrong))
+        .flatten();
+    if let (Some(parent), Some(customer)) = (&parent, &customer)
+        && customer.parent().as_ref() != Some(parent)
+    {
+        wrong.push(("customer".to_owned(), format!("must be a customer of {parent}, not {}", clip(&request.customer))));
+    }
+    match parent {
+        Some(parent) if wrong.is_empty() => Ok(Comparison { parent, base, target, customer }),
+        _ => Err(Error::fields(Reason::FieldInvalid, wrong)),
     }
 }

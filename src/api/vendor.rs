@@ -2,10 +2,19 @@
 
 use tonic::{Request, Response};
 
-use super::{Answer, Api, Listed, mutation};
+use super::{Answer, Api, Listed, as_of, day, mutation, take};
 use crate::proto::v1::{
     CreateVendorRequest, DeleteVendorRequest, GetVendorRequest, ListVendorsRequest, ListVendorsResponse,
-    UndeleteVendorRequest, UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
+    ResolveVendorsRequest, ResolveVendorsResponse, TraceVendorRequest, TraceVendorResponse, UndeleteVendorRequest,
+    UpdateVendorRequest, Vendor, vendor_service_server::VendorService,
+};
+use crate::{
+    error::{Error, Reason},
+    resource::{
+        name::{Kind, Name},
+        shape::Violations,
+    },
+    store::resolve,
 };
 
 #[tonic::async_trait]
@@ -38,5 +47,24 @@ impl VendorService for Api {
     async fn undelete_vendor(&self, request: Request<UndeleteVendorRequest>) -> Answer<Vendor> {
         let (call, request) = mutation(request, "VendorService/UndeleteVendor");
         self.undelete(call, &request.name, request.etag).await
+    }
+
+    async fn trace_vendor(&self, request: Request<TraceVendorRequest>) -> Answer<TraceVendorResponse> {
+        let request = request.into_inner();
+        let mut wrong = Violations::new();
+        let name = take(Name::of(Kind::Vendor, "name", &request.name), &mut wrong);
+        let at = take(as_of(request.as_of.as_ref()), &mut wrong).flatten();
+        let day = take(day("effective_at", &request.effective_at), &mut wrong).flatten();
+        let Some(name) = name.filter(|_| wrong.is_empty()) else {
+            return Err(Error::fields(Reason::FieldInvalid, wrong).into());
+        };
+        Ok(Response::new(self.store.trace_vendor(&name, at, day).await?))
+    }
+
+    async fn resolve_vendors(&self, request: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
+        let request = request.into_inner();
+        let question = resolve::question(request.names, request.max_matches)?;
+        let answer = self.store.resolve_vendors(question, as_of(request.as_of.as_ref())?).await?;
+        Ok(Response::new(answer))
     }
 }

@@ -110,6 +110,8 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("UpdateVendor", Write),
             ("DeleteVendor", Write),
             ("UndeleteVendor", Write),
+            ("TraceVendor", Read),
+            ("ResolveVendors", Read),
         ],
     ),
     (
@@ -125,6 +127,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("Suspend", Write),
             ("Retire", Write),
             ("TraceSubprocessor", Read),
+            ("DiffSubprocessors", Read),
         ],
     ),
     (

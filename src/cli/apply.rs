@@ -11,6 +11,7 @@ use tonic::Status;
 use super::{
     Common, Print,
     client::{Registry, request_id},
+    contract,
     failure::{Failure, Outcome, printable, violations},
     output::{Format, Out},
     resource::AsOf,
@@ -21,9 +22,6 @@ use crate::proto::v1::{
     GetManifestSchemaRequest, GetManifestSchemaResponse, PlannedChange, export_manifest_request,
     planned_change::Action,
 };
-
-/// How much of a value a plan's table shows; `-o json` has all of it.
-const SHOWN: usize = 60;
 
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
@@ -117,17 +115,10 @@ fn rows(change: &PlannedChange, full: bool) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for diff in diffs {
         let mut row = if rows.is_empty() { std::mem::take(&mut first) } else { vec![String::new(), String::new()] };
-        row.extend([diff.path.clone(), shorten(&diff.before), shorten(&diff.after)]);
+        row.extend([diff.path.clone(), value::shorten(&diff.before), value::shorten(&diff.after)]);
         rows.push(row);
     }
     rows
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }
 
 fn read(file: &str) -> Outcome<String> {
@@ -232,10 +223,7 @@ enum Text {
 impl Export {
     /// Prints the manifest.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
-        let name = match self.organization.contains('/') {
-            true => self.organization,
-            false => format!("organizations/{}", self.organization),
-        };
+        let name = contract::organization(&self.organization);
         let format = match self.output {
             Text::Yaml => export_manifest_request::Format::Yaml,
             Text::Json => export_manifest_request::Format::Json,
@@ -302,7 +290,7 @@ mod tests {
             resource_name: "vendors/a".into(),
             field_diffs: vec![diff("a"), diff("b")],
         };
-        let after = format!("{}…", "x".repeat(SHOWN));
+        let after = format!("{}…", "x".repeat(value::SHOWN));
         assert_eq!(
             rows(&change(Action::Update), false),
             [vec!["update", "vendors/a", "a", "1", &after], vec!["", "", "b", "1", &after]]

@@ -29,6 +29,11 @@ pub(super) fn of_name(name: &str) -> Option<Collection> {
     name.rsplit('/').nth(1).and_then(collection)
 }
 
+/// The name of an organization that is given by its name or its id.
+pub(super) fn organization(text: &str) -> String {
+    if text.contains('/') { text.to_owned() } else { format!("organizations/{text}") }
+}
+
 /// What to say of a name that is none.
 pub(super) fn no_name(name: &str) -> String {
     format!("\"{name}\" is no name of a resource, such as vendors/aws")

@@ -7,14 +7,18 @@ mod apply;
 mod client;
 mod columns;
 mod contract;
+mod diff;
 mod failure;
+mod history;
 mod law;
 mod lifecycle;
 mod log;
 mod output;
+mod progress;
 mod remove;
 mod resource;
 mod service;
+mod trace;
 mod value;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -67,8 +71,12 @@ enum Command {
     Suspend(lifecycle::Suspend),
     /// End the engagement of a subprocessor.
     Retire(lifecycle::Retire),
-    /// Show who engages a subprocessor and whom it engages.
-    Trace(lifecycle::Trace),
+    /// Show who engages a subprocessor and whom it engages, or who reaches a vendor.
+    Trace(trace::Trace),
+    /// Show how an organization's list differs from what it was, as a table or as Markdown for a changelog.
+    Diff(diff::Diff),
+    /// Show what happened to one resource, version by version, or to an organization's list, step by step.
+    History(history::History),
     /// Say what the law says of transfers on a day, or over a range of days.
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
@@ -148,6 +156,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Suspend(suspend) => client(suspend.run(out)),
         Command::Retire(retire) => client(retire.run(out)),
         Command::Trace(trace) => client(trace.run(out)),
+        Command::Diff(diff) => client(diff.run(out)),
+        Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
         Command::Watch(watch) => client(watch.run(out)),

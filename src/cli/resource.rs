@@ -198,6 +198,14 @@ impl AsOf {
         v1::AsOf { point: Some(self.0) }
     }
 
+    /// A filter of revisions that compares with it, e.g. those up to it with `<=`.
+    pub(super) fn bound(&self, operator: &str) -> String {
+        match &self.0 {
+            Point::Revision(number) => format!("number {operator} {number}"),
+            Point::Time(time) => format!("commit_time {operator} \"{}\"", value::time(Some(time))),
+        }
+    }
+
     fn value(&self) -> Value {
         Value::Message(value::dynamic(&self.message()))
     }

@@ -12,6 +12,17 @@ pub(super) fn count(number: i64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How much of a value a table of differences shows; `-o json` has all of it.
+pub(super) const SHOWN: usize = 60;
+
+/// As much of a value as a table shows.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 /// The values at a path such as `locations.region_code`: distinct, in order, joined. A list on the way is walked;
 /// `claims#` counts one; `region_code|area` is the first that is set.
 pub(super) fn at(message: &DynamicMessage, path: &str) -> String {

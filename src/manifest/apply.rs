@@ -160,11 +160,7 @@ impl Run<'_> {
             _ => Action::Update,
         };
         let name = before.or(after).map(|message| message.header().name.to_owned()).unwrap_or_default();
-        let text = |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
-        let field_diffs = diffs
-            .into_iter()
-            .map(|diff| FieldDiff { path: diff.path, before: text(diff.before), after: text(diff.after) })
-            .collect();
+        let field_diffs = diffs.into_iter().map(FieldDiff::from).collect();
         self.plan.push(PlannedChange { action: action.into(), resource_name: name, field_diffs });
     }
 

@@ -6,6 +6,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Re
 use serde_json::Value as Json;
 
 use super::{align::align, behavior, json};
+use crate::proto::v1;
 
 /// One leaf that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,13 @@ pub struct FieldDiff {
     pub before: Option<Json>,
     /// The value after; none if it was cleared.
     pub after: Option<Json>,
+}
+
+impl From<FieldDiff> for v1::FieldDiff {
+    fn from(diff: FieldDiff) -> Self {
+        let text = |value: Option<Json>| value.map(|value| value.to_string()).unwrap_or_default();
+        Self { path: diff.path, before: text(diff.before), after: text(diff.after) }
+    }
 }
 
 /// Every leaf in which `after` differs from `before`: for a message that appears, all that it holds; for one that
@@ -167,7 +175,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::proto::v1;
 
     fn changes<T: ReflectMessage>(before: &T, after: &T) -> Vec<(String, Json, Json)> {
         let (before, after) = (before.transcode_to_dynamic(), after.transcode_to_dynamic());

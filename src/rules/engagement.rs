@@ -131,6 +131,14 @@ pub fn is_duplicate(a: &Subprocessor, b: &Subprocessor) -> bool {
     key(a) == key(b) && overlap(a, b)
 }
 
+/// Whether it is on the list of an ISO 8601 day (DESIGN §4): in a state that is or was on it, begun and not ended.
+pub fn is_on_list(subprocessor: &Subprocessor, day: &str) -> bool {
+    // An absent start is always, an absent end never.
+    matches!(subprocessor.state(), State::Active | State::Suspended | State::Retired)
+        && subprocessor.start_date.as_str() <= day
+        && (subprocessor.end_date.is_empty() || day < subprocessor.end_date.as_str())
+}
+
 fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
     // An absent start is always, an absent end never.
     let before = |end: &str, start: &str| !end.is_empty() && !start.is_empty() && end <= start;

@@ -8,16 +8,28 @@ use crate::resource::{
     name::Kind,
 };
 
-/// The condition that a filter is for versions of a kind. Columns are never NULL, so NOT needs no third value.
-pub(super) fn condition(kind: Kind, filter: &Filter) -> Condition {
+/// What is filtered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rows {
+    /// Versions of a kind.
+    Versions(Kind),
+    /// Revisions.
+    Revisions,
+}
+
+/// The condition that a filter is for rows. Columns are never NULL, so NOT needs no third value.
+pub(super) fn condition(rows: Rows, filter: &Filter) -> Condition {
     match filter {
-        Filter::All(parts) => parts.iter().fold(Condition::all(), |all, part| all.add(condition(kind, part))),
-        Filter::Any(parts) => parts.iter().fold(Condition::any(), |any, part| any.add(condition(kind, part))),
-        Filter::Not(part) => condition(kind, part).not(),
+        Filter::All(parts) => parts.iter().fold(Condition::all(), |all, part| all.add(condition(rows, part))),
+        Filter::Any(parts) => parts.iter().fold(Condition::any(), |any, part| any.add(condition(rows, part))),
+        Filter::Not(part) => condition(rows, part).not(),
         Filter::Compare(field, op, literal) => compare(*field, *op, literal),
         Filter::Prefix(field, prefix) => prefixed(*field, prefix),
-        Filter::Present(field) => present(kind, *field),
-        Filter::Has(field, value) => Condition::all().add(has(kind, *field, value)),
+        Filter::Present(field) => present(rows, *field),
+        Filter::Has(field, value) => Condition::all().add(match rows {
+            Rows::Versions(kind) => has(kind, *field, value),
+            Rows::Revisions => changes(value),
+        }),
     }
 }
 
@@ -79,7 +91,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-fn present(kind: Kind, field: Field) -> Condition {
+fn present(rows: Rows, field: Field) -> Condition {
     let left = || Expr::col(column(field.path));
     Condition::all().add(match field.kind {
         FieldKind::Text => left().gt(""),
@@ -87,7 +99,10 @@ fn present(kind: Kind, field: Field) -> Condition {
         FieldKind::Choice(_) => left().gt(0),
         FieldKind::Time | FieldKind::Number => left().gt(0i64),
         FieldKind::Flag => left().eq(true),
-        FieldKind::Texts | FieldKind::Choices(_) => has_any(kind, field),
+        FieldKind::Texts | FieldKind::Choices(_) => match rows {
+            Rows::Versions(kind) => has_any(kind, field),
+            Rows::Revisions => Expr::col(column("change_count")).gt(0),
+        },
     })
 }
 
@@ -100,6 +115,21 @@ fn has(kind: Kind, field: Field, value: &str) -> Expr {
         .and_where(Expr::col(column("value")).eq(stored_value(value)))
         .to_owned();
     Expr::tuple([Expr::col(column("resource_id")), Expr::col(column("from_revision"))]).in_subquery(values)
+}
+
+/// Revisions that changed the resource of a name.
+fn changes(name: &str) -> Expr {
+    let id = Query::select()
+        .column(column("id"))
+        .from(column("resource"))
+        .and_where(Expr::col(column("name")).eq(name))
+        .to_owned();
+    let revisions = Query::select()
+        .column(column("revision"))
+        .from(column("change"))
+        .and_where(Expr::col(column("resource_id")).in_subquery(id))
+        .to_owned();
+    Expr::col(column("number")).in_subquery(revisions)
 }
 
 /// Versions that have a value in a repeated field. Most do: each version of a page is looked at, where EXISTS and IN let

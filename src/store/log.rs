@@ -293,7 +293,7 @@ impl Store {
             );
         }
         if let Some(filter) = list.filter {
-            query = query.filter(filter::condition(Kind::Organization, filter));
+            query = query.filter(filter::condition(filter::Rows::Revisions, filter));
         }
         if let Some(after) = list.after {
             query = query.filter(if list.descending {

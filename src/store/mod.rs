@@ -13,12 +13,15 @@ mod entity;
 pub mod erase;
 mod filter;
 mod law;
+pub mod list_diff;
 pub mod log;
 pub mod read;
 mod references;
 pub mod request;
+pub mod resolve;
 mod resource;
 pub mod standard;
+pub mod trace;
 pub mod verify;
 pub mod version;
 pub mod watch;
@@ -57,6 +60,7 @@ struct Inner {
     reads: DatabaseConnection,
     writes: write::Queue,
     watch: watch::Hub,
+    resolver: resolve::Cache,
     clock: Arc<Clock>,
     laws: law::Laws,
 }
@@ -71,7 +75,8 @@ impl Store {
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, clock, laws: law::Laws::new(territories) }) })
+        let (resolver, laws) = (resolve::Cache::default(), law::Laws::new(territories));
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws }) })
     }
 
     /// The clock by which this store stamps its transactions.

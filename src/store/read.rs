@@ -14,7 +14,7 @@ use super::{
     Store,
     entity::{counter, resource as resource_row, revision},
     filter,
-    version::{NO_DATE, Resource, Row, Stored, column, table, value_table},
+    version::{NO_DATE, Resource, Row, Stored, column, day, table, value_table},
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -35,6 +35,15 @@ pub enum AsOf {
     Revision(i64),
     /// After the last revision committed at or before this instant.
     Time(Timestamp),
+}
+
+/// A point in known time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The newest revision then.
+    pub(super) revision: i64,
+    /// The UTC day, ISO 8601; empty for the empty registry.
+    pub(super) day: String,
 }
 
 /// A list to be read.
@@ -89,11 +98,29 @@ impl Store {
         }
     }
 
+    /// The revision that `as_of` means, and the UTC day it falls on; absent, the newest, and today.
+    ///
+    /// # Errors
+    /// LOG_NOT_YET_WRITTEN for a revision or a time in the future.
+    pub(super) async fn moment(&self, as_of: Option<AsOf>) -> Result<Moment> {
+        let revision = self.revision_at(as_of).await?;
+        let instant = match as_of {
+            None => Some(self.clock().now()),
+            Some(AsOf::Time(time)) => Some(time),
+            Some(AsOf::Revision(_)) => {
+                let row = revision::Entity::find_by_id(revision).one(self.reads()).await?;
+                row.and_then(|row| Timestamp::from_microsecond(row.commit_time).ok())
+            }
+        };
+        // Before the first revision there is nothing that a day could be asked of.
+        Ok(Moment { revision, day: instant.map(day).unwrap_or_default() })
+    }
+
     async fn at_time(&self, time: Timestamp, counter: &counter::Model) -> Result<i64> {
         // The newest commit can be ahead of this replica's clock; it has happened all the same.
         let now = self.clock().now().max(Timestamp::from_microsecond(counter.commit_time).unwrap_or(Timestamp::MIN));
         if time > now {
-            let message = format!("as_of.time is in the future: {time} is after {now}");
+            let message = format!("the time {time} is in the future: it is {now} now");
             return Err(Error::new(Reason::LogNotYetWritten, message).with("time", time).with("now", now));
         }
         let found: Option<i64> = revision::Entity::find()
@@ -201,7 +228,7 @@ impl Store {
             query.cond_where(in_effect(R::KIND, day));
         }
         if let Some(filter) = list.filter {
-            query.cond_where(filter::condition(R::KIND, filter));
+            query.cond_where(filter::condition(filter::Rows::Versions(R::KIND), filter));
         }
         let is_sqlite = self.reads().get_database_backend() == DatabaseBackend::Sqlite;
         order(&mut query, list, is_sqlite && list.filter.is_some_and(is_selective));
@@ -209,7 +236,7 @@ impl Store {
     }
 
     /// The permanent row of what a list is under.
-    async fn row_at(&self, name: &Name, revision: i64) -> Result<i64> {
+    pub(super) async fn row_at(&self, name: &Name, revision: i64) -> Result<i64> {
         let mut query = version_query(name.kind());
         query.and_where(Expr::col(column("name")).eq(name.as_str())).cond_where(alive_at(revision));
         let row = fetch(self.reads(), &query).await?;
@@ -222,9 +249,13 @@ impl Store {
     /// If the database fails.
     pub async fn explain<R: Resource>(&self, list: &List<'_>) -> Result<Vec<String>> {
         let Some(mut query) = self.page_query::<R>(list).await? else { return Ok(Vec::new()) };
-        query.limit(list.size as u64 + 1);
+        self.plan(query.limit(list.size as u64 + 1)).await
+    }
+
+    /// How the database would read a statement.
+    pub(super) async fn plan(&self, query: &SelectStatement) -> Result<Vec<String>> {
         let db = self.reads();
-        let statement = db.get_database_backend().build(&query);
+        let statement = db.get_database_backend().build(query);
         let is_postgres = db.get_database_backend() == sea_orm::DatabaseBackend::Postgres;
         let prefix = if is_postgres { "EXPLAIN " } else { "EXPLAIN QUERY PLAN " };
         let values = statement.values.clone().unwrap_or(sea_orm::Values(Vec::new()));
@@ -241,7 +272,7 @@ fn at_number(number: i64, counter: &counter::Model) -> Result<i64> {
         return Err(Error::field("as_of.revision", format!("must not be negative, but is {number}")));
     }
     if number > counter.revision {
-        let message = format!("as_of.revision is in the future: {number} is after {}", counter.revision);
+        let message = format!("revision {number} is in the future: the newest is {}", counter.revision);
         return Err(Error::new(Reason::LogNotYetWritten, message)
             .with("revision", number)
             .with("newest_revision", counter.revision));
@@ -265,7 +296,7 @@ pub(super) fn alive_at(revision: i64) -> Condition {
 
 /// In effect on a day, by its own dates: begun and not ended. For a subprocessor that is the list of the day (DESIGN §4),
 /// which also wants a state that is or was on it.
-fn in_effect(kind: Kind, day: &str) -> Condition {
+pub(super) fn in_effect(kind: Kind, day: &str) -> Condition {
     use crate::proto::v1::subprocessor::State;
     let states = [State::Active, State::Suspended, State::Retired].map(i32::from);
     let listed = (kind == Kind::Subprocessor).then(|| Expr::col(column("state")).is_in(states));

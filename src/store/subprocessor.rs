@@ -1,27 +1,22 @@
 //! Subprocessors.
 
-use std::collections::HashSet;
+pub mod lifecycle;
 
 use futures::{FutureExt, future::BoxFuture};
-use prost::Message;
 
 use super::{
-    Store,
     document::document_rule,
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
-    read::{AsOf, alive_at, fetch_all, version_query},
-    standard::{Managed, collect, match_etag, path, refuse_deleted},
-    version::{Reference, Resource, Stored, column, day, stored_date, timestamp, version_methods, version_table},
+    read::{fetch_all, version_query},
+    standard::{Managed, collect, path},
+    version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
     writer::Writer,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 
 use crate::{
-    error::{Error, Reason, Result, answer_fits, clip},
-    proto::v1::{
-        GateRecord, Link, Organization, Override, Subprocessor, TraceSubprocessorResponse, Vendor,
-        gate_record::Outcome, subprocessor::State,
-    },
+    error::{Error, Reason, Result, clip},
+    proto::v1::{Organization, Subprocessor, Vendor, subprocessor::State},
     resource::{
         filter::{Field, FieldKind},
         name::{Kind, Name},
@@ -29,7 +24,7 @@ use crate::{
     },
     rules::{
         chain::{self, Links},
-        engagement::{self, Step, Unmet},
+        engagement,
     },
 };
 
@@ -219,7 +214,7 @@ impl Subprocessor {
         }
         let organization = organization_of(writer, &self.name).await?;
         if engagement::gates_bind(&organization) {
-            Err(refuse_gates(&self.name, &organization.name, &lost))
+            Err(lifecycle::refuse_gates(&self.name, &organization.name, &lost))
         } else {
             Ok(())
         }
@@ -325,100 +320,6 @@ impl Writer {
         let decoded = rows.into_iter().map(Stored::<Subprocessor>::decode).collect::<Result<Vec<_>>>()?;
         Ok(decoded.into_iter().flatten().map(|stored| stored.message).collect())
     }
-
-    /// Takes a step of the lifecycle.
-    ///
-    /// # Errors
-    /// RESOURCE_NOT_FOUND, RESOURCE_DELETED, ETAG_STALE, STATE_TRANSITION_REFUSED, GATE_REFUSED; RESOURCE_IN_USE if one
-    /// that engages others in use would be retired.
-    pub async fn step(&mut self, name: &Name, etag: &str, taken: Taken) -> Result<Subprocessor> {
-        let before = self.get::<Subprocessor>(name).await?;
-        refuse_deleted(&before)?;
-        match_etag(&before, etag)?;
-        let mut after = before.message.clone();
-        let from = after.state();
-        let to = taken.step().from(from).map_err(|allowed| {
-            let words = |states: &[State]| {
-                states.iter().map(|s| s.as_str_name().trim_start_matches("STATE_")).collect::<Vec<_>>().join(", ")
-            };
-            let word = taken.step().word();
-            let message = format!("{name} is {} and can be {word} only from {}", words(&[from]), words(allowed));
-            Error::new(Reason::StateTransitionRefused, message.clone()).with("state", words(&[from])).precondition(
-                "STATE",
-                name.as_str(),
-                message,
-            )
-        })?;
-        after.set_state(to);
-        let today = day(self.now());
-        match taken {
-            Taken::Activate { over } => {
-                if after.start_date.is_empty() {
-                    after.start_date.clone_from(&today);
-                }
-                if !after.end_date.is_empty() && after.end_date <= today {
-                    let rule = format!("end_date {} has passed; update it first", after.end_date);
-                    return Err(Error::new(Reason::StateTransitionRefused, format!("{name}: {rule}")).precondition(
-                        "STATE",
-                        name.as_str(),
-                        rule,
-                    ));
-                }
-                self.pass_gates(&mut after, over, &today).await?;
-            }
-            Taken::Suspend => {}
-            Taken::Retire { end_date } => {
-                if !end_date.is_empty() {
-                    after.end_date = end_date;
-                } else if after.end_date.is_empty() {
-                    after.end_date = today;
-                }
-                if after.end_date < after.start_date {
-                    let rule = format!("is before start_date ({} < {})", after.end_date, after.start_date);
-                    return Err(Error::field("end_date", rule));
-                }
-                self.refuse_while_engaging(name).await?;
-            }
-        }
-        self.put(Some(&before), after).await
-    }
-
-    async fn pass_gates(&self, after: &mut Subprocessor, over: Option<Override>, today: &str) -> Result<()> {
-        let vendor = after.find_vendor(self).await?;
-        let unmet = engagement::unmet_gates(after, vendor.as_ref(), today);
-        if unmet.is_empty() {
-            return Ok(());
-        }
-        let organization = organization_of(self, &after.name).await?;
-        if engagement::gates_bind(&organization) && over.is_none() {
-            return Err(refuse_gates(&after.name, &organization.name, &unmet));
-        }
-        // What a later list of findings needs is recorded with the step itself.
-        let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
-        let record_time = Some(timestamp(self.now().as_microsecond()));
-        after.gate_records.extend(unmet.into_iter().map(|gate| GateRecord {
-            gate: gate.gate.into(),
-            outcome: outcome.into(),
-            detail: gate.detail,
-            record_time,
-            r#override: over.clone(),
-        }));
-        Ok(())
-    }
-
-    async fn refuse_while_engaging(&self, name: &Name) -> Result<()> {
-        let engaged = self.live_with::<Subprocessor>("engaged_by", name.as_str()).await?;
-        let in_use: Vec<_> =
-            engaged.iter().filter(|s| matches!(s.message.state(), State::Active | State::Suspended)).collect();
-        if in_use.is_empty() {
-            return Ok(());
-        }
-        let message = format!("{name} engages {} subprocessors that are in use", in_use.len());
-        let error = Error::new(Reason::ResourceInUse, message).with("references", in_use.len());
-        Err(in_use.into_iter().take(10).fold(error, |error, other| {
-            error.precondition("REFERENCE", other.name(), format!("engaged_by of {} refers to {name}", other.name()))
-        }))
-    }
 }
 
 /// The organization of a subprocessor.
@@ -426,97 +327,4 @@ async fn organization_of(writer: &Writer, name: &str) -> Result<Organization> {
     let parent = Name::parse(name).and_then(|name| name.parent());
     let parent = parent.ok_or_else(|| Error::internal("a subprocessor without an organization"))?;
     Ok(writer.get::<Organization>(&parent).await?.message)
-}
-
-/// The refusal that names each gate that is not met.
-fn refuse_gates(name: &str, organization: &str, unmet: &[Unmet]) -> Error {
-    let message = format!("{name}: gates of {organization} that are not met: {}", unmet.len());
-    unmet.iter().fold(Error::new(Reason::GateRefused, message), |error, gate| {
-        let kind = gate.gate.as_str_name().trim_start_matches("GATE_");
-        error.precondition(kind_of(kind), name, gate.detail.clone())
-    })
-}
-
-/// The word of a gate, as a precondition's type.
-fn kind_of(word: &str) -> &'static str {
-    match word {
-        "DPA_IN_FORCE" => "GATE_DPA_IN_FORCE",
-        "TRANSFERS_COVERED" => "GATE_TRANSFERS_COVERED",
-        "ANNEX_III_COMPLETE" => "GATE_ANNEX_III_COMPLETE",
-        _ => "GATE_NOTICE_CLEARED",
-    }
-}
-
-/// A step with what it needs.
-#[derive(Debug, Clone)]
-pub enum Taken {
-    /// Put into use, perhaps past gates.
-    Activate {
-        /// Passes gates that are not met.
-        over: Option<Override>,
-    },
-    /// Stop for now.
-    Suspend,
-    /// End.
-    Retire {
-        /// First day on which it is no longer engaged; empty = what it has, else today.
-        end_date: String,
-    },
-}
-
-impl Taken {
-    fn step(&self) -> Step {
-        match self {
-            Self::Activate { .. } => Step::Activate,
-            Self::Suspend => Step::Suspend,
-            Self::Retire { .. } => Step::Retire,
-        }
-    }
-}
-
-impl Store {
-    /// The chain around a subprocessor, both ways: one query for each step up and for each level down.
-    ///
-    /// # Errors
-    /// RESOURCE_NOT_FOUND if there is or was none; ANSWER_TOO_LARGE.
-    pub async fn trace_subprocessor(&self, name: &Name, as_of: Option<AsOf>) -> Result<TraceSubprocessorResponse> {
-        let revision = self.revision_at(as_of).await?;
-        let at = Some(AsOf::Revision(revision));
-        let subprocessor: Subprocessor = self.get(name, at).await?;
-        let mut upstream: Vec<Subprocessor> = Vec::new();
-        let mut next = subprocessor.engaged_by.clone();
-        while let Some(above) = Name::parse(&next) {
-            if upstream.iter().any(|seen| seen.name == next) {
-                break;
-            }
-            let above: Subprocessor = self.get(&above, at).await?;
-            next.clone_from(&above.engaged_by);
-            upstream.push(above);
-        }
-        let mut downstream: Vec<Link> = Vec::new();
-        let mut level = vec![name.to_string()];
-        let mut seen = HashSet::from([name.to_string()]);
-        let mut depth = 0;
-        while !level.is_empty() {
-            depth += 1;
-            let mut below = Vec::new();
-            for chunk in level.chunks(500) {
-                let mut query = version_query(Kind::Subprocessor);
-                query
-                    .and_where(Expr::col(column("engaged_by")).is_in(chunk.iter().cloned()))
-                    .and_where(Expr::col(column("deleted")).eq(false))
-                    .cond_where(alive_at(revision))
-                    .order_by(column("name"), sea_orm::sea_query::Order::Asc);
-                for row in fetch_all(self.reads(), &query).await? {
-                    below.extend(Stored::<Subprocessor>::decode(row)?.map(|stored| stored.message));
-                }
-            }
-            below.retain(|found| seen.insert(found.name.clone()));
-            level = below.iter().map(|found| found.name.clone()).collect();
-            downstream.extend(below.into_iter().map(|found| Link { subprocessor: Some(found), depth }));
-        }
-        let answer = TraceSubprocessorResponse { subprocessor: Some(subprocessor), upstream, downstream, revision };
-        answer_fits(&format!("the chain of {name}"), answer.encoded_len())?;
-        Ok(answer)
-    }
 }

@@ -175,7 +175,7 @@ fn base(method: &MethodDescriptor, validate_only: bool) -> DynamicMessage {
         "Organization" | "ExportManifestResponse" => "organizations/hostile",
         "Document" => "organizations/hostile/documents/paper",
         "Customer" => "organizations/hostile/customers/buyer",
-        "Vendor" | "ErasePersonalDataResponse" => "vendors/hostile",
+        "Vendor" | "ErasePersonalDataResponse" | "TraceVendorResponse" => "vendors/hostile",
         "Subprocessor" | "TraceSubprocessorResponse" => "organizations/hostile/subprocessors/row",
         "Revision" => "revisions/1",
         _ => "instruments/none",
@@ -186,6 +186,11 @@ fn base(method: &MethodDescriptor, validate_only: bool) -> DynamicMessage {
             ("name", _) => text(name(method.output().name())),
             ("parent", _) => text("organizations/hostile"),
             ("reason", _) => text("asked"),
+            ("customer", Kind::String) => text("organizations/hostile/customers/buyer"),
+            ("base", _) => {
+                let then = v1::AsOf { point: Some(v1::as_of::Point::Revision(1)) };
+                Value::Message(then.transcode_to_dynamic())
+            }
             ("manifest", _) => text("apiVersion: registry.subprocessor.dev/v1\n"),
             ("validate_only", _) => Value::Bool(validate_only),
             (_, Kind::Message(resource)) if resource.full_name() == method.output().full_name() => {

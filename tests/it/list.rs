@@ -2,11 +2,13 @@
 //! lists as they are really published.
 
 mod chain;
+mod diff;
 mod duplicates;
 mod found;
 mod gates;
 mod lifecycle;
 mod published;
+mod reach;
 mod vendors;
 
 use subprocessor_registry::proto::v1;

@@ -9,6 +9,7 @@ mod contract;
 mod erased;
 mod full_disk;
 mod guards;
+mod histories;
 mod hostile;
 mod law;
 mod list;

@@ -105,6 +105,14 @@ impl vendor_service_server::VendorService for Fake {
     async fn undelete_vendor(&self, _: Request<UndeleteVendorRequest>) -> Answer<Vendor> {
         unused()
     }
+
+    async fn trace_vendor(&self, _: Request<TraceVendorRequest>) -> Answer<TraceVendorResponse> {
+        unused()
+    }
+
+    async fn resolve_vendors(&self, _: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
+        unused()
+    }
 }
 
 #[tonic::async_trait]

@@ -6,10 +6,10 @@ use subprocessor_registry::proto::v1::{self, location::Activity, subprocessor::S
 use crate::support::{Place, Server, apply, both, subprocessors_of};
 
 const LISTS: [(&str, &str, usize); 4] = [
-    ("cryptlex", include_str!("../../data/lists/cryptlex.yaml"), 6),
-    ("omnirouters", include_str!("../../data/lists/omnirouters-categories.yaml"), 6),
-    ("aspose", include_str!("../../data/lists/aspose.yaml"), 4),
-    ("github", include_str!("../../data/lists/github.yaml"), 30),
+    ("cryptlex", include_str!("../../data/manifests/cryptlex.yaml"), 6),
+    ("omnirouters", include_str!("../../data/manifests/omnirouters-categories.yaml"), 6),
+    ("aspose", include_str!("../../data/manifests/aspose.yaml"), 4),
+    ("github", include_str!("../../data/manifests/github.yaml"), 30),
 ];
 
 async fn rows(server: &mut Server, organization: &str) -> Vec<v1::Subprocessor> {

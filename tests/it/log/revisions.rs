@@ -124,11 +124,19 @@ both! {
             ("commit_time >= \"2026-03-23T12:00:00.000001Z\" AND principal = \"privacy-team\"", &[14]),
             ("commit_time = \"2026-03-23T11:00:00Z\"", &[3, 4, 5, 6]),
             ("NOT principal = \"anonymous\"", &[6, 7, 11, 14]),
+            ("resource_names:\"organizations/acme/subprocessors/aws\"", &[4, 5, 6]),
+            ("resource_names:\"organizations/acme/customers/jane\"", &[7, 8, 9, 10]),
+            ("resource_names:\"vendors/aws\" OR resource_names:\"vendors/stripe\"", &[3, 14]),
+            ("resource_names:\"organizations/acme\" AND number > 1", &[2]),
+            ("resource_names:\"organizations/acme/customers/bob\" AND NOT principal = \"ops\"", &[12, 13]),
+            ("NOT resource_names:\"organizations/acme/customers/jane\" AND number > 6 AND number < 12", &[11]),
+            ("resource_names:\"vendors/nobody\" OR resource_names:\"no name\"", &[]),
+            ("resource_names:* AND number < 3", &[1, 2]),
         ];
         for (filter, expected) in cases {
             assert_eq!(numbers(&mut server, filter).await, *expected, "{filter}");
         }
-        for filter in ["hash = \"x\"", "number = \"three\"", "commit_time = \"soon\"", "principal =", "changes:*"] {
+        for filter in ["hash = \"x\"", "number = \"three\"", "commit_time = \"soon\"", "principal =", "changes:*", "resource_names = \"vendors/aws\""] {
             let request = v1::ListRevisionsRequest { filter: filter.into(), ..Default::default() };
             let answer = server.log.list_revisions(request).await;
             refused(answer, Code::InvalidArgument, "FILTER_INVALID", &["filter"]);

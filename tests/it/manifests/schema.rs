@@ -111,10 +111,10 @@ both! {
         let schema = schema(&mut server).await;
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         let lists = [
-            include_str!("../../data/lists/aspose.yaml"),
-            include_str!("../../data/lists/cryptlex.yaml"),
-            include_str!("../../data/lists/github.yaml"),
-            include_str!("../../data/lists/omnirouters-categories.yaml"),
+            include_str!("../../data/manifests/aspose.yaml"),
+            include_str!("../../data/manifests/cryptlex.yaml"),
+            include_str!("../../data/manifests/github.yaml"),
+            include_str!("../../data/manifests/omnirouters-categories.yaml"),
         ];
         for text in EXAMPLES.iter().map(|(_, text)| *text).chain(lists).chain([WHOLE]) {
             assert_eq!(check(&schema, text), Vec::<String>::new());

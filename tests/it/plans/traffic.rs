@@ -48,6 +48,11 @@ async fn write(server: &mut Server) {
     for as_of in [None, Some(v1::AsOf { point: Some(v1::as_of::Point::Revision(first.revision)) })] {
         let trace = v1::TraceSubprocessorRequest { name: name.clone(), as_of };
         server.subprocessors.trace_subprocessor(trace).await.expect("traced");
+        let reach = v1::TraceVendorRequest { name: "vendors/big".into(), as_of, effective_at: String::new() };
+        server.vendors.trace_vendor(reach.clone()).await.expect("traced");
+        let reach = v1::TraceVendorRequest { effective_at: "2026-03-23".into(), ..reach };
+        server.vendors.trace_vendor(reach).await.expect("traced");
+        compare(server, as_of).await;
         let get = v1::GetSubprocessorRequest { name: name.clone(), as_of };
         server.subprocessors.get_subprocessor(get).await.expect("got");
     }
@@ -61,6 +66,34 @@ async fn write(server: &mut Server) {
     server.registry.apply_manifest(apply).await.expect("applied");
 }
 
+/// A list compared with itself, with and without days, and for a customer.
+async fn compare(server: &mut Server, target: Option<v1::AsOf>) {
+    let customer = v1::CreateCustomerRequest {
+        parent: ORGANIZATION.into(),
+        customer: Some(v1::Customer { display_name: "Buyer".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let customer = server.organizations.create_customer(customer).await.expect("created").into_inner().name;
+    let base = Some(v1::AsOf { point: Some(v1::as_of::Point::Revision(1)) });
+    for (base_day, target_day) in [("", ""), ("2026-03-23", ""), ("", "2026-03-23"), ("2026-01-01", "2026-03-23")] {
+        for customer in ["", customer.as_str()] {
+            let request = v1::DiffSubprocessorsRequest {
+                parent: ORGANIZATION.into(),
+                base,
+                target,
+                base_effective_at: base_day.into(),
+                target_effective_at: target_day.into(),
+                customer: customer.into(),
+            };
+            match server.subprocessors.diff_subprocessors(request).await {
+                Ok(_) => {}
+                // The customer is newer than the target.
+                Err(status) => assert_eq!((status.code(), customer.is_empty()), (tonic::Code::NotFound, false)),
+            }
+        }
+    }
+}
+
 async fn follow(server: &mut Server) {
     for parent in ["", "organizations/-", ORGANIZATION] {
         for filter in [
@@ -70,6 +103,9 @@ async fn follow(server: &mut Server) {
             "request_id = \"one\"",
             "commit_time > \"2020-01-01T00:00:00Z\"",
             "number > 3",
+            "resource_names:\"vendors/big\"",
+            "NOT resource_names:\"vendors/big\"",
+            "resource_names:*",
         ] {
             for order_by in ["number", "number desc"] {
                 let request = v1::ListRevisionsRequest {
