@@ -1,0 +1,154 @@
+//! Filling a registry through the store's own writer: what comes out is a registry like any other, log included.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use prost_types::FieldMask;
+use subprocessor_registry::{
+    call::Call,
+    catalog::{self, Catalog},
+    clock::Clock,
+    proto::v1,
+    store::{
+        self, Store,
+        standard::{self, Creation},
+        verify::Range,
+        writer::Writer,
+    },
+};
+
+use super::{
+    Result,
+    data::{self, Space},
+};
+
+/// Changes in one revision, at most; the first of an organization is the organization itself.
+const CHANGES: usize = 1_000;
+/// Organizations in preparation at once: their messages are checked while others are written.
+const AHEAD: usize = 4;
+/// Rows up to which the whole log is checked afterwards; it takes as long as the writing.
+const CHECKED: usize = 100_000;
+
+/// The revisions of a filled registry.
+#[derive(Debug, Clone, Copy)]
+pub struct History {
+    /// The catalog, then the organizations with their lists: at this one everything is there.
+    pub filled: i64,
+    /// Then updates of single subprocessors, a revision each, up to this one.
+    pub last: i64,
+}
+
+impl History {
+    pub fn of(space: &Space) -> Self {
+        let lists: usize = space.sizes.iter().map(|size| (size + 1).div_ceil(CHANGES)).sum();
+        let filled = 1 + lists as i64;
+        Self { filled, last: filled + updates(space) as i64 }
+    }
+}
+
+/// Enough to resume a stream anywhere in them, however small the registry is.
+fn updates(space: &Space) -> usize {
+    (space.rows / 20).clamp(2_000, 20_000)
+}
+
+/// Fills an empty database.
+pub async fn fill(url: &str, space: &Arc<Space>) -> Result<()> {
+    let begun = Instant::now();
+    let mut options = store::Options::new(url);
+    options.statement_timeout = Duration::from_secs(3_600);
+    store::migrate(&options).await?;
+    let store = Store::open(&options, Arc::new(Clock::System)).await?;
+    catalog::load(&store, Catalog::builtin()?).await?;
+
+    let written = AtomicUsize::new(0);
+    let lists = stream::iter(0..space.sizes.len()).map(|organization| {
+        let (store, space) = (store.clone(), Arc::clone(space));
+        let written = &written;
+        async move {
+            let size = space.sizes[organization];
+            tokio::spawn(list(store, space, organization)).await??;
+            let before = written.fetch_add(size, Ordering::Relaxed);
+            if before / 100_000 != (before + size) / 100_000 {
+                eprintln!("  {} rows in {:.0} s", before + size, begun.elapsed().as_secs_f64());
+            }
+            Result::Ok(())
+        }
+    });
+    lists.buffered(AHEAD).try_collect::<()>().await?;
+    let filled = store.head().await?;
+
+    let changes = stream::iter(0..updates(space)).map(|edition| {
+        let (store, space) = (store.clone(), Arc::clone(space));
+        async move { tokio::spawn(update(store, space, edition)).await? }
+    });
+    changes.buffer_unordered(options.max_batch).try_collect::<()>().await?;
+
+    let (expected, last) = (History::of(space), store.head().await?);
+    if (filled, last) != (expected.filled, expected.last) {
+        return Err(format!("filled at revision {filled}, ended at {last}; expected {expected:?}").into());
+    }
+    eprintln!("  filled in {:.0} s", begun.elapsed().as_secs_f64());
+    if space.rows <= CHECKED {
+        let begun = Instant::now();
+        let answer = store.verify(&Range::default()).await?;
+        if !answer.verified {
+            return Err(format!("the log does not verify: {:?}", answer.problems).into());
+        }
+        eprintln!("  log verified in {:.0} s", begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+/// Writes an organization with its list.
+async fn list(store: Store, space: Arc<Space>, organization: usize) -> Result<()> {
+    let id = data::organization_id(organization);
+    let mut first = Some(standard::creation(None, &id, Some(&data::organization(organization)))?);
+    let parent = data::organization_name(organization);
+    let mut from = 0;
+    while from < space.sizes[organization] {
+        let room = CHANGES - usize::from(first.is_some());
+        let to = (from + room).min(space.sizes[organization]);
+        let creations = (from..to).map(|number| {
+            standard::creation(Some(&parent), &data::id(number), Some(&space.subprocessor(organization, number)))
+        });
+        let creations = creations.collect::<std::result::Result<Vec<_>, _>>()?;
+        let first = first.take();
+        store.write(Call::internal("Load/Fill"), |writer| Box::pin(create(writer, first, creations))).await?;
+        from = to;
+    }
+    Ok(())
+}
+
+async fn create(
+    writer: &mut Writer,
+    organization: Option<Creation<v1::Organization>>,
+    subprocessors: Vec<Creation<v1::Subprocessor>>,
+) -> subprocessor_registry::error::Result<()> {
+    if let Some(organization) = organization {
+        writer.create(organization).await?;
+    }
+    for subprocessor in subprocessors {
+        writer.create(subprocessor).await?;
+    }
+    Ok(())
+}
+
+/// Changes one subprocessor, anywhere.
+async fn update(store: Store, space: Arc<Space>, edition: usize) -> Result<()> {
+    let (organization, number) = space.locate(data::scatter(edition) % space.rows);
+    let message = v1::Subprocessor {
+        name: data::name(organization, number),
+        service_description: data::description("hosting", "US", edition + 1),
+        ..Default::default()
+    };
+    let mask = FieldMask { paths: vec!["service_description".to_owned()] };
+    let change = standard::change(Some(message), Some(mask))?;
+    store.write(Call::internal("Load/Update"), |writer| Box::pin(writer.update(change))).await?;
+    Ok(())
+}
