@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::print_stdout, clippy::print_stderr)] // Nobody imports it, and it prints.
 #![allow(clippy::indexing_slicing, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 
+mod bulk;
 mod counters;
 mod data;
 mod drive;

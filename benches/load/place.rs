@@ -12,7 +12,7 @@ use subprocessor_registry::store;
 use super::{Result, data::Space, seed};
 
 /// Raised when the data or the way it is filled in changes: what was kept is filled anew.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 /// Rows up to which a run works on a copy.
 const COPIED: usize = 200_000;
 
@@ -129,7 +129,7 @@ impl Kept {
         match &self.at {
             At::Folder(folder) => Ok(self.file(folder).exists()),
             At::Cluster(url, _) => {
-                let admin = admin(url).await?;
+                let admin = connect(url).await?;
                 let sql = format!("SELECT 1 FROM pg_database WHERE datname = '{}'", self.name);
                 let row =
                     admin.query_one_raw(sea_orm::Statement::from_string(admin.get_database_backend(), sql)).await?;
@@ -189,14 +189,15 @@ impl Kept {
     }
 }
 
-async fn admin(url: &str) -> Result<DatabaseConnection> {
+/// One connection, for what the store has no word for.
+pub async fn connect(url: &str) -> Result<DatabaseConnection> {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     Ok(sea_orm::Database::connect(options).await?)
 }
 
 async fn run(url: &str, statements: &[String]) -> Result<()> {
-    let db = admin(url).await?;
+    let db = connect(url).await?;
     for statement in statements {
         db.execute_unprepared(statement).await?;
     }
@@ -205,7 +206,7 @@ async fn run(url: &str, statements: &[String]) -> Result<()> {
 
 /// The process id of PostgreSQL's parent process, if it runs on this machine.
 pub async fn postmaster(url: &str) -> Result<Option<u32>> {
-    let db = admin(url).await?;
+    let db = connect(url).await?;
     let statement = sea_orm::Statement::from_string(db.get_database_backend(), "SELECT pg_backend_pid()");
     let row = db.query_one_raw(statement).await?.ok_or("no row")?;
     let backend: i32 = row.try_get_by_index(0)?;

@@ -1,10 +1,8 @@
-//! Filling a registry through the store's own writer: what comes out is a registry like any other, log included.
+//! Filling a registry: the catalog and later changes through the store's writer, the lists in bulk. What comes out is a
+//! registry like any other, log included.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,23 +13,16 @@ use subprocessor_registry::{
     catalog::{self, Catalog},
     clock::Clock,
     proto::v1,
-    store::{
-        self, Store,
-        standard::{self, Creation},
-        verify::Range,
-        writer::Writer,
-    },
+    store::{self, Store, standard, verify::Range},
 };
 
 use super::{
-    Result,
+    Result, bulk,
     data::{self, Space},
 };
 
 /// Changes in one revision, at most; the first of an organization is the organization itself.
 const CHANGES: usize = 1_000;
-/// Organizations in preparation at once: their messages are checked while others are written.
-const AHEAD: usize = 4;
 /// Rows up to which the whole log is checked afterwards; it takes as long as the writing.
 const CHECKED: usize = 100_000;
 
@@ -46,15 +37,14 @@ pub struct History {
 
 impl History {
     pub fn of(space: &Space) -> Self {
-        let lists: usize = space.sizes.iter().map(|size| (size + 1).div_ceil(CHANGES)).sum();
-        let filled = 1 + lists as i64;
+        let filled = 1 + bulk::parts(space, CHANGES).len() as i64;
         Self { filled, last: filled + updates(space) as i64 }
     }
 }
 
 /// Enough to resume a stream anywhere in them, however small the registry is.
 fn updates(space: &Space) -> usize {
-    (space.rows / 20).clamp(2_000, 20_000)
+    (space.rows / 20).clamp(2_000, 5_000)
 }
 
 /// Fills an empty database.
@@ -66,21 +56,10 @@ pub async fn fill(url: &str, space: &Arc<Space>) -> Result<()> {
     let store = Store::open(&options, Arc::new(Clock::System)).await?;
     catalog::load(&store, Catalog::builtin()?).await?;
 
-    let written = AtomicUsize::new(0);
-    let lists = stream::iter(0..space.sizes.len()).map(|organization| {
-        let (store, space) = (store.clone(), Arc::clone(space));
-        let written = &written;
-        async move {
-            let size = space.sizes[organization];
-            tokio::spawn(list(store, space, organization)).await??;
-            let before = written.fetch_add(size, Ordering::Relaxed);
-            if before / 100_000 != (before + size) / 100_000 {
-                eprintln!("  {} rows in {:.0} s", before + size, begun.elapsed().as_secs_f64());
-            }
-            Result::Ok(())
-        }
-    });
-    lists.buffered(AHEAD).try_collect::<()>().await?;
+    drop(store);
+    bulk::write(url, space, bulk::parts(space, CHANGES)).await?;
+    eprintln!("  lists written in {:.0} s", begun.elapsed().as_secs_f64());
+    let store = Store::open(&options, Arc::new(Clock::System)).await?;
     let filled = store.head().await?;
 
     let changes = stream::iter(0..updates(space)).map(|edition| {
@@ -101,40 +80,6 @@ pub async fn fill(url: &str, space: &Arc<Space>) -> Result<()> {
             return Err(format!("the log does not verify: {:?}", answer.problems).into());
         }
         eprintln!("  log verified in {:.0} s", begun.elapsed().as_secs_f64());
-    }
-    Ok(())
-}
-
-/// Writes an organization with its list.
-async fn list(store: Store, space: Arc<Space>, organization: usize) -> Result<()> {
-    let id = data::organization_id(organization);
-    let mut first = Some(standard::creation(None, &id, Some(&data::organization(organization)))?);
-    let parent = data::organization_name(organization);
-    let mut from = 0;
-    while from < space.sizes[organization] {
-        let room = CHANGES - usize::from(first.is_some());
-        let to = (from + room).min(space.sizes[organization]);
-        let creations = (from..to).map(|number| {
-            standard::creation(Some(&parent), &data::id(number), Some(&space.subprocessor(organization, number)))
-        });
-        let creations = creations.collect::<std::result::Result<Vec<_>, _>>()?;
-        let first = first.take();
-        store.write(Call::internal("Load/Fill"), |writer| Box::pin(create(writer, first, creations))).await?;
-        from = to;
-    }
-    Ok(())
-}
-
-async fn create(
-    writer: &mut Writer,
-    organization: Option<Creation<v1::Organization>>,
-    subprocessors: Vec<Creation<v1::Subprocessor>>,
-) -> subprocessor_registry::error::Result<()> {
-    if let Some(organization) = organization {
-        writer.create(organization).await?;
-    }
-    for subprocessor in subprocessors {
-        writer.create(subprocessor).await?;
     }
     Ok(())
 }
