@@ -231,7 +231,10 @@ impl Store {
             query.cond_where(filter::condition(filter::Rows::Versions(R::KIND), filter));
         }
         let is_sqlite = self.reads().get_database_backend() == DatabaseBackend::Sqlite;
-        order(&mut query, list, is_sqlite && list.filter.is_some_and(is_selective));
+        // What is equal in a column is in the order of names there: nothing needs to be sorted.
+        let in_order = |filter: &Filter| list.order.field.path == "name" && has_equal(filter);
+        let sort = is_sqlite && list.filter.is_some_and(|filter| is_selective(filter) && !in_order(filter));
+        order(&mut query, list, sort);
         Ok(Some(query))
     }
 
@@ -326,6 +329,15 @@ fn is_selective(filter: &Filter) -> bool {
         Filter::All(parts) => parts.iter().any(is_selective),
         Filter::Compare(field, Op::Equal, _) => !matches!(field.kind, FieldKind::Choice(_) | FieldKind::Flag),
         Filter::Has(..) => true,
+        _ => false,
+    }
+}
+
+/// Whether all that matches is equal in a column, each of which has an index that goes on with the name.
+fn has_equal(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(has_equal),
+        Filter::Compare(_, Op::Equal, _) => true,
         _ => false,
     }
 }

@@ -160,7 +160,8 @@ impl Writer {
     async fn settle<R: Managed>(&mut self, before: Option<&Stored<R>>, mut message: R) -> Result<R> {
         let mut wrong = Violations::new();
         collect(message.admit(self, before), &mut wrong)?;
-        let after = self.put(before, message).await?;
+        // `create` has looked at the name.
+        let after = self.put_unused(before, message).await?;
         collect(after.verify(self, before).await, &mut wrong)?;
         if wrong.is_empty() { Ok(after) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
     }
