@@ -5,6 +5,7 @@ use clap::Args;
 use super::{
     Common, Print,
     client::Registry,
+    contract,
     failure::Outcome,
     output::{Format, Out},
     resource::AsOf,
@@ -47,7 +48,7 @@ impl Assess {
         let registry = Registry::connect(&self.common).await?;
         let mut answer = AssessTransfersResponse::default();
         let mut request = AssessTransfersRequest {
-            parent: self.parent,
+            parent: contract::organization(&self.parent),
             date: self.date,
             from_date: self.from,
             to_date: self.to,
@@ -132,7 +133,7 @@ impl Claims {
         let registry = Registry::connect(&self.common).await?;
         let mut answer = AssessClaimsResponse::default();
         let mut request = AssessClaimsRequest {
-            parent: self.parent,
+            parent: contract::organization(&self.parent),
             date: self.date,
             page_size: 1_000,
             as_of: self.as_of.map(|as_of| as_of.message()),
