@@ -111,7 +111,7 @@ impl Store {
             None => None,
         };
         let what = format!("what differs of the list of {}", wanted.parent);
-        let mut found = Found::new(&what, customer.as_ref());
+        let mut found = Found::new(what.clone(), customer);
         let differing = self.differing(organization_id, &base, &target).await?;
         for chunk in differing.chunks(CHUNK) {
             let keys: Vec<(i64, i64)> = chunk
@@ -132,7 +132,10 @@ impl Store {
                 found.add(before, after)?;
             }
         }
-        let answer = found.answer(base.at.revision, target.at.revision)?;
+        // Finding who is who among very many takes a while: not on a thread that others wait for.
+        let (base, target) = (base.at.revision, target.at.revision);
+        let answer =
+            tokio::task::spawn_blocking(move || found.answer(base, target)).await.map_err(Error::internal)??;
         answer_fits(&what, answer.encoded_len())?;
         Ok(answer)
     }
@@ -218,9 +221,9 @@ fn suspects(organization_id: i64, base: &Listed<'_>, target: &Listed<'_>) -> Sel
 }
 
 /// What was found to differ so far.
-struct Found<'a> {
-    what: &'a str,
-    customer: Option<&'a Customer>,
+struct Found {
+    what: String,
+    customer: Option<Customer>,
     removed: Vec<Subprocessor>,
     added: Vec<Subprocessor>,
     changed: Vec<ChangedSubprocessor>,
@@ -230,15 +233,15 @@ struct Found<'a> {
     held: usize,
 }
 
-impl<'a> Found<'a> {
-    fn new(what: &'a str, customer: Option<&'a Customer>) -> Self {
+impl Found {
+    fn new(what: String, customer: Option<Customer>) -> Self {
         let (removed, added, changed, renamed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { what, customer, removed, added, changed, renamed, bytes: 0, held: 0 }
     }
 
     /// One resource on the base, on the target, or both.
     fn add(&mut self, before: Option<Subprocessor>, after: Option<Subprocessor>) -> Result<()> {
-        let customer = self.customer;
+        let customer = self.customer.as_ref();
         let concerns = |one: &Subprocessor| customer.is_none_or(|of| reach::overlap(&one.products, &of.products));
         match (before.filter(concerns), after.filter(concerns)) {
             (Some(before), Some(after)) => self.compare(&before, &after, 1.0),
@@ -252,7 +255,7 @@ impl<'a> Found<'a> {
             }
             (None, None) => {}
         }
-        answer_fits(self.what, max(self.bytes, self.held / HELD))
+        answer_fits(&self.what, max(self.bytes, self.held / HELD))
     }
 
     /// Two versions of one engagement, whether they are of one resource or of two.
@@ -292,7 +295,7 @@ impl<'a> Found<'a> {
                 continue;
             };
             self.compare(&before, &after, pair.score);
-            answer_fits(self.what, self.bytes)?;
+            answer_fits(&self.what, self.bytes)?;
         }
         self.changed.sort_by(|a, b| a.name.cmp(&b.name));
         self.renamed.sort_by(|a, b| a.target_resource.cmp(&b.target_resource));

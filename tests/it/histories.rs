@@ -2,6 +2,7 @@
 //! as they were published. Whatever is put into `tests/data/history` and `tests/data/lists` is tried.
 
 mod in_place;
+mod linked;
 mod lists;
 mod products;
 mod record;

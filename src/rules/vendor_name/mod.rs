@@ -15,6 +15,7 @@ mod combine;
 mod index;
 mod judge;
 mod legal_form;
+mod names;
 mod near;
 mod normalize;
 mod pieces;
@@ -30,6 +31,7 @@ use judge::How;
 use pieces::Role;
 
 pub use index::{Builder, Index};
+pub use names::Names;
 
 /// A score from which on a match is one.
 pub const MATCH: f64 = 0.8;
