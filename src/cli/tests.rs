@@ -73,6 +73,11 @@ fn what_cannot_be_understood_is_usage() {
         "verify --expected 7",
         "watch --after-hash 00",
         "erase customers/x",
+        "resolve",
+        "resolve a --max-matches 0",
+        "resolve a --max-matches 21",
+        "resolve a --as-of yesterday",
+        "resolve --file",
         "export a -o table",
         "completions cobol",
         "serve --listen nowhere",
@@ -102,6 +107,8 @@ fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
         ("suspend a", 1),
         ("retire a", 1),
         ("trace a", 1),
+        ("resolve a", 1),
+        ("resolve --file /nowhere/at/all", 1),
         ("healthcheck", 3),
     ] {
         assert_eq!(run(&format!("{command} --endpoint http://127.0.0.1:1")).0, code, "{command}");

@@ -66,9 +66,10 @@ impl Index {
             .filter(|verdict| verdict.found.score >= SURE)
             .map(|verdict| verdict.found.vendor)
             .collect();
-        vendors.iter().enumerate().any(|(i, a)| {
-            vendors.iter().skip(i + 1).any(|b| a != b && !self.owns(*a, *b) && !self.owns(*b, *a))
-        })
+        vendors
+            .iter()
+            .enumerate()
+            .any(|(i, a)| vendors.iter().skip(i + 1).any(|b| a != b && !self.owns(*a, *b) && !self.owns(*b, *a)))
     }
 }
 
@@ -86,7 +87,11 @@ fn are_names(read: &[(&str, Vec<Verdict>)]) -> bool {
 fn lines(cell: &str) -> Vec<&str> {
     let signs = ["\n", ";", "|", "•", " / ", " // ", " + "];
     let parts = split_outside(cell, |rest| signs.iter().find(|sign| rest.starts_with(**sign)).map(|sign| sign.len()));
-    parts.into_iter().map(|part| part.trim().trim_end_matches(',').trim()).filter(|part| !fold(part).is_empty()).collect()
+    parts
+        .into_iter()
+        .map(|part| part.trim().trim_end_matches(',').trim())
+        .filter(|part| !fold(part).is_empty())
+        .collect()
 }
 
 /// The length of a word or sign that joins two names, if the rest of a line begins with one; but it can be part of a

@@ -2,7 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use super::legal_form;
+use super::{legal_form, words};
 
 /// A name, ready to be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +24,11 @@ impl Reading {
             words.remove(0);
         }
         Self { compact: words.concat(), words, form }
+    }
+
+    /// Whether its words say what is done, where or by what kind of company, and not by whom.
+    pub(super) fn is_general(&self) -> bool {
+        self.words.iter().all(|word| words::is_generic(word))
     }
 
     /// Whether there is nothing to compare.
@@ -97,7 +102,9 @@ pub(super) fn clean(text: &str) -> String {
 /// A character as it is kept, if it is.
 fn visible(c: char) -> Option<char> {
     match c {
-        '*' | '†' | '‡' | '§' | '¶' | '`' | '™' | '®' | '©' | '℠' | '"' | '“' | '”' | '„' | '«' | '»' => None,
+        '*' | '†' | '‡' | '§' | '¶' | '`' | '™' | '®' | '©' | '℠' | '"' | '“' | '”' | '„' | '«' | '»' => {
+            None
+        }
         // Superscripts and subscripts are footnotes; in "1Password" the digit is not one.
         '¹' | '²' | '³' | 'ª' | 'º' | '\u{2070}'..='\u{209c}' => None,
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => None,

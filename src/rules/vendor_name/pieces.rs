@@ -4,7 +4,6 @@
 use super::{
     legal_form,
     normalize::{Reading, fold},
-    words,
 };
 
 /// What a piece of a name says.
@@ -46,7 +45,7 @@ impl Piece {
 
     /// Whether it names nobody: a place, a form, what is done.
     pub(super) fn is_general(&self) -> bool {
-        self.reading.words.iter().all(|word| words::is_generic(word)) || legal_form::is_form(&fold(&self.text))
+        self.reading.is_general() || legal_form::is_form(&fold(&self.text))
     }
 }
 
@@ -268,7 +267,8 @@ fn mark(words: &[String]) -> Option<(usize, Role, bool)> {
 fn owner(words: &[String]) -> Option<usize> {
     let (article, rest) = words.split_first()?;
     let (last, owner) = rest.split_last()?;
-    let fits = matches!(article.as_str(), "a" | "an") && OWNED.contains(&last.as_str()) && (1..=5).contains(&owner.len());
+    let fits =
+        matches!(article.as_str(), "a" | "an") && OWNED.contains(&last.as_str()) && (1..=5).contains(&owner.len());
     fits.then_some(owner.len())
 }
 

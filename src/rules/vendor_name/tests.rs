@@ -16,7 +16,17 @@ fn scratch() {
             let found: Vec<_> = index
                 .resolve(name, 5)
                 .iter()
-                .map(|m| serde_json::json!([m.vendor[8..], m.score, m.entity_id, m.part, m.via().as_str_name(), m.matched, m.reason]))
+                .map(|m| {
+                    serde_json::json!([
+                        m.vendor[8..],
+                        m.score,
+                        m.entity_id,
+                        m.part,
+                        m.via().as_str_name(),
+                        m.matched,
+                        m.reason
+                    ])
+                })
                 .collect();
             (name, found)
         })

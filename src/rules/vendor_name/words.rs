@@ -45,7 +45,7 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     trust university wealth winery wines";
 
 /// Words that join others; no product is called so.
-const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its";
+const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its like";
 
 /// Ends of domains, as words after a dot.
 const TOP_LEVEL: &str = "com io ai co net org app dev eu us uk de fr ch at nl so sh tech cloud me tv gg xyz inc hq";
@@ -76,7 +76,7 @@ static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
 static TOP_LEVEL_DOMAINS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TOP_LEVEL));
 static PLACE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PLACES));
 
-/// Some 3,700 common English words and first names. Companies are named after them, and so are others.
+/// Some 3,800 common English words and first names. Companies are named after them, and so are others.
 static ORDINARY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(include_str!("ordinary_words.txt")));
 
 pub(super) fn is_corporate(word: &str) -> bool {
@@ -126,7 +126,10 @@ pub(super) fn is_ordinary(word: &str) -> bool {
 /// Whether a word was made for one company: nobody else is likely to have it in its name.
 pub(super) fn is_coined(word: &str) -> bool {
     const SHORTEST: usize = 5;
-    word.chars().count() >= SHORTEST && !is_ordinary(word) && !is_top_level(word) && !word.bytes().all(|b| b.is_ascii_digit())
+    word.chars().count() >= SHORTEST
+        && !is_ordinary(word)
+        && !is_top_level(word)
+        && !word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The singular of a regular plural, so that "payments" and "payment" are the same word of a trade.
@@ -143,7 +146,9 @@ mod tests {
 
     #[test]
     fn words_of_the_language_are_not_coined() {
-        for word in ["linear", "notions", "stitched", "rendering", "apollo", "payments", "analytics", "close", "ads", "12345"] {
+        for word in
+            ["linear", "notions", "stitched", "rendering", "apollo", "payments", "analytics", "close", "ads", "12345"]
+        {
             assert!(!is_coined(word), "{word}");
         }
         for word in ["twilio", "google", "hubspot", "cloudflare", "zendesk", "datadog", "auth0", "mailchimp"] {
