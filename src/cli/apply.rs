@@ -121,7 +121,8 @@ fn rows(change: &PlannedChange, full: bool) -> Vec<Vec<String>> {
     rows
 }
 
-fn read(file: &str) -> Outcome<String> {
+/// The text of a file; `-` is standard input.
+pub(super) fn read(file: &str) -> Outcome<String> {
     let text = if file == "-" {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)

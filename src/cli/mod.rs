@@ -16,6 +16,7 @@ mod log;
 mod output;
 mod progress;
 mod remove;
+mod resolve;
 mod resource;
 mod service;
 mod trace;
@@ -81,6 +82,8 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Find the vendors that names mean, as published lists write them.
+    Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
     Watch(log::Watch),
     /// Recompute the hashes of the change log and report whatever does not match.
@@ -160,6 +163,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),
         Command::Erase(erase) => client(erase.run(out)),

@@ -84,6 +84,11 @@ fn what_cannot_be_understood_is_usage() {
         "history revisions/1",
         "history vendors/a --limit 0",
         "history vendors/a --from then",
+        "resolve",
+        "resolve a --max-matches 0",
+        "resolve a --max-matches 21",
+        "resolve a --as-of yesterday",
+        "resolve --file",
         "export a -o table",
         "completions cobol",
         "serve --listen nowhere",
@@ -117,6 +122,8 @@ fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
         ("diff a --base 1", 1),
         ("history vendors/a", 1),
         ("history organizations/a --from 2026-01-01 --limit 3", 1),
+        ("resolve a", 1),
+        ("resolve --file /nowhere/at/all", 1),
         ("healthcheck", 3),
     ] {
         assert_eq!(run(&format!("{command} --endpoint http://127.0.0.1:1")).0, code, "{command}");

@@ -7,7 +7,6 @@ use super::{
     judge::{Finds, Found, How},
     normalize::Reading,
     pieces::{Piece, Role, pieces},
-    words,
 };
 
 /// A vendor that a name may mean.
@@ -65,7 +64,7 @@ impl Index {
                     Role::Same => found.score * 0.98,
                     Role::Former => found.score * 0.96,
                     Role::Beside => self.beside(found, &head, is_known, judged),
-                    Role::Owner => found.score.min(if is_known { 0.6 } else { 0.7 }),
+                    Role::Owner => self.owner(found, one, is_known, judged),
                     Role::Note => found.score.min(0.55),
                 };
                 add(&mut verdicts, self.verdict(Found { score, ..*found }, one.piece.role));
@@ -141,17 +140,28 @@ impl Index {
         if head.iter().any(|head| head.vendor == found.vendor && head.score >= 0.5) {
             return found.score * 0.95;
         }
+        // "AC PM LLC (Postmark)" is a company with its brand; "Credly (Pearson)" is a brand with its owner.
+        let is_company = of_role(judged, &[Role::Head]).any(|head| !head.piece.reading.form.is_empty());
+        found.score.min(if is_company && self.is_maker(found) { 0.82 } else { 0.75 })
+    }
+
+    /// How sure the owner of a name that nobody knows is: a product by a vendor is the vendor's, a company that it owns
+    /// is another company.
+    fn owner(&self, found: &Found, owner: &Judged, is_known: bool, judged: &[Judged]) -> f64 {
+        let is_product = owner.piece.is_loose && self.is_maker(found);
+        let kind = of_role(judged, &[Role::Head]).all(|head| head.piece.is_general());
+        found.score.min(match () {
+            () if is_known => 0.6,
+            () if is_product || (kind && self.is_maker(found)) => 0.82,
+            () => 0.7,
+        })
+    }
+
+    /// Whether a vendor that stands beside an unknown name is likely to be its brand or maker: of one that sells hosting
+    /// it is as likely that the other runs there.
+    fn is_maker(&self, found: &Found) -> bool {
         let is_exact = matches!(found.how, How::Exact | How::OtherForm | How::Domain) && found.score >= 0.9;
-        let mut names = of_role(judged, &[Role::Head]).map(|j| &j.piece.reading);
-        match names.next() {
-            // "AC PM LLC (Postmark)": a company nobody knows, with its brand.
-            Some(name)
-                if is_exact && !name.form.is_empty() && name.words.iter().any(|word| !words::is_generic(word)) =>
-            {
-                found.score.min(0.82)
-            }
-            _ => found.score.min(0.75),
-        }
+        is_exact && !["hosting", "infrastructure"].iter().any(|word| self.is_trade(found.vendor, word))
     }
 
     /// Names that two pieces make together: "Analytics (Google)".

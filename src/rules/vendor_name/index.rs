@@ -136,14 +136,16 @@ impl Builder {
         self.name(known(&text, 1.0));
         let pieces = pieces(&text);
         if pieces.len() < 2 {
+            self.product(vendor, via, &text);
             return;
         }
         let has_trade_name = pieces.iter().any(|piece| piece.role == Role::Same);
         for piece in pieces {
             let weight = match piece.role {
                 // The company behind an alias "Elastic Inc. dba Close" may be known for something else.
-                Role::Head if has_trade_name && via == Via::Alias => 0.85,
-                Role::Head | Role::Same | Role::Former => 0.97,
+                Role::Head if has_trade_name && via == Via::Alias => 0.8,
+                Role::Head => 0.99,
+                Role::Same | Role::Former => 0.97,
                 Role::Beside if !piece.is_general() => 0.97,
                 Role::Beside | Role::Owner | Role::Note => continue,
             };
@@ -175,19 +177,26 @@ impl Builder {
         for word in reading.words.iter().filter(|word| word.len() > 3 && !words::is_generic(word)) {
             push(&mut self.index.by_word, word, number);
         }
-        if matches!(known.via, Via::DisplayName | Via::Alias | Via::Service)
-            && known.form.is_empty()
-            && let Some((brand, product)) = reading.words.split_first()
-            && product.iter().any(|word| !words::is_left_out(word) && !words::is_top_level(word))
-        {
-            let family = self.index.families.entry(brand.as_str().into()).or_default();
-            if let Some((_, count)) = family.iter_mut().find(|(vendor, _)| *vendor == known.vendor) {
-                *count += 1;
-            } else if family.len() < UNDER_ONE_KEY {
-                family.push((known.vendor, 1));
-            }
-        }
         self.index.known.push(known);
+    }
+
+    /// Counts a name that is a brand with a product after it.
+    fn product(&mut self, vendor: u32, via: Via, text: &str) {
+        let reading = Reading::of(text);
+        let is_product = |word: &String| !words::is_left_out(word) && !words::is_top_level(word);
+        let Some((brand, product)) = reading.words.split_first() else { return };
+        if !matches!(via, Via::DisplayName | Via::Alias | Via::Service)
+            || !reading.form.is_empty()
+            || !product.iter().any(is_product)
+        {
+            return;
+        }
+        let family = self.index.families.entry(brand.as_str().into()).or_default();
+        if let Some((_, count)) = family.iter_mut().find(|(holder, _)| *holder == vendor) {
+            *count += 1;
+        } else if family.len() < UNDER_ONE_KEY {
+            family.push((vendor, 1));
+        }
     }
 
     fn key(&mut self, text: &str, known: u32, cut: Cut) {

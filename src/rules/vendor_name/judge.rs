@@ -114,7 +114,7 @@ impl Index {
             let by_entity = self.known.get(found.known as usize).is_some_and(|known| known.via == Via::LegalName);
             let as_likely = |other: &&Found| other.score >= found.score;
             if by_entity && all.iter().filter(as_likely).any(|other| self.owns(other.vendor, found.vendor)) {
-                found.score -= 0.08;
+                found.score = if found.how == How::Exact { found.score - 0.08 } else { found.score.min(0.75) };
             }
         }
     }
@@ -195,7 +195,7 @@ impl Index {
         let whole = entry.cut == Cut::Whole;
         let is_legal = known.via == Via::LegalName;
         let distinct = is_distinct(begin) || (begin.len() == 1 && is_acronym(known, text));
-        if is_legal && !distinct {
+        if is_legal && !distinct && (begin.len() < 2 || !rest.iter().all(|word| words::is_place(word))) {
             return None;
         }
         let all = |is: &dyn Fn(&str) -> bool| rest.iter().all(|word| is(word));
@@ -219,10 +219,12 @@ impl Index {
             (0.9, 0.83, How::Product)
         } else if all(&|word| words::is_corporate(word) || words::is_place(word)) {
             (0.88, 0.74, How::Place)
-        } else if rest.iter().any(|word| words::is_other_trade(word)) || rest.len() > 2 {
+        } else if rest.iter().any(|word| words::is_other_trade(word)) || rest.len() > 3 {
             (0.7, 0.6, How::Part)
         } else {
-            (0.84, if has_family { 0.82 } else { 0.7 }, How::Product)
+            // "Azure Cognitive Services" beside the known "Azure OpenAI"; but not any word after an ordinary one.
+            let is_like = has_family && rest.iter().any(|word| words::is_left_out(word));
+            (0.84, if is_like { 0.82 } else { 0.7 }, How::Product)
         };
         let score = if distinct { sure } else { unsure };
         match (whole, begin.len()) {

@@ -36,7 +36,7 @@ const FORMS: &[(&str, &str)] = &[
     ("kg", "kg, co kg, kommanditgesellschaft"),
     ("kgaa", "kgaa, co kgaa"),
     ("ohg", "ohg, co ohg"),
-    ("ug", "ug, ug haftungsbeschrankt, unternehmergesellschaft"),
+    ("ug", "ug, ug haftungsbeschrankt, haftungsbeschrankt, unternehmergesellschaft"),
     ("ek", "e k, ek, e kfr, e kfm"),
     ("ev", "ev, e v"),
     ("eg", "eg"),
@@ -80,7 +80,7 @@ const FORMS: &[(&str, &str)] = &[
     ("lda", "lda, unipessoal lda, limitada"),
     ("ltda", "ltda, ltda me, ltda epp, eireli"),
     // The North.
-    ("ab", "ab, ab publ, aktiebolag"),
+    ("ab", "ab, ab publ, publ, aktiebolag"),
     ("as", "as, aksjeselskap, aktieselskab"),
     ("asa", "asa"),
     ("aps", "aps, anpartsselskab"),
@@ -146,6 +146,13 @@ static BY_TEXT: LazyLock<HashMap<&str, &str>> =
 pub(super) fn strip(words: &mut Vec<String>) -> String {
     let mut forms: Vec<&str> = Vec::new();
     while let Some((count, form)) = at_end(words) {
+        // "Crisp & Co" is a name; in "GmbH & Co. KG" the name ends before.
+        let rest = words.get(..words.len() - count).unwrap_or_default();
+        if matches!(form, "co" | "cie")
+            && matches!(rest, [before @ .., and] if and == "and" && at_end(before).is_none())
+        {
+            break;
+        }
         words.truncate(words.len() - count);
         forms.insert(0, form);
         // GmbH & Co. KG, S.à r.l. et Cie.
@@ -236,6 +243,9 @@ mod tests {
             ("Acme Co., Ltd.", "acme", "co ltd"),
             ("Hetzner Online GmbH", "hetzner online", "gmbh"),
             ("Acme GmbH & Co. KG", "acme", "gmbh kg"),
+            ("Acme & Co. KG", "acme", "kg"),
+            ("Acme & Co", "acme and co", ""),
+            ("Acme Co", "acme", "co"),
             ("Acme UG (haftungsbeschränkt)", "acme", "ug"),
             ("Wirecard AG", "wirecard", "ag"),
             ("Acme e.V.", "acme", "ev"),

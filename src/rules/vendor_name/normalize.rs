@@ -2,7 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use super::legal_form;
+use super::{legal_form, words};
 
 /// A name, ready to be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +24,11 @@ impl Reading {
             words.remove(0);
         }
         Self { compact: words.concat(), words, form }
+    }
+
+    /// Whether its words say what is done, where or by what kind of company, and not by whom.
+    pub(super) fn is_general(&self) -> bool {
+        self.words.iter().all(|word| words::is_generic(word))
     }
 
     /// Whether there is nothing to compare.

@@ -4,7 +4,6 @@
 use super::{
     legal_form,
     normalize::{Reading, fold},
-    words,
 };
 
 /// What a piece of a name says.
@@ -46,7 +45,7 @@ impl Piece {
 
     /// Whether it names nobody: a place, a form, what is done.
     pub(super) fn is_general(&self) -> bool {
-        self.reading.words.iter().all(|word| words::is_generic(word)) || legal_form::is_form(&fold(&self.text))
+        self.reading.is_general() || legal_form::is_form(&fold(&self.text))
     }
 }
 

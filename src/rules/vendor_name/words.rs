@@ -45,7 +45,7 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     trust university wealth winery wines";
 
 /// Words that join others; no product is called so.
-const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its";
+const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its like";
 
 /// Ends of domains, as words after a dot.
 const TOP_LEVEL: &str = "com io ai co net org app dev eu us uk de fr ch at nl so sh tech cloud me tv gg xyz inc hq";
@@ -76,7 +76,7 @@ static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
 static TOP_LEVEL_DOMAINS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TOP_LEVEL));
 static PLACE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PLACES));
 
-/// Some 3,700 common English words and first names. Companies are named after them, and so are others.
+/// Some 3,800 common English words and first names. Companies are named after them, and so are others.
 static ORDINARY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(include_str!("ordinary_words.txt")));
 
 pub(super) fn is_corporate(word: &str) -> bool {
