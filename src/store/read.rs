@@ -240,10 +240,15 @@ impl Store {
 
     /// The permanent row of what a list is under.
     pub(super) async fn row_at(&self, name: &Name, revision: i64) -> Result<i64> {
-        let mut query = version_query(name.kind());
-        query.and_where(Expr::col(column("name")).eq(name.as_str())).cond_where(alive_at(revision));
-        let row = fetch(self.reads(), &query).await?;
-        Ok(row.ok_or_else(|| Error::not_found(name.kind().singular(), name.as_str()))?.resource_id)
+        let query = Query::select()
+            .column(column("resource_id"))
+            .from(table(name.kind()))
+            .and_where(Expr::col(column("name")).eq(name.as_str()))
+            .cond_where(alive_at(revision))
+            .to_owned();
+        let row = self.reads().query_one(&query).await?;
+        let row = row.ok_or_else(|| Error::not_found(name.kind().singular(), name.as_str()))?;
+        Ok(row.try_get("", "resource_id")?)
     }
 
     /// How the database would read a page: the lines of its plan. For the test that refuses full scans.
