@@ -8,6 +8,7 @@ mod client;
 mod columns;
 mod contract;
 mod failure;
+mod import;
 mod lifecycle;
 mod log;
 mod output;
@@ -50,6 +51,8 @@ enum Command {
     Apply(apply::Apply),
     /// Print an organization with all that belongs to it as a manifest.
     Export(apply::Export),
+    /// Make a manifest of a published list (Markdown, HTML, CSV, YAML, JSON), to be reviewed and applied.
+    Import(import::Import),
     /// Print the JSON Schema of manifests.
     Schema(apply::Schema),
     /// Show one resource.
@@ -134,6 +137,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Config => out.text(crate::config::DEFAULTS),
         Command::Apply(apply) => client(apply.run(out)),
         Command::Export(export) => client(export.run(out)),
+        Command::Import(import) => client(import.run(out)),
         Command::Schema(schema) => client(schema.run(out)),
         Command::Get(get) => client(get.run(out)),
         Command::List(list) => client(list.run(out)),
