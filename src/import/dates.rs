@@ -164,6 +164,7 @@ pub(super) fn find(text: &str) -> Option<String> {
         [Number(year, 4), Sign('-' | '/' | '.'), Number(month, 1 | 2), Sign('-' | '/' | '.'), Number(day, 1 | 2), ..] => {
             date(*year, *month, *day)
         }
+        [Number(_, 1 | 2), Sign('.'), Number(_, 1 | 2), Sign('.'), Number(_, 4), Sign('.'), Number(..), ..] => None,
         [Number(day, 1 | 2), Sign('.'), Number(month, 1 | 2), Sign('.'), Number(year, 4), ..] => date(*year, *month, *day),
         [Number(a, 1 | 2), Sign(sign @ ('/' | '-')), Number(b, 1 | 2), Sign(other), Number(year, 4), ..] if sign == other => {
             match (*a, *b) {

@@ -85,7 +85,10 @@ pub(super) struct Search<'a> {
 
 /// Finds the list on a page.
 pub(super) fn find(page: Page, search: Search<'_>) -> Found {
-    let mut finder = Finder { search, context: Context::new(page.title.as_deref()), found: Found::default() };
+    // The title of the page says nothing of the lists in its front matter: they have to say it themselves.
+    let mut finder = Finder { search, context: Context::new(None), found: Found::default() };
+    finder.blocks(page.front);
+    finder.context = Context::new(page.title.as_deref());
     finder.blocks(page.blocks);
     finder.found
 }
@@ -177,15 +180,20 @@ impl Finder<'_> {
             Field::Condition,
             Field::DataSubjects,
         ];
-        let others = columns.iter().filter(|column| said.contains(&column.field)).count();
+        let others = columns.iter().filter(|column| said.contains(&column.field) && column.confidence >= 0.5).count();
         let names: Vec<Cell> = table.rows.iter().filter_map(|row| row.cell(index)).take(SAMPLE).cloned().collect();
+        let named = names.iter().filter(|cell| items::is_name_like(&cell.text())).count();
+        if named * 2 < names.len() {
+            return Err("what stands in place of names are sentences".to_owned());
+        }
         let known = self.share(&names);
+        let by_name = self.share_of_known(&names);
         let spoken = if self.search.is_data { 2 } else { self.context.score(caption) };
         let strong = name.confidence >= 0.9 && !name.heading.is_empty();
         let by_heading = name.confidence > 0.55 && !name.heading.is_empty();
         let taken = (strong && others > 0 && (spoken > 0 || known >= 0.2))
             || (by_heading && others > 0 && spoken > 1)
-            || (others > 0 && known >= 0.5)
+            || (others > 0 && by_name >= 0.5)
             || (others > 0 && spoken > 1 && known >= 0.25)
             || (spoken > 1 && strong)
             || (spoken > 1 && known >= 0.4)
@@ -217,15 +225,26 @@ impl Finder<'_> {
         sum / names.len() as f64
     }
 
+    /// How many of the names are known, or have the form of a company's: 0 to 1.
+    fn share_of_known(&self, names: &[Cell]) -> f64 {
+        let known = names.iter().filter(|cell| self.is_known(&cell.text())).count();
+        if names.is_empty() { 0.0 } else { known as f64 / names.len() as f64 }
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        items::is_name_like(name)
+            && (context::has_legal_form(name)
+                || self.search.known.resolve(name, 1).first().is_some_and(|found| found.score >= MATCH))
+    }
+
     /// How much a name looks like that of a company.
     fn weight(&self, cell: &Cell) -> f64 {
         let text = cell.text();
         if !items::is_name_like(&text) {
             return 0.0;
         }
-        let known = self.search.known.resolve(&text, 1).first().is_some_and(|found| found.score >= MATCH);
         let links_out = cell.links().iter().any(|link| link.starts_with("http"));
-        if known || context::has_legal_form(&text) {
+        if self.is_known(&text) {
             1.0
         } else if links_out {
             0.8
@@ -291,7 +310,7 @@ impl Finder<'_> {
         if names.iter().filter(|cell| elsewhere(cell)).count() * 2 > names.len() {
             return Err("its items lead to other pages of the site".to_owned());
         }
-        if names.iter().filter(|cell| context::is_document(&cell.text())).count() * 2 > names.len() {
+        if names.iter().filter(|cell| context::is_document(&cell.text())).count() * 2 >= names.len() {
             return Err("its items are documents".to_owned());
         }
         let name_like = names.iter().filter(|cell| items::is_name_like(&cell.text())).count();

@@ -40,9 +40,9 @@ impl Footnotes {
     /// Adds items of lists that were meant as footnotes: their `*` became a bullet.
     pub(super) fn add_starred(&mut self, items: Vec<(String, u32)>) {
         self.0.extend(items.into_iter().map(|(text, line)| {
-            let stars = text.len() - text.trim_start_matches(['*', ' ']).len();
-            let text = text[stars..].to_owned();
-            Footnote { mark: "*".repeat(1 + stars), text, line }
+            let rest = text.trim_start_matches(['*', ' ']);
+            let stars = text[..text.len() - rest.len()].matches('*').count();
+            Footnote { mark: "*".repeat(1 + stars), text: rest.to_owned(), line }
         }));
     }
 

@@ -243,8 +243,15 @@ fn join_brackets(name: Cell, rest: Cell, separator: Option<&str>) -> (Cell, Cell
     let Some(close) = trimmed.find(')') else { return (name, strip_separator(&rest)) };
     let tail = trimmed[close + 1..].trim_start();
     let goes_on = tail.starts_with(['-', '–', '—', ':', '|', '.', ',']) && tail.trim_matches(['.', ' ']).len() > 1;
+    let end = skipped + close + 1;
+    let inside = before(&after(&rest, skipped + 1), close - 1);
+    if goes_on && is_said(&inside.text()) {
+        // Not another name, but the first of what is said: "Acme (payments): see its terms".
+        let mut said = inside;
+        append(&mut said, strip_separator(&after(&rest, end)));
+        return (name, said);
+    }
     if goes_on || separator.is_some_and(|separator| tail.starts_with(separator.trim())) {
-        let end = skipped + close + 1;
         let mut joined = name;
         joined.runs.extend(before(&rest, end).runs);
         return (joined, strip_separator(&after(&rest, end)));
@@ -267,11 +274,16 @@ fn split_brackets(name: Cell, places: Places) -> (Cell, Cell, Cell) {
     if places.read(&words, false).is_whole() {
         return (bare, Cell::default(), inside);
     }
-    // A name has capitals; what a company does is written in small letters.
-    if words.chars().next().is_some_and(char::is_lowercase) && !words.starts_with("aka") && !words.starts_with("formerly") {
+    if is_said(&words) {
         return (bare, inside, Cell::default());
     }
     (name, Cell::default(), Cell::default())
+}
+
+/// Whether words in brackets are what is said of a name: a name has capitals, what a company does is written small.
+fn is_said(words: &str) -> bool {
+    let alias = ["aka", "a.k.a", "formerly", "d/b/a", "dba", "now ", "previously", "part of", "owned by"];
+    words.chars().next().is_some_and(char::is_lowercase) && !alias.iter().any(|word| words.starts_with(word)) && !super::find::is_coined(words)
 }
 
 /// What stands before the brackets at the end, and inside them.
@@ -322,6 +334,7 @@ pub(super) fn is_name_like(text: &str) -> bool {
     (1..=8).contains(&words.len())
         && text.chars().count() <= 80
         && !text.ends_with(['?', '!', ';'])
+        && !text.starts_with("http")
         && !words.iter().any(|word| verbs.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str()))
         && text.chars().any(|c| c.is_uppercase() || c.is_ascii_digit() || c == '.' || !c.is_ascii())
 }

@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
     if let Some(front) = front.and_then(|front| data::read(&format!("\n{front}")).ok()) {
         page.title = front.title.or(page.title);
         page.dated = front.dated;
-        page.blocks.splice(0..0, front.blocks);
+        page.front = front.blocks;
     }
     Ok(page)
 }

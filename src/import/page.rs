@@ -10,6 +10,8 @@ pub(super) struct Page {
     pub(super) title: Option<String>,
     /// A date that the page's own data gives itself, with its words and line.
     pub(super) dated: Option<(String, u32)>,
+    /// What its front matter holds, which mostly is for the generator of the page and not for its readers.
+    pub(super) front: Vec<Block>,
     /// What stands on it.
     pub(super) blocks: Vec<Block>,
     /// What a reader should know of how it was read.

@@ -10,6 +10,7 @@ mod erased;
 mod full_disk;
 mod guards;
 mod hostile;
+mod import;
 mod list;
 mod log;
 mod manifests;

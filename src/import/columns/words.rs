@@ -1,6 +1,6 @@
 //! The words of headings, in the languages in which lists are published.
 
-use super::{super::text, Field, Guess, words};
+use super::{Field, Guess, words};
 
 /// Phrases of headings, each a sequence of words; `*` at the end of a word stands for any ending. The longest phrase of
 /// a heading decides; of phrases of one length the surest.
@@ -36,7 +36,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         "nature of service*", "description of service*", "scope of processing", "type of processing", "task*",
         "zweck*", "verarbeitungszweck*", "verwendungszweck*", "leistung*", "tatigkeit*", "aufgabe*", "einsatzzweck*",
         "funktion*", "gegenstand*", "beschreibung der verarbeitung", "art der verarbeitung", "art der dienstleistung",
-        "finalite*", "objet", "fonction*", "objectif*", "finalidad*", "proposito*", "funcion*", "finalita", "scopo*", "funzione",
+        "actividad*", "uso", "activite*", "utilisation", "attivita*", "uso previsto", "atividade*", "activiteit*", "aktivitet*", "gebruik", "anvandning", "verwendung*", "nutzung*", "finalite*", "objet", "fonction*", "objectif*", "finalidad*", "proposito*", "funcion*", "finalita", "scopo*", "funzione",
         "finalidade*", "doel*", "doeleinde*", "andamal*", "syfte*", "formal*", "tarkoitus", "kayttotarkoitus", "cel*",
         "ucel*",
     ]),
@@ -72,6 +72,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
     ]),
     (Field::Website, 0.95, &["website*", "web site*", "url", "link", "homepage", "web page", "webpage", "domain", "webseite", "site web", "sitio web", "sito web", "hemsida", "hjemmeside"]),
     (Field::DataCategories, 0.9, &[
+        "category of personal*", "categories of personal*", "category of information", "categories of information", "category of data", "personal information",
         "data", "personal data", "data processed", "data categor*", "categories of data", "categories of personal data", "category of data",
         "type of data", "types of data", "data type*", "data shared", "data involved", "customer data involved", "data potentially involved", "personal data processed",
         "data collected", "data accessed", "data elements", "type of personal data", "types of personal data", "personal data categories", "information processed",
@@ -83,7 +84,8 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
     (Field::SpecialCategories, 0.95, &["special categor*", "sensitive data", "special category data", "besondere kategorien", "sensitive personal data"]),
     (Field::DataSubjects, 0.95, &["data subject*", "categories of data subject*", "category of data subject*", "affected persons", "betroffene", "betroffene personen", "personnes concernees", "interesados", "betrokkenen"]),
     (Field::Service, 0.7, &["service description", "service details", "description", "services", "service", "product", "products used", "functionality", "details", "dienst", "leistung*", "dienstleistung*"]),
-    (Field::Condition, 0.9, &["condition*", "applies to", "applies if", "applies when", "applicable to", "only if", "when used", "applicability", "bedingung*", "opt in", "used when", "used if"]),
+    (Field::Condition, 0.9, &["condition*", "applies to", "applies if", "applies when", "applicable to", "only if", "when used", "enabled when", "when enabled", "enabled if", "applicability", "bedingung*", "opt in", "used when", "used if"]),
+    (Field::Role, 0.5, &["role", "rolle"]),
     (Field::StartDate, 0.9, &["start date", "date added", "added", "added on", "effective date", "effective from", "in use since", "since", "engaged since", "used since", "date of addition", "date engaged", "onboarded", "seit"]),
     (Field::EndDate, 0.9, &["end date", "date removed", "removed on", "until", "effective until"]),
     (Field::Affiliate, 0.9, &["affiliate", "is affiliate", "group company", "intra group"]),
@@ -124,13 +126,26 @@ pub(in super::super) fn by_words(heading: &str) -> Vec<Guess> {
     if words.is_empty() || words.len() > 14 || question {
         return Vec::new();
     }
+    let guesses = of_words(&words, heading);
+    if !guesses.is_empty() || words.len() > 3 {
+        return guesses;
+    }
+    let mut guesses = mended(&words).map(|words| of_words(&words, heading)).unwrap_or_default();
+    for guess in &mut guesses {
+        guess.confidence *= 0.8;
+        guess.reason.push_str(", but for a letter");
+    }
+    guesses
+}
+
+fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
     let before_brackets = super::words(heading.split(['(', '[']).next().unwrap_or_default()).len();
     let link = words.iter().skip(1).position(|word| LINKS.contains(&word.as_str())).map(|at| at + 1);
     let head = link.unwrap_or(words.len()).min(before_brackets.max(1)).saturating_sub(1);
     let mut found: Vec<(bool, usize, Guess)> = Vec::new();
     for (field, confidence, phrases) in PHRASES {
         for phrase in *phrases {
-            for (at, length) in places(&words, phrase) {
+            for (at, length) in places(words, phrase) {
                 let on_head = (at..at + length).contains(&head);
                 let others = words.iter().enumerate().filter(|(i, w)| !(at..at + length).contains(i) && !FILLERS.contains(&w.as_str()));
                 // The whole heading is surest; a word beside the head, in a long heading, says nothing.
@@ -180,8 +195,24 @@ pub(super) fn speaks_of_data(heading: &str) -> bool {
     words(heading).iter().any(|word| data.iter().any(|stem| word.starts_with(stem)))
 }
 
-/// Whether a heading only says that places are in the column.
+/// Whether a heading only says that places are in the column, or that they are the company's.
 pub(super) fn is_bare_country(heading: &str) -> bool {
-    let folded = text::fold(heading.trim());
-    ["country", "location", "land", "pays", "pais", "paese", "countries"].contains(&folded.as_str())
+    let places = ["country", "countries", "location", "locations", "land", "pays", "pais", "paese", "region"];
+    let companies = ["provider", "vendor", "supplier", "company", "subprocessor", "processor", "sub", "entity", "service", "anbieter", "of", "the", "s"];
+    let words = words(heading);
+    words.iter().any(|word| places.contains(&word.as_str()))
+        && words.iter().all(|word| places.contains(&word.as_str()) || companies.contains(&word.as_str()))
+}
+
+/// A heading with a typing error as it was meant, if one word of it is one letter from one that headings have.
+fn mended(words: &[String]) -> Option<Vec<String>> {
+    let known = |word: &str| {
+        let phrases = PHRASES.iter().flat_map(|(_, _, phrases)| phrases.iter()).flat_map(|phrase| phrase.split(' '));
+        phrases.map(|part| part.trim_end_matches('*')).find(|part| part.len() >= 6 && strsim::osa_distance(part, word) == 1).map(ToOwned::to_owned)
+    };
+    let mut mended = words.to_vec();
+    let at = mended.iter().position(|word| word.len() >= 6 && known(word).is_some())?;
+    let word = mended.get_mut(at)?;
+    *word = known(word)?;
+    Some(mended)
 }

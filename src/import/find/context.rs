@@ -30,10 +30,10 @@ const PAST: [&str; 22] = [
 ];
 
 /// Words of headings over other lists of a page.
-const OTHER: [&str; 24] = [
+const OTHER: [&str; 26] = [
     "cookie", "cookies", "your rights", "data subject rights", "definitions", "glossary", "table of contents", "contents", "related",
     "see also", "further reading", "resources", "contact us", "security measures", "safeguards", "technical and organizational",
-    "technical and organisational", "frequently asked", "faq", "retention", "inhalt", "types of data", "categories of data", "data we collect",
+    "technical and organisational", "frequently asked", "faq", "retention", "inhalt", "certifications", "audits", "types of data", "categories of data", "data we collect",
 ];
 
 /// What stands above.
@@ -219,7 +219,9 @@ fn stated(places: Places, words: &str, quote: &str, line: u32) -> Option<Stated>
     let words = words.trim().trim_end_matches([':', '.', ',']);
     let words = ["the ", "The ", "der ", "den ", "die ", "les ", "los ", "la "].iter().find_map(|a| words.strip_prefix(a)).unwrap_or(words);
     let reading = places.read(words, false);
-    (reading.is_whole() && words.chars().count() <= 120).then(|| Stated {
+    // "Other subprocessors" names no place.
+    let named = reading.found.iter().any(|found| !found.code.is_empty() || !matches!(found.area.as_str(), "UNSPECIFIED" | "CUSTOMER_SELECTED"));
+    (named && reading.is_whole() && words.chars().count() <= 120).then(|| Stated {
         words: words.to_owned(),
         reading,
         quote: quote.trim().to_owned(),
@@ -241,7 +243,11 @@ pub(in super::super) fn has_legal_form(name: &str) -> bool {
 pub(in super::super) fn is_coined(name: &str) -> bool {
     name.split_whitespace().any(|word| {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let inner = word.chars().skip(1).any(char::is_uppercase);
+        if word.contains(['_', '/']) {
+            return false;
+        }
+        // "Cross-Border" is two words.
+        let inner = word.split('-').any(|part| part.chars().skip(1).any(char::is_uppercase));
         let domain = word.split_once('.').is_some_and(|(name, end)| {
             !name.is_empty() && (2..=4).contains(&end.len()) && end.bytes().all(|b| b.is_ascii_lowercase())
         });
@@ -259,7 +265,7 @@ pub(super) fn is_document(name: &str) -> bool {
     let words = text::words(name);
     let documents = [
         "policy", "terms", "agreement", "addendum", "notice", "dpa", "faq", "statement", "conditions", "guide", "overview", "whitepaper",
-        "certificate", "report", "home", "contact", "imprint", "impressum", "blog", "login", "pricing",
+        "certificate", "report", "compliance", "information", "home", "contact", "imprint", "impressum", "blog", "login", "pricing",
     ];
     words.len() <= 6 && words.iter().any(|word| documents.contains(&word.as_str()))
 }

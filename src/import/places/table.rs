@@ -56,7 +56,7 @@ impl Table {
         }
         table.codes.insert("UK".to_owned(), "GB".to_owned());
         let sections: [(&str, fn(String) -> Place); 3] =
-            [("areas", Place::Area), ("within", Place::Within), ("provinces", Place::State)];
+            [("areas", Place::Area), ("provinces", Place::State), ("within", Place::Within)];
         for (section, place) in sections {
             for (code, names) in entries(&root, section) {
                 names.iter().for_each(|name| table.add(name, place(code.clone())));
