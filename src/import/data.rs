@@ -169,7 +169,7 @@ fn heading(title: Option<(String, u32)>, level: u8, out: &mut Vec<Block>) {
 
 /// What a key can hold, as the columns of tables are read.
 fn field(key: &str) -> Option<Field> {
-    columns::by_words(key).into_iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence)).map(|guess| guess.field)
+    columns::by_words(key).into_iter().next().filter(|guess| guess.confidence >= 0.7).map(|guess| guess.field)
 }
 
 /// Whether a mapping says what a row of a list says.

@@ -2,6 +2,7 @@
 //! the names in them. What is left out is said, with its line and the reason.
 
 mod context;
+mod records;
 mod table;
 
 use serde::Serialize;
@@ -101,7 +102,7 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn blocks(&mut self, blocks: Vec<Block>) {
-        for block in blocks {
+        for block in records::fold(blocks) {
             match block {
                 Block::Heading { level, text, line } => self.context.heading(level, text, line),
                 Block::Text(cell) => self.context.text(cell),

@@ -83,12 +83,15 @@ fn is_grouped(list: &List, separator: Option<&str>) -> bool {
 }
 
 /// A key and its value, where an item says "Location: Germany" and the key is one that columns have.
-fn keyed(cell: &Cell) -> Option<(String, Cell)> {
+pub(super) fn keyed(cell: &Cell) -> Option<(String, Cell)> {
     let raw = cell.raw();
     let (key, _) = raw.split_once(':')?;
     let name = text::collapse(key);
-    let known = (1..=40).contains(&name.chars().count()) && !columns::by_words(&name).is_empty();
-    known.then(|| (name, after(cell, key.len() + 1)))
+    is_key(&name).then(|| (name, after(cell, key.len() + 1)))
+}
+
+fn is_key(text: &str) -> bool {
+    (1..=40).contains(&text.chars().count()) && !columns::by_words(text).is_empty()
 }
 
 fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<String>) -> Row {
@@ -156,7 +159,7 @@ fn flat_once(item: &Item) -> Cell {
 }
 
 /// Adds what else is said: each keeps its own item.
-fn append(to: &mut Cell, more: Cell) {
+pub(super) fn append(to: &mut Cell, more: Cell) {
     if to.is_empty() {
         *to = Cell { items: std::mem::take(&mut to.items), ..more };
         return;
@@ -169,12 +172,15 @@ fn append(to: &mut Cell, more: Cell) {
     to.runs.extend(more.runs);
 }
 
-/// The lines of a cell as cells.
-fn cell_lines(cell: &Cell) -> Vec<Cell> {
+/// The lines of a cell as cells; a bold key begins one too: "**Purpose:** hosting **Location:** Germany".
+pub(super) fn cell_lines(cell: &Cell) -> Vec<Cell> {
     let mut lines = vec![Cell { line: cell.line, ..Cell::default() }];
-    for run in &cell.runs {
+    for (at, run) in cell.runs.iter().enumerate() {
+        let next = cell.runs.get(at + 1).map(|next| next.text.trim_start()).unwrap_or_default();
+        let key = run.text.trim().trim_end_matches(':');
+        let is_key = run.strong && (run.text.trim_end().ends_with(':') || next.starts_with(':')) && is_key(key);
         for (index, part) in run.text.split('\n').enumerate() {
-            if index > 0 {
+            if index > 0 || is_key {
                 lines.push(Cell { line: cell.line, ..Cell::default() });
             }
             if let Some(last) = lines.last_mut() {
@@ -242,6 +248,12 @@ fn join_brackets(name: Cell, rest: Cell, separator: Option<&str>) -> (Cell, Cell
     }
     let Some(close) = trimmed.find(')') else { return (name, strip_separator(&rest)) };
     let tail = trimmed[close + 1..].trim_start();
+    if tail.trim_matches(['.', ' ']).is_empty() {
+        // Brackets alone: whether they hold an alias, a place or a purpose is seen later.
+        let mut joined = name;
+        joined.runs.extend(before(&rest, skipped + close + 1).runs);
+        return (joined, Cell::default());
+    }
     let goes_on = tail.starts_with(['-', '–', '—', ':', '|', '.', ',']) && tail.trim_matches(['.', ' ']).len() > 1;
     let end = skipped + close + 1;
     let inside = before(&after(&rest, skipped + 1), close - 1);
@@ -302,7 +314,8 @@ fn ending_brackets(cell: &Cell) -> Option<(Cell, Cell)> {
 
 /// A sentence's end behind a name: ". " that ends no abbreviation.
 fn sentence_end(text: &str) -> Option<(usize, usize)> {
-    text.match_indices(". ").map(|(at, _)| at).find(|at| {
+    let is_end = |at: &usize| text[at + 2..].trim_start().starts_with(|c: char| !c.is_lowercase());
+    text.match_indices(". ").map(|(at, _)| at).filter(is_end).find(|at| {
         let before = text[..*at].to_lowercase();
         !ABBREVIATIONS.iter().any(|word| {
             before.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with([' ', ',', '(', '.']))

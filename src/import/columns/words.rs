@@ -83,7 +83,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
     ]),
     (Field::SpecialCategories, 0.95, &["special categor*", "sensitive data", "special category data", "besondere kategorien", "sensitive personal data"]),
     (Field::DataSubjects, 0.95, &["data subject*", "categories of data subject*", "category of data subject*", "affected persons", "betroffene", "betroffene personen", "personnes concernees", "interesados", "betrokkenen"]),
-    (Field::Service, 0.7, &["service description", "service details", "description", "services", "service", "product", "products used", "functionality", "details", "dienst", "leistung*", "dienstleistung*"]),
+    (Field::Service, 0.55, &["service description", "service details", "description", "services", "service", "product", "products used", "functionality", "details", "dienst", "leistung*", "dienstleistung*"]),
     (Field::Condition, 0.9, &["condition*", "applies to", "applies if", "applies when", "applicable to", "only if", "when used", "enabled when", "when enabled", "enabled if", "applicability", "bedingung*", "opt in", "used when", "used if"]),
     (Field::Role, 0.5, &["role", "rolle"]),
     (Field::StartDate, 0.9, &["start date", "date added", "added", "added on", "effective date", "effective from", "in use since", "since", "engaged since", "used since", "date of addition", "date engaged", "onboarded", "seit"]),
@@ -112,6 +112,9 @@ const LINKS: [&str; 26] = [
     "of", "for", "in", "to", "from", "by", "with", "where", "which", "that", "used", "der", "des", "de", "du", "von", "fur", "del", "di", "van",
     "av", "af", "pour", "para", "per", "voor",
 ];
+
+/// Beginnings of words that make of a place that of a company.
+const CORPORATE: [&str; 10] = ["hq", "headquarter", "corporate", "incorporat", "registered", "registration", "establish", "seat", "domicil", "legal"];
 
 /// Words with which a heading asks for yes or no.
 const QUESTIONS: [&str; 12] = ["may", "does", "do", "is", "are", "can", "has", "have", "will", "should", "did", "optional"];
@@ -164,6 +167,12 @@ fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
     found.retain(|(on_head, length, _)| Some((*on_head, *length)) == best);
     let mut guesses: Vec<Guess> = found.into_iter().map(|(_, _, guess)| guess).collect();
     guesses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    // "HQ country", "legal seat (city)": the company's place, whatever word is used for places.
+    if words.iter().any(|word| CORPORATE.iter().any(|stem| word.starts_with(stem))) {
+        for guess in guesses.iter_mut().filter(|guess| guess.field == Field::Location) {
+            guess.field = Field::EntityCountry;
+        }
+    }
     let mut seen = Vec::new();
     guesses.retain(|guess| {
         let new = !seen.contains(&guess.field);
