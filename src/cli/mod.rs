@@ -10,6 +10,7 @@ mod contract;
 mod diff;
 mod failure;
 mod history;
+mod import;
 mod law;
 mod lifecycle;
 mod log;
@@ -56,6 +57,8 @@ enum Command {
     Apply(apply::Apply),
     /// Print an organization with all that belongs to it as a manifest.
     Export(apply::Export),
+    /// Make a manifest of a published list (Markdown, HTML, CSV, YAML, JSON), to be reviewed and applied.
+    Import(import::Import),
     /// Print the JSON Schema of manifests.
     Schema(apply::Schema),
     /// Show one resource.
@@ -150,6 +153,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Config => out.text(crate::config::DEFAULTS),
         Command::Apply(apply) => client(apply.run(out)),
         Command::Export(export) => client(export.run(out)),
+        Command::Import(import) => client(import.run(out)),
         Command::Schema(schema) => client(schema.run(out)),
         Command::Get(get) => client(get.run(out)),
         Command::List(list) => client(list.run(out)),

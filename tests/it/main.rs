@@ -11,6 +11,7 @@ mod full_disk;
 mod guards;
 mod histories;
 mod hostile;
+mod import;
 mod law;
 mod list;
 mod log;
