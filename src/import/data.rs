@@ -117,7 +117,7 @@ fn list(node: &Node, list: &[Node], level: u8, out: &mut Vec<Block>) {
         // Rows of cells.
         let rows = list.iter().map(|row| Row {
             line: row.line,
-            cells: items(row).iter().map(|cell| self::cell(cell)).collect(),
+            cells: items(row).iter().map(self::cell).collect(),
             ..Row::default()
         });
         let rows: Vec<Row> = rows.collect();

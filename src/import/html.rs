@@ -295,7 +295,7 @@ impl<'a> Reader<'a> {
                     Some(last) => last.children.extend(below),
                     None => items.extend(below),
                 }
-            } else if matches!(self.role(*child), Role::Apart | Role::Inline) && self.dom.tag(*child) != "" {
+            } else if matches!(self.role(*child), Role::Apart | Role::Inline) && !self.dom.tag(*child).is_empty() {
                 items.extend(self.items(*child, depth + 1));
             }
         }

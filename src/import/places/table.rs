@@ -55,7 +55,8 @@ impl Table {
             }
         }
         table.codes.insert("UK".to_owned(), "GB".to_owned());
-        let sections: [(&str, fn(String) -> Place); 3] =
+        type Made = fn(String) -> Place;
+        let sections: [(&str, Made); 3] =
             [("areas", Place::Area), ("provinces", Place::State), ("within", Place::Within)];
         for (section, place) in sections {
             for (code, names) in entries(&root, section) {

@@ -189,7 +189,8 @@ fn is_note(note: &str) -> bool {
     for mark in marks {
         any = true;
         let number = mark.len() <= 2 && mark.bytes().all(|b| b.is_ascii_digit());
-        if !number && !(mark.len() == 1 && mark.bytes().all(|b| b.is_ascii_lowercase())) {
+        let letter = mark.len() == 1 && mark.bytes().all(|b| b.is_ascii_lowercase());
+        if !number && !letter {
             return false;
         }
     }
