@@ -11,6 +11,8 @@ mod m20261121_000005_vendor;
 mod m20261121_000006_subprocessor;
 mod m20261121_000007_instrument;
 mod m20261122_000008_vendor_changes;
+mod m20261122_000009_certification;
+mod m20261122_000010_transfer;
 mod schema;
 
 /// Runs the steps.
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_subprocessor::Migration),
             Box::new(m20261121_000007_instrument::Migration),
             Box::new(m20261122_000008_vendor_changes::Migration),
+            Box::new(m20261122_000009_certification::Migration),
+            Box::new(m20261122_000010_transfer::Migration),
         ]
     }
 }

@@ -1,6 +1,8 @@
 //! The built-in vendors and instruments: data that ships with the binary and upgrades with it. It never touches what an
 //! operator has changed or deleted.
 
+mod territory;
+
 use std::collections::{HashMap, HashSet};
 
 use prost::Message;
@@ -17,6 +19,8 @@ use crate::{
         writer::Writer,
     },
 };
+
+pub use territory::territories;
 
 const VENDORS: &str = include_str!("../catalog/vendors.yaml");
 const INSTRUMENTS: &str = include_str!("../catalog/instruments.yaml");

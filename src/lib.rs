@@ -11,9 +11,9 @@
 //! | `main`, [`cli`] | the command line: a server, and a client of one |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
 //! | [`api`] | one file a service: unwrap, one call, wrap |
-//! | [`auth`], [`catalog`], [`manifest`] | who is calling; what turns files into messages and back |
+//! | [`auth`], [`catalog`], [`manifest`], [`import`] | who is calling; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
-//! | [`rules`] | gates, chains, hashes: pure functions, no I/O, no clock |
+//! | [`rules`] | the law of transfers, gates, chains, hashes: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
 //! | [`call`], [`clock`], [`error`], [`reset`], [`proto`] | what everything stands on |
 //!
@@ -46,6 +46,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod import;
 pub mod manifest;
 pub mod proto;
 pub mod reset;

@@ -94,7 +94,7 @@ async fn open(settings: &Settings, options: &store::Options) -> Result<Store> {
             return Err(Error::new(Reason::DatabaseUnavailable, message));
         }
     }
-    Store::open(options, Arc::new(clock)).await
+    Store::open(options, Arc::new(clock), catalog::territories()?).await
 }
 
 /// Brings the schema of the database up to date, under a lock, and says what it did.

@@ -6,9 +6,9 @@ use super::{Answer, Api, kinds, mutation, watch};
 use crate::{
     error::{Error, Result},
     proto::v1::{
-        Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse, GetRevisionRequest, Instrument,
-        ListRevisionsRequest, ListRevisionsResponse, Organization, Revision, Subprocessor, Vendor,
-        VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
+        Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse, GetRevisionRequest,
+        Instrument, ListRevisionsRequest, ListRevisionsResponse, Organization, Revision, Subprocessor, Transfer,
+        Vendor, VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
         change_log_service_server::ChangeLogService,
     },
     reset::StreamReset,
@@ -41,7 +41,7 @@ impl ChangeLogService for Api {
     async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answer<ListRevisionsResponse> {
         let request = request.into_inner();
         let size = page::size(request.page_size)?;
-        let parent = if request.parent.is_empty() { Parent::Any } else { Parent::of(&request.parent)? };
+        let parent = if request.parent.is_empty() { Parent::Any } else { Parent::of_organizations(&request.parent)? };
         let filter = filter::parse(&request.filter, FIELDS)?;
         let order = filter::order(&request.order_by, FIELDS)?;
         let query = Query::of("revisions", &[&request.parent, &request.filter, &request.order_by]);
@@ -67,7 +67,7 @@ impl ChangeLogService for Api {
         let reset = request.extensions().get::<StreamReset>().cloned();
         let request = request.into_inner();
         let start = Start {
-            parent: Parent::of(&request.parent)?,
+            parent: Parent::of_organizations(&request.parent)?,
             after_revision: request.after_revision,
             after_hash: request.after_hash,
             kinds: kinds("resource_types", &request.resource_types)?,
@@ -113,6 +113,8 @@ impl ChangeLogService for Api {
                         Kind::Vendor => writer.erase::<Vendor>(&name, &reason).await,
                         Kind::Subprocessor => writer.erase::<Subprocessor>(&name, &reason).await,
                         Kind::Instrument => writer.erase::<Instrument>(&name, &reason).await,
+                        Kind::Certification => writer.erase::<Certification>(&name, &reason).await,
+                        Kind::Transfer => writer.erase::<Transfer>(&name, &reason).await,
                     }
                 })
             })

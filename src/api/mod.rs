@@ -1,6 +1,7 @@
 //! The services, one file each: unwrap the request, one call into the store, wrap the answer. What every method does
 //! alike stands here.
 
+mod assess;
 mod change_log;
 mod organization;
 mod registry;
@@ -127,6 +128,18 @@ mutations!(
     UpdateSubprocessorRequest,
     DeleteSubprocessorRequest,
     UndeleteSubprocessorRequest,
+    CreateInstrumentRequest,
+    UpdateInstrumentRequest,
+    DeleteInstrumentRequest,
+    UndeleteInstrumentRequest,
+    CreateCertificationRequest,
+    UpdateCertificationRequest,
+    DeleteCertificationRequest,
+    UndeleteCertificationRequest,
+    CreateTransferRequest,
+    UpdateTransferRequest,
+    DeleteTransferRequest,
+    UndeleteTransferRequest,
     ActivateRequest,
     SuspendRequest,
     RetireRequest,
@@ -206,6 +219,8 @@ page_request!(ListInstrumentsRequest, parent: |_| None);
 page_request!(ListDocumentsRequest, parent: |r| Some(&r.parent));
 page_request!(ListCustomersRequest, parent: |r| Some(&r.parent));
 page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
+page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
+page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.
 ///
@@ -268,7 +283,7 @@ impl Api {
 
     async fn list<R: Resource>(&self, request: &impl PageRequest) -> Result<Listed<R>> {
         let size = page::size(request.page_size())?;
-        let parent = request.parent().map_or(Ok(Parent::Any), Parent::of)?;
+        let parent = request.parent().map_or(Ok(Parent::Any), |text| Parent::of(R::KIND, text))?;
         let filter = filter::parse(request.filter(), R::FIELDS)?;
         let order = filter::order(request.order_by(), R::FIELDS)?;
         let effective_at = day("effective_at", request.effective_at())?;

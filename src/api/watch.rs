@@ -17,11 +17,29 @@ use tonic::Status;
 
 use super::Options;
 use crate::{
-    error::{Error, Reason},
+    error::{Error, Reason, Result},
     proto::v1::{WatchChangesResponse, watch_changes_response::Event as Content},
     reset::StreamReset,
     store::watch::{Cursor, Event},
 };
+
+/// What a stream is filled from.
+pub(super) trait Source: Send + 'static {
+    /// Up to where everything was handed out.
+    fn position(&self) -> i64;
+    /// The next events; waits until there are some.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Event>>> + Send;
+}
+
+impl Source for Cursor {
+    fn position(&self) -> i64 {
+        Self::position(self)
+    }
+
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Event>>> + Send {
+        Self::next(self)
+    }
+}
 
 /// Bytes that a stream holds for a slow reader, however few revisions that is.
 const MAX_BUFFER_BYTES: usize = 8 * 1024 * 1024;
@@ -57,7 +75,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, message: WatchChangesResponse) -> Result<(), WatchChangesResponse> {
+    fn push(&self, message: WatchChangesResponse) -> std::result::Result<(), WatchChangesResponse> {
         let mut state = self.lock();
         let bytes = message.encoded_len();
         let full = state.buffer.len() >= self.capacity || state.bytes + bytes > MAX_BUFFER_BYTES;
@@ -81,9 +99,9 @@ impl Shared {
     }
 }
 
-/// Starts a stream from a cursor.
+/// Starts a stream.
 pub(super) fn stream(
-    cursor: Cursor,
+    source: impl Source,
     options: &Options,
     stopping: CancellationToken,
     reset: Option<StreamReset>,
@@ -91,31 +109,34 @@ pub(super) fn stream(
     let shared =
         Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: options.watch_buffer.max(1) });
     let gone = CancellationToken::new();
-    let patience = Patience { grace: options.slow_reader_grace, reset };
-    tokio::spawn(fill(cursor, Arc::clone(&shared), patience, stopping, gone.clone()));
+    let patience = Patience { wait: options.slow_reader_grace, grace: options.slow_reader_grace, reset };
+    tokio::spawn(fill(source, Arc::clone(&shared), patience, stopping, gone.clone()));
     Stream { shared, _gone: gone.drop_guard() }
 }
 
 /// How long a reader may take, and what ends its stream when it does not.
 struct Patience {
+    /// How long a full buffer waits for it.
+    wait: Duration,
+    /// How long it then has to take what is buffered and the reason.
     grace: Duration,
     reset: Option<StreamReset>,
 }
 
 /// Fills the buffer until the reader goes, the server stops, or the reader proves too slow.
 async fn fill(
-    mut cursor: Cursor,
+    mut source: impl Source,
     shared: Arc<Shared>,
     patience: Patience,
     stopping: CancellationToken,
     gone: CancellationToken,
 ) {
     loop {
-        let sent = cursor.position();
+        let sent = source.position();
         let events = tokio::select! {
             () = gone.cancelled() => return,
             () = stopping.cancelled() => return shared.end(stopped(sent)),
-            events = cursor.next() => events,
+            events = source.next() => events,
         };
         let events = match events {
             Ok(events) => events,
@@ -129,7 +150,7 @@ async fn fill(
                     () = gone.cancelled() => return,
                     () = stopping.cancelled() => return shared.end(stopped(sent)),
                     () = shared.taken.notified() => {}
-                    () = tokio::time::sleep(patience.grace) => return cut(&shared, &patience, &gone).await,
+                    () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
                 }
             }
         }
@@ -170,7 +191,7 @@ fn response(event: Event) -> WatchChangesResponse {
 }
 
 impl futures::Stream for Stream {
-    type Item = Result<WatchChangesResponse, Status>;
+    type Item = std::result::Result<WatchChangesResponse, Status>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.shared.lock();
@@ -191,3 +212,6 @@ impl futures::Stream for Stream {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub(super) struct Apply {
     /// Show the plan and change nothing.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Delete the organization's documents, subprocessors and customers that the manifest does not list.
+    /// Delete the organization's documents, certifications, subprocessors, transfers and customers that the manifest does not list.
     #[arg(long)]
     prune: bool,
     /// Show every field of what is created, too.

@@ -74,6 +74,32 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "certifications",
+        &[
+            ("NAME", "name"),
+            ("FRAMEWORK", "framework"),
+            ("ENTITY", "entity_id"),
+            ("STATUS", "status"),
+            ("DATA", "covered_data"),
+            ("START", "start_date"),
+            ("NEXT DUE", "next_due_date"),
+            ("END", "end_date"),
+        ],
+    ),
+    (
+        "transfers",
+        &[
+            ("NAME", "name"),
+            ("REGIME", "regime"),
+            ("EXPORTER", "exporter"),
+            ("IMPORTER", "importer"),
+            ("DESTINATIONS", "destination_region_codes"),
+            ("RESTS ON", "mechanisms.instrument"),
+            ("START", "start_date"),
+            ("END", "end_date"),
+        ],
+    ),
+    (
         "revisions",
         &[
             ("NUMBER", "number"),

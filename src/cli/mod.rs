@@ -10,6 +10,8 @@ mod contract;
 mod diff;
 mod failure;
 mod history;
+mod import;
+mod law;
 mod lifecycle;
 mod log;
 mod output;
@@ -55,6 +57,8 @@ enum Command {
     Apply(apply::Apply),
     /// Print an organization with all that belongs to it as a manifest.
     Export(apply::Export),
+    /// Make a manifest of a published list (Markdown, HTML, CSV, YAML, JSON), to be reviewed and applied.
+    Import(import::Import),
     /// Print the JSON Schema of manifests.
     Schema(apply::Schema),
     /// Show one resource.
@@ -77,6 +81,10 @@ enum Command {
     Diff(diff::Diff),
     /// Show what happened to one resource, version by version, or to an organization's list, step by step.
     History(history::History),
+    /// Say what the law says of transfers on a day, or over a range of days.
+    Assess(law::Assess),
+    /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
+    Claims(law::Claims),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -145,6 +153,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Config => out.text(crate::config::DEFAULTS),
         Command::Apply(apply) => client(apply.run(out)),
         Command::Export(export) => client(export.run(out)),
+        Command::Import(import) => client(import.run(out)),
         Command::Schema(schema) => client(schema.run(out)),
         Command::Get(get) => client(get.run(out)),
         Command::List(list) => client(list.run(out)),
@@ -156,6 +165,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Trace(trace) => client(trace.run(out)),
         Command::Diff(diff) => client(diff.run(out)),
         Command::History(history) => client(history.run(out)),
+        Command::Assess(assess) => client(assess.run(out)),
+        Command::Claims(claims) => client(claims.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

@@ -57,7 +57,7 @@ fn what_cannot_be_understood_is_usage() {
         "get aws",
         "delete aws",
         "delete revisions/1",
-        "undelete instruments/a",
+        "undelete revisions/1",
         "get nothings/a",
         "get vendors/aws --as-of yesterday",
         "get revisions/1 --as-of 3",

@@ -7,8 +7,8 @@ use crate::{
     call::Call,
     error::{Error, Reason, Result},
     proto::v1::{
-        ApplyManifestResponse, Customer, Document, FieldDiff, Organization, PlannedChange, Subprocessor,
-        planned_change::Action,
+        ApplyManifestResponse, Certification, Customer, Document, FieldDiff, Organization, PlannedChange, Subprocessor,
+        Transfer, planned_change::Action,
     },
     resource::{diff, name::Name},
     store::{
@@ -34,10 +34,27 @@ pub async fn apply(store: &Store, call: Call, text: &str, prune: bool) -> Result
 
 async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<ApplyManifestResponse> {
     let current = writer.revision();
-    let Manifest { version: _, organization, documents, vendors, instruments: _, subprocessors, customers } = manifest;
+    let Manifest {
+        version: _,
+        organization,
+        documents,
+        vendors,
+        instruments: _,
+        certifications,
+        subprocessors,
+        transfers,
+        customers,
+    } = manifest;
     let organization = organization.ok_or_else(|| Error::internal("a manifest was read without an organization"))?;
     let pruned = if prune {
-        Some(Pruned::find(writer, &organization.message.name, &documents, &subprocessors, &customers).await?)
+        let listed = Listed {
+            certifications: &certifications,
+            documents: &documents,
+            subprocessors: &subprocessors,
+            transfers: &transfers,
+            customers: &customers,
+        };
+        Some(Pruned::find(writer, &organization.message.name, &listed).await?)
     } else {
         None
     };
@@ -46,18 +63,25 @@ async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<App
     // The organization's children need it; otherwise the order is only that of the plan.
     let vendors = run.section(vendors).await?;
     let organization = run.section(vec![organization]).await?;
+    let certifications = run.section(certifications).await?;
     let documents = run.section(documents).await?;
     let subprocessors = run.section(subprocessors).await?;
+    let transfers = run.section(transfers).await?;
     let customers = run.section(customers).await?;
     if let Some(pruned) = pruned.filter(|_| !run.problems.is_full()) {
+        // What refers goes before what it refers to.
         run.prune(pruned.customers).await?;
+        run.prune(pruned.transfers).await?;
         run.prune(pruned.subprocessors).await?;
         run.prune(pruned.documents).await?;
+        run.prune(pruned.certifications).await?;
     }
     run.verify(vendors).await?;
     run.verify(organization).await?;
     run.verify(documents).await?;
+    run.verify(certifications).await?;
     run.verify(subprocessors).await?;
+    run.verify(transfers).await?;
     run.verify(customers).await?;
     run.report_dangling().await?;
     let Run { writer, plan, problems, .. } = run;
@@ -189,29 +213,38 @@ impl Run<'_> {
 }
 
 /// What an organization has and its manifest does not.
+#[derive(Default)]
 struct Pruned {
     documents: Vec<Stored<Document>>,
     subprocessors: Vec<Stored<Subprocessor>>,
     customers: Vec<Stored<Customer>>,
+    certifications: Vec<Stored<Certification>>,
+    transfers: Vec<Stored<Transfer>>,
+}
+
+/// What its manifest has.
+struct Listed<'a> {
+    certifications: &'a [Entry<Certification>],
+    documents: &'a [Entry<Document>],
+    subprocessors: &'a [Entry<Subprocessor>],
+    transfers: &'a [Entry<Transfer>],
+    customers: &'a [Entry<Customer>],
 }
 
 impl Pruned {
-    async fn find(
-        writer: &Writer,
-        organization: &str,
-        documents: &[Entry<Document>],
-        subprocessors: &[Entry<Subprocessor>],
-        customers: &[Entry<Customer>],
-    ) -> Result<Self> {
+    async fn find(writer: &Writer, organization: &str, listed: &Listed<'_>) -> Result<Self> {
         let name = Name::of(Organization::KIND, "organization.id", organization)?;
         let Some(organization) = writer.find::<Organization>(&name).await? else {
-            return Ok(Self { documents: Vec::new(), subprocessors: Vec::new(), customers: Vec::new() });
+            return Ok(Self::default());
         };
         let id = organization.resource_id;
         Ok(Self {
-            documents: missing(writer.all(id).await?, documents),
-            subprocessors: missing(writer.all(id).await?, subprocessors),
-            customers: missing(writer.all(id).await?, customers),
+            documents: missing(writer.all(id).await?, listed.documents),
+            subprocessors: missing(writer.all(id).await?, listed.subprocessors),
+            customers: missing(writer.all(id).await?, listed.customers),
+            // Those of vendors are shared: they are nobody's to prune.
+            certifications: missing(writer.all(id).await?, listed.certifications),
+            transfers: missing(writer.all(id).await?, listed.transfers),
         })
     }
 }

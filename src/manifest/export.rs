@@ -1,12 +1,12 @@
 //! An organization as a manifest that applies to the same state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Sections, write};
 use crate::{
     error::{Error, Reason, Result, answer_fits},
     proto::v1::{
-        Customer, Document, ExportManifestResponse, Organization, Subprocessor, Vendor,
+        Certification, Customer, Document, ExportManifestResponse, Organization, Subprocessor, Transfer, Vendor,
         export_manifest_request::Format, vendor::Origin,
     },
     resource::{
@@ -37,11 +37,18 @@ pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<As
     let documents: Vec<Document> = all(store, name, revision).await?;
     let subprocessors: Vec<Subprocessor> = all(store, name, revision).await?;
     let customers: Vec<Customer> = all(store, name, revision).await?;
+    let transfers: Vec<Transfer> = all(store, name, revision).await?;
     let vendors = vendors(store, &documents, &subprocessors, revision).await?;
+    let mut certifications: Vec<Certification> = all(store, name, revision).await?;
+    let engaged = subprocessors.iter().map(|one| one.vendor.clone()).filter(|vendor| !vendor.is_empty()).collect();
+    let shared = store.at::<Certification>("parent", engaged, revision).await?;
+    certifications.extend(shared.into_iter().collect::<BTreeMap<_, _>>().into_values());
     let manifest = write(&Sections {
         organization: Some(&organization),
         documents: &documents,
         vendors: &vendors,
+        certifications: &certifications,
+        transfers: &transfers,
         subprocessors: &subprocessors,
         customers: &customers,
     });

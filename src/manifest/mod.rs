@@ -47,7 +47,15 @@ impl Flavour {
     /// The kinds of resource that have a section, in the order in which they are written.
     pub const fn sections(self) -> &'static [Kind] {
         match self {
-            Self::Operator => &[Kind::Organization, Kind::Document, Kind::Vendor, Kind::Subprocessor, Kind::Customer],
+            Self::Operator => &[
+                Kind::Organization,
+                Kind::Document,
+                Kind::Vendor,
+                Kind::Certification,
+                Kind::Subprocessor,
+                Kind::Transfer,
+                Kind::Customer,
+            ],
             Self::Catalog => &[Kind::Vendor, Kind::Instrument],
         }
     }
@@ -76,6 +84,10 @@ pub struct Manifest {
     pub instruments: Vec<Entry<v1::Instrument>>,
     /// The organization's subprocessors.
     pub subprocessors: Vec<Entry<v1::Subprocessor>>,
+    /// Certifications of the organization, or of vendors, which are shared.
+    pub certifications: Vec<Entry<v1::Certification>>,
+    /// The organization's transfers.
+    pub transfers: Vec<Entry<v1::Transfer>>,
     /// The organization's customers.
     pub customers: Vec<Entry<v1::Customer>>,
 }

@@ -1,7 +1,8 @@
 //! YAML or JSON text as a tree in which everything knows its line.
 //!
 //! A subset of YAML 1.2: one document whose top is a mapping; keys are text, each once; no anchors, aliases or tags,
-//! which is what lets a small text stand for a huge tree. JSON is YAML but for one thing, see [`parse`].
+//! which is what lets a small text stand for a huge tree. JSON is YAML but for one thing, see [`parse`]. The data of
+//! others may be more, see [`parse_data`].
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -122,6 +123,26 @@ impl Node {
         }
     }
 
+    /// How many values it is, long texts counting as several.
+    fn weight(&self) -> usize {
+        match &self.value {
+            Value::Scalar(scalar) => 1 + scalar.text.len() / 256,
+            Value::List(items) => items.iter().fold(1, |sum, item| item.weight().saturating_add(sum)),
+            Value::Map(members) => members.iter().fold(1, |sum, member| {
+                sum.saturating_add(member.value.weight()).saturating_add(1 + member.key.len() / 256)
+            }),
+        }
+    }
+
+    /// How many lists and mappings stand inside each other.
+    fn depth(&self) -> usize {
+        match &self.value {
+            Value::Scalar(_) => 0,
+            Value::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Value::Map(members) => 1 + members.iter().map(|member| member.value.depth()).max().unwrap_or(0),
+        }
+    }
+
     /// Whether it is YAML's nothing.
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.is_null())
@@ -147,18 +168,33 @@ impl Node {
 /// JSON works by being YAML, but for characters beyond U+FFFF written as two `\u` escapes, which YAML does not know:
 /// in a text that is JSON these are replaced first. That moves columns behind them, never lines.
 pub fn parse(text: &str, limit: usize, problems: &mut Problems) -> Option<Node> {
+    build(text, limit, false, problems)
+}
+
+/// Reads data that others keep: like [`parse`], but the top may be anything, tags are read over, and aliases stand for
+/// what they name, as long as the tree they make has no more values than a text may hold.
+pub fn parse_data(text: &str, limit: usize, problems: &mut Problems) -> Option<Node> {
+    // In JSON a tab stands only between values; YAML is particular about where.
+    if text.contains('\t') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        return build(&text.replace('\t', " "), limit, true, problems);
+    }
+    build(text, limit, true, problems)
+}
+
+fn build(text: &str, limit: usize, lenient: bool, problems: &mut Problems) -> Option<Node> {
     if text.len() > limit {
         problems.add("", 1, || format!("the text has {} bytes; at most {limit} are read", text.len()));
         return None;
     }
     if let Some(position) = text.find('\0') {
         let line = 1 + text[..position].matches('\n').count();
-        problems.add("", number(line), || "a NUL character cannot stand in a manifest".to_owned());
+        problems.add("", number(line), || "a NUL character cannot stand here".to_owned());
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = join_surrogates(text);
-    let mut builder = Builder { frames: Vec::new(), root: None, nodes: 0, ended: false, problems };
+    let anchors = lenient.then(HashMap::new);
+    let mut builder = Builder { frames: Vec::new(), root: None, nodes: 0, ended: false, anchors, problems };
     for event in Parser::new_from_str(&text) {
         match event {
             Ok((event, span)) => builder.event(event, span)?,
@@ -218,6 +254,8 @@ struct Builder<'a> {
     nodes: usize,
     /// Whether a whole document was read.
     ended: bool,
+    /// What aliases stand for, by anchor; none where they are not offered.
+    anchors: Option<HashMap<usize, Node>>,
     problems: &'a mut Problems,
 }
 
@@ -225,6 +263,7 @@ struct Builder<'a> {
 struct Frame {
     line: u32,
     column: u32,
+    anchor: usize,
     content: Content,
 }
 
@@ -254,19 +293,28 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.plainly(line, anchor, tag.is_some());
                 let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
+                if let Some(anchors) = self.anchors.as_mut().filter(|_| anchor > 0) {
+                    anchors.insert(anchor, Node { line, column, value: Value::Scalar(scalar.clone()) });
+                }
                 self.scalar(line, column, scalar)?;
             }
+            Event::Alias(anchor) if self.anchors.is_some() => self.alias(line, column, anchor)?,
             Event::Alias(_) => {
                 self.problem(line, || "aliases (*) are not offered: write the value out".to_owned());
                 self.scalar(line, column, Scalar { text: String::new(), plain: true })?;
             }
             Event::SequenceStart(anchor, tag) => {
                 self.plainly(line, anchor, tag.is_some());
-                self.begin(line, column, Content::List(Vec::new()))?;
+                self.begin(line, column, anchor, Content::List(Vec::new()))?;
             }
             Event::MappingStart(anchor, tag) => {
                 self.plainly(line, anchor, tag.is_some());
-                self.begin(line, column, Content::Map { members: Vec::new(), lines: HashMap::new(), key: None })?;
+                self.begin(
+                    line,
+                    column,
+                    anchor,
+                    Content::Map { members: Vec::new(), lines: HashMap::new(), key: None },
+                )?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end()?,
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
@@ -274,7 +322,32 @@ impl Builder<'_> {
         Some(())
     }
 
+    /// Puts what an alias stands for in its place. Each copy counts, and so does the text in it.
+    fn alias(&mut self, line: u32, column: u32, anchor: usize) -> Option<()> {
+        let Some(node) = self.anchors.as_ref().and_then(|anchors| anchors.get(&anchor)).cloned() else {
+            return self.fatal(line, "an alias (*) stands inside what it names");
+        };
+        self.nodes = self.nodes.saturating_add(node.weight());
+        if self.nodes > MAX_NODES {
+            return self.fatal(line, &format!("aliases (*) make this more than {MAX_NODES} values"));
+        }
+        if self.frames.len() + node.depth() > MAX_DEPTH {
+            return self.fatal(line, &format!("with its aliases (*) this nests deeper than {MAX_DEPTH}"));
+        }
+        match node.value {
+            Value::Scalar(scalar) => self.scalar(line, column, scalar),
+            value if matches!(self.frames.last(), Some(Frame { content: Content::Map { key: None, .. }, .. })) => {
+                drop(value);
+                self.fatal(line, "a key must be text, not a list or mapping")
+            }
+            value => self.place(Node { line, column, value }),
+        }
+    }
+
     fn plainly(&mut self, line: u32, anchor: usize, tagged: bool) {
+        if self.anchors.is_some() {
+            return;
+        }
         if anchor > 0 {
             self.problem(line, || "anchors (&) are not offered".to_owned());
         }
@@ -299,24 +372,28 @@ impl Builder<'_> {
         Some(())
     }
 
-    fn begin(&mut self, line: u32, column: u32, content: Content) -> Option<()> {
+    fn begin(&mut self, line: u32, column: u32, anchor: usize, content: Content) -> Option<()> {
         if let Some(Frame { content: Content::Map { key: None, .. }, .. }) = self.frames.last() {
             return self.fatal(line, "a key must be text, not a list or mapping");
         }
         if self.frames.len() >= MAX_DEPTH {
             return self.fatal(line, &format!("lists and mappings nest deeper than {MAX_DEPTH}"));
         }
-        self.frames.push(Frame { line, column, content });
+        self.frames.push(Frame { line, column, anchor, content });
         Some(())
     }
 
     fn end(&mut self) -> Option<()> {
-        let Frame { line, column, content } = self.frames.pop()?;
+        let Frame { line, column, anchor, content } = self.frames.pop()?;
         let value = match content {
             Content::List(items) => Value::List(items),
             Content::Map { members, .. } => Value::Map(members),
         };
-        self.place(Node { line, column, value })
+        let node = Node { line, column, value };
+        if let Some(anchors) = self.anchors.as_mut().filter(|_| anchor > 0) {
+            anchors.insert(anchor, node.clone());
+        }
+        self.place(node)
     }
 
     /// Puts a value where it belongs.
@@ -340,7 +417,7 @@ impl Builder<'_> {
 
     fn finish(self) -> Option<Node> {
         match self.root {
-            Some(root) if root.as_map().is_some() => Some(root),
+            Some(root) if root.as_map().is_some() || (self.anchors.is_some() && !root.is_null()) => Some(root),
             Some(root) if !root.is_null() => {
                 self.problems.add("", root.line, || "expects a mapping at the top".to_owned());
                 None

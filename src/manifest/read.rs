@@ -59,6 +59,8 @@ impl File<'_> {
                 ResourceKind::Vendor => manifest.vendors = self.list(*kind, section, None)?,
                 ResourceKind::Instrument => manifest.instruments = self.list(*kind, section, None)?,
                 ResourceKind::Subprocessor => manifest.subprocessors = self.list(*kind, section, parent.as_ref())?,
+                ResourceKind::Certification => manifest.certifications = self.list(*kind, section, parent.as_ref())?,
+                ResourceKind::Transfer => manifest.transfers = self.list(*kind, section, parent.as_ref())?,
                 ResourceKind::Customer => manifest.customers = self.list(*kind, section, parent.as_ref())?,
             }
         }
@@ -147,7 +149,8 @@ impl File<'_> {
         };
         let id = self.id(members, node, path);
         let descriptor = T::default().descriptor();
-        let mut reader = Reader { prefix: path, lines: BTreeMap::new(), problems: self.problems };
+        let has_choice = kind.parents().len() > 1;
+        let mut reader = Reader { prefix: path, lines: BTreeMap::new(), problems: self.problems, has_choice };
         let message = reader.message(&descriptor, node, members, "");
         let place = Place { path: path.to_owned(), line: node.line, lines: reader.lines };
         let message: T = message.transcode_to().map_err(Error::internal)?;
@@ -158,12 +161,40 @@ impl File<'_> {
                 self.problems.add(&path, line, || rule);
             }
         }
-        let Some(id) = id else { return Ok(None) };
-        let name = Name::new(kind, parent, &id);
+        let above = self.parent(kind, members, path, parent);
+        let (Some(id), Some(above)) = (id, above) else { return Ok(None) };
+        let name = Name::new(kind, above.as_ref(), &id);
         let mut message = message;
         // An identifier is the server's to say: the walk has removed it.
         set_name(&mut message, &name)?;
-        Ok(Some((id, Entry { message, place })))
+        // Where the parents differ, the same id may stand twice.
+        let key = if kind.parents().len() > 1 { name.to_string() } else { id };
+        Ok(Some((key, Entry { message, place })))
+    }
+
+    /// What a resource lives under: the organization, or what `parent` names where there is a choice.
+    fn parent(
+        &mut self,
+        kind: ResourceKind,
+        members: &[Member],
+        path: &str,
+        organization: Option<&Name>,
+    ) -> Option<Option<Name>> {
+        let given = members.iter().find(|m| m.key == "parent" && kind.parents().len() > 1 && !m.value.is_null());
+        let Some(Member { value, line, .. }) = given else { return Some(organization.cloned()) };
+        let text = match &value.value {
+            NodeValue::Scalar(scalar) => scalar.text.as_str(),
+            NodeValue::List(_) | NodeValue::Map(_) => "",
+        };
+        let name = Name::parse(text).filter(|name| kind.parents().contains(&name.kind()));
+        let own = |name: &Name| name.kind() != ResourceKind::Organization || Some(name) == organization;
+        if !name.as_ref().is_some_and(own) {
+            let rule =
+                || format!("must be {} or this organization, not \"{}\"", ResourceKind::Vendor.pattern(), clip(text));
+            self.problems.add(&format!("{path}.parent"), *line, rule);
+            return None;
+        }
+        Some(name)
     }
 
     fn id(&mut self, members: &[Member], node: &Node, path: &str) -> Option<String> {
@@ -213,6 +244,8 @@ struct Reader<'a> {
     prefix: &'a str,
     lines: BTreeMap<String, u32>,
     problems: &'a mut Problems,
+    /// Whether the resource can live under several kinds, of which `parent` names one.
+    has_choice: bool,
 }
 
 impl Reader<'_> {
@@ -233,7 +266,7 @@ impl Reader<'_> {
         for member in members {
             let here = if path.is_empty() { member.key.clone() } else { format!("{path}.{}", member.key) };
             self.lines.insert(here.clone(), member.line);
-            if path.is_empty() && member.key == "id" {
+            if path.is_empty() && (member.key == "id" || (self.has_choice && member.key == "parent")) {
                 continue;
             }
             let Some(field) = self.field(descriptor, member, path) else { continue };

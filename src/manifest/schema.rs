@@ -22,6 +22,9 @@ pub fn schema() -> Json {
     for kind in Flavour::Operator.sections() {
         let Some(message) = POOL.get_message_by_name(kind.message()) else { continue };
         let reference = definitions.message(&message, true);
+        if kind.parents().len() > 1 {
+            definitions.choice_of_parent(&message);
+        }
         let section = match kind {
             ResourceKind::Organization => reference,
             _ => json!({"type": "array", "items": reference}),
@@ -31,7 +34,7 @@ pub fn schema() -> Json {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of the subprocessor registry",
-        "description": "An organization with its documents, vendors, subprocessors and customers.",
+        "description": "An organization with its documents, vendors, certifications, subprocessors, transfers and customers.",
         "type": "object",
         "properties": sections,
         "required": [section_key(ResourceKind::Organization)],
@@ -100,6 +103,18 @@ impl Definitions {
         }
         definition.insert("additionalProperties".to_owned(), Json::Bool(false));
         Json::Object(definition)
+    }
+
+    /// Adds the key that says which of several kinds a resource lives under.
+    fn choice_of_parent(&mut self, message: &MessageDescriptor) {
+        let properties = self.done.get_mut(&short(message.full_name())).and_then(|d| d.get_mut("properties"));
+        if let Some(Json::Object(properties)) = properties {
+            let parent = json!({
+                "type": "string",
+                "description": "The vendor it belongs to, `vendors/{vendor}`. Absent: the organization.",
+            });
+            properties.insert("parent".to_owned(), parent);
+        }
     }
 
     fn field(&mut self, field: &FieldDescriptor) -> Json {

@@ -6,7 +6,10 @@ use serde_json::{Map, Value as Json};
 use super::{Flavour, section_key};
 use crate::{
     proto::v1,
-    resource::{behavior, json, name::Kind},
+    resource::{
+        behavior, json,
+        name::{Kind, Name},
+    },
 };
 
 /// What a manifest is written from.
@@ -20,6 +23,10 @@ pub struct Sections<'a> {
     pub vendors: &'a [v1::Vendor],
     /// The organization's subprocessors.
     pub subprocessors: &'a [v1::Subprocessor],
+    /// Certifications, of the organization or of vendors.
+    pub certifications: &'a [v1::Certification],
+    /// The organization's transfers.
+    pub transfers: &'a [v1::Transfer],
     /// The organization's customers.
     pub customers: &'a [v1::Customer],
 }
@@ -38,6 +45,8 @@ pub fn write(sections: &Sections<'_>) -> Json {
             Kind::Document => list(sections.documents),
             Kind::Vendor => list(sections.vendors),
             Kind::Subprocessor => list(sections.subprocessors),
+            Kind::Certification => list(sections.certifications),
+            Kind::Transfer => list(sections.transfers),
             Kind::Customer => list(sections.customers),
             // Only the catalog has these.
             Kind::Instrument => continue,
@@ -59,6 +68,11 @@ fn entry<T: ReflectMessage>(message: &T) -> Json {
     let name = message.get_field_by_name("name").and_then(|name| name.as_str().map(str::to_owned));
     let id = name.as_deref().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
     let mut out = Map::from_iter([("id".to_owned(), Json::from(id))]);
+    let above = name.as_deref().and_then(Name::parse).filter(|name| name.kind().parents().len() > 1);
+    // Which of the kinds it can live under is said, unless it is the organization whose manifest this is.
+    if let Some(parent) = above.and_then(|name| name.parent()).filter(|parent| parent.kind() != Kind::Organization) {
+        out.insert("parent".to_owned(), Json::from(parent.as_str()));
+    }
     let as_found = is_as_found(&message);
     let keep = |field: &FieldDescriptor| {
         let behavior = behavior::of(field);

@@ -20,12 +20,24 @@ pub enum Kind {
     Subprocessor = 5,
     /// `instruments/{instrument}`
     Instrument = 6,
+    /// `vendors/{vendor}/certifications/{certification}`, or the same under an organization
+    Certification = 7,
+    /// `organizations/{organization}/transfers/{transfer}`
+    Transfer = 8,
 }
 
 impl Kind {
     /// Every kind. What a kind refers to comes before it, so that writing in this order never dangles.
-    pub const ALL: [Self; 6] =
-        [Self::Instrument, Self::Vendor, Self::Organization, Self::Document, Self::Subprocessor, Self::Customer];
+    pub const ALL: [Self; 8] = [
+        Self::Instrument,
+        Self::Vendor,
+        Self::Organization,
+        Self::Certification,
+        Self::Document,
+        Self::Subprocessor,
+        Self::Transfer,
+        Self::Customer,
+    ];
 
     /// The collection segment, which is also the word for the type in requests: `subprocessors`.
     pub const fn collection(self) -> &'static str {
@@ -36,6 +48,8 @@ impl Kind {
             Self::Vendor => "vendors",
             Self::Subprocessor => "subprocessors",
             Self::Instrument => "instruments",
+            Self::Certification => "certifications",
+            Self::Transfer => "transfers",
         }
     }
 
@@ -48,6 +62,8 @@ impl Kind {
             Self::Vendor => "subprocessor.registry.v1.Vendor",
             Self::Subprocessor => "subprocessor.registry.v1.Subprocessor",
             Self::Instrument => "subprocessor.registry.v1.Instrument",
+            Self::Certification => "subprocessor.registry.v1.Certification",
+            Self::Transfer => "subprocessor.registry.v1.Transfer",
         }
     }
 
@@ -60,12 +76,23 @@ impl Kind {
             Self::Vendor => "vendor",
             Self::Subprocessor => "subprocessor",
             Self::Instrument => "instrument",
+            Self::Certification => "certification",
+            Self::Transfer => "transfer",
         }
     }
 
-    /// Whether it lives under an organization.
+    /// The kinds it can live under; none: it lives under nothing.
+    pub const fn parents(self) -> &'static [Self] {
+        match self {
+            Self::Document | Self::Customer | Self::Subprocessor | Self::Transfer => &[Self::Organization],
+            Self::Certification => &[Self::Vendor, Self::Organization],
+            Self::Organization | Self::Vendor | Self::Instrument => &[],
+        }
+    }
+
+    /// Whether it lives under another resource.
     pub const fn has_parent(self) -> bool {
-        matches!(self, Self::Document | Self::Customer | Self::Subprocessor)
+        !self.parents().is_empty()
     }
 
     /// The kind whose number a row holds.
@@ -78,13 +105,14 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.collection() == collection)
     }
 
-    /// The pattern of its names.
+    /// The pattern of its names; of those that can live under several kinds, all of them.
     pub fn pattern(self) -> String {
-        let (collection, singular) = (self.collection(), self.singular());
-        if self.has_parent() {
-            format!("organizations/{{organization}}/{collection}/{{{singular}}}")
-        } else {
-            format!("{collection}/{{{singular}}}")
+        let own = format!("{}/{{{}}}", self.collection(), self.singular());
+        match self.parents() {
+            [] => own,
+            parents => {
+                parents.iter().map(|parent| format!("{}/{own}", parent.pattern())).collect::<Vec<_>>().join(" or ")
+            }
         }
     }
 }
@@ -112,8 +140,9 @@ impl Name {
         let segments: Vec<&str> = text.splitn(5, '/').collect();
         let (kind, ids): (Kind, &[&str]) = match segments.as_slice() {
             [collection, id] => (Kind::from_collection(collection).filter(|k| !k.has_parent())?, &[id]),
-            ["organizations", organization, collection, id] => {
-                (Kind::from_collection(collection).filter(|k| k.has_parent())?, &[organization, id])
+            [above, parent, collection, id] => {
+                let above = Kind::from_collection(above)?;
+                (Kind::from_collection(collection).filter(|k| k.parents().contains(&above))?, &[parent, id])
             }
             _ => return None,
         };
@@ -147,19 +176,25 @@ impl Name {
 
     /// The organization it is, or lives under.
     pub fn organization(&self) -> Option<Self> {
-        match self.kind {
-            Kind::Organization => Some(self.clone()),
-            Kind::Document | Kind::Customer | Kind::Subprocessor => {
-                let id = self.text.split('/').nth(1)?;
-                Some(Self::new(Kind::Organization, None, id))
-            }
-            Kind::Vendor | Kind::Instrument => None,
-        }
+        let above = if self.kind.has_parent() { self.parent()? } else { self.clone() };
+        (above.kind == Kind::Organization).then_some(above)
     }
 
-    /// The organization it lives under.
+    /// The resource it lives under.
     pub fn parent(&self) -> Option<Self> {
-        self.organization().filter(|_| self.kind.has_parent())
+        let (above, _) = self.text.rsplit_once('/')?.0.rsplit_once('/')?;
+        Self::parse(above)
+    }
+
+    /// The resource a `kind` is to live under, in a request's `parent` field.
+    ///
+    /// # Errors
+    /// FIELD_INVALID with the patterns that were expected.
+    pub fn parent_of(kind: Kind, text: &str) -> Result<Self> {
+        Self::parse(text).filter(|name| kind.parents().contains(&name.kind)).ok_or_else(|| {
+            let patterns = kind.parents().iter().map(|parent| parent.pattern()).collect::<Vec<_>>().join(" or ");
+            Error::field("parent", format!("must be a name of the form {patterns}, not \"{}\"", clip(text)))
+        })
     }
 }
 
@@ -174,20 +209,37 @@ impl fmt::Display for Name {
 pub enum Parent {
     /// Under one organization.
     Organization(Name),
-    /// Everywhere (`organizations/-`, or a collection without a parent).
+    /// Under one vendor.
+    Vendor(Name),
+    /// Under every resource of a kind (`organizations/-`).
+    Every(Kind),
+    /// Everywhere: a collection without a parent.
     Any,
 }
 
 impl Parent {
-    /// The parent in a request's `parent` field: an organization, or `organizations/-` for all.
+    /// The parent in a request's `parent` field, of a list of `kind`: a resource that one lives under, or `-` in place
+    /// of its id for all (AIP-159).
     ///
     /// # Errors
     /// FIELD_INVALID if it is neither.
-    pub fn of(text: &str) -> Result<Self> {
-        if text == "organizations/-" {
-            return Ok(Self::Any);
+    pub fn of(kind: Kind, text: &str) -> Result<Self> {
+        if let Some(collection) = text.strip_suffix("/-")
+            && let Some(above) = kind.parents().iter().find(|above| above.collection() == collection)
+        {
+            // What lives under one kind only is everywhere when it is under all of them.
+            return Ok(if kind.parents().len() == 1 { Self::Any } else { Self::Every(*above) });
         }
-        Name::of(Kind::Organization, "parent", text).map(Self::Organization)
+        let name = Name::parent_of(kind, text)?;
+        Ok(if name.kind() == Kind::Vendor { Self::Vendor(name) } else { Self::Organization(name) })
+    }
+
+    /// One organization or all of them, in the `parent` field of a request about everything an organization has.
+    ///
+    /// # Errors
+    /// FIELD_INVALID if it is neither.
+    pub fn of_organizations(text: &str) -> Result<Self> {
+        Self::of(Kind::Subprocessor, text)
     }
 }
 

@@ -155,8 +155,8 @@ fn string(field: &FieldDescriptor, content: &str) -> Result<(), String> {
     }
     match name {
         "event_date" | "lodge_date" => text::partial_date(content),
-        "holidays" => text::date(content).map(|_| ()),
-        "region_code" => text::region_code(content),
+        "holidays" | "date" => text::date(content).map(|_| ()),
+        _ if name.ends_with("region_code") || name.ends_with("region_codes") => text::region_code(content),
         "email" => text::email(content),
         "uri" => text::uri(content),
         "duration" | "period" => text::duration(content),
@@ -256,12 +256,13 @@ fn annotations(value: &mut Value, path: &str, out: &mut Violations) {
 }
 
 /// Pairs of fields of which the second is the first day after: it cannot be earlier.
-const DATE_PAIRS: [(&str, &str); 5] = [
+const DATE_PAIRS: [(&str, &str); 6] = [
     ("start_date", "end_date"),
     ("from_date", "end_date"),
     ("effective_date", "end_date"),
     ("from_date", "no_new_contracts_from_date"),
     ("sign_date", "expire_date"),
+    ("sign_date", "end_date"),
 ];
 
 fn order_of_dates(message: &DynamicMessage, prefix: &str, out: &mut Violations) {

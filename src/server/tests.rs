@@ -70,7 +70,7 @@ async fn a_unary_call_past_its_deadline_answers_so_and_is_dropped() {
     let begun = Instant::now();
     let answer = client.call(HANG, &[("grpc-timeout", "100m")], &ExportManifestRequest::default()).await;
     assert_eq!((answer.code().as_str(), answer.reason().as_str()), ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"));
-    assert!((100..2000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(100), "not before: {:?}", begun.elapsed());
     server.idle().await;
 
     let answer = client.call(SCHEMA, &[("grpc-timeout", "5S")], &GetManifestSchemaRequest {}).await;
@@ -100,7 +100,8 @@ async fn a_stream_that_nobody_reads_is_reset_soon_after_its_deadline() {
     let mut client = server.connect().await;
     let unread = client.open(WATCH, &[("grpc-timeout", "200m")], frame(0, &watch("flood").encode_to_vec())).await;
     let unread = unread.expect("headers");
-    tokio::time::timeout(Duration::from_secs(5), server.idle()).await.expect("the handler's stream is dropped");
+    // The handler's stream is dropped.
+    server.idle().await;
     let ended = unread.into_body().collect().await;
     assert!(ended.is_err(), "the reader sees a reset, not an end");
     // The connection and its other calls live on.
@@ -231,7 +232,8 @@ async fn reflection_answers_in_both_versions() {
 
 #[tokio::test]
 async fn stopping_says_so_ends_streams_and_lets_calls_finish() {
-    let mut server = Running::start().await;
+    // If it had to cut anything, it would not end today.
+    let mut server = Running::with(|settings| settings.drain_seconds = 3600).await;
     let mut probe = health(&server).await;
     let mut statuses = probe.watch(HealthCheckRequest { service: String::new() }).await.expect("a stream").into_inner();
     assert_eq!(statuses.message().await.expect("a status").map(|s: HealthCheckResponse| s.status), Some(1));
@@ -239,24 +241,21 @@ async fn stopping_says_so_ends_streams_and_lets_calls_finish() {
     let calls = {
         let (mut slow, mut polite) = (client.clone(), client.clone());
         (
-            tokio::spawn(async move { slow.call(APPLY, &[], &apply("500")).await }),
+            tokio::spawn(async move { slow.call(APPLY, &[], &apply("")).await }),
             tokio::spawn(async move { polite.call(WATCH, &[], &watch("polite")).await }),
         )
     };
-    while server.odd.open.load(std::sync::atomic::Ordering::SeqCst) < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    server.odd.until(2).await;
 
-    let begun = Instant::now();
     server.stop();
     assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(2), "NOT_SERVING");
     let ended = statuses.message().await.expect_err("the health stream ends with the server");
     assert_eq!(code_name(ended.code()), "UNAVAILABLE");
     let streamed = calls.1.await.expect("answered");
     assert_eq!((streamed.code().as_str(), streamed.metadata("revision").as_deref()), ("UNAVAILABLE", Some("7")));
+    server.odd.finish.cancel();
     assert_eq!(calls.0.await.expect("answered").code(), "OK");
     server.done.await.expect("no panic").expect("stopped");
-    assert!(begun.elapsed() < Duration::from_secs(4), "it did not have to cut anything");
     assert!(client.open(SCHEMA, &[], frame(0, b"")).await.is_err());
     assert!(TcpStream::connect(server.address).await.is_err());
 }
@@ -270,25 +269,24 @@ async fn what_does_not_finish_in_time_is_cut() {
         hanging.open(HANG, &[], frame(0, &ExportManifestRequest::default().encode_to_vec())).await.is_err()
     });
     let unread = client.open(WATCH, &[], frame(0, &watch("flood").encode_to_vec())).await.expect("headers");
+    server.odd.until(2).await;
     let begun = Instant::now();
     server.stop();
     assert!(hanging.await.expect("no panic"), "the call is broken off");
-    assert!((900..3000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_secs(1), "not before: {:?}", begun.elapsed());
     assert!(unread.into_body().collect().await.is_err());
     let odd = server.odd.clone();
     server.done.await.expect("no panic").expect("stopped");
-    while odd.open.load(std::sync::atomic::Ordering::SeqCst) > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    odd.until(0).await;
 }
 
 /// Keeps the spans that would be exported.
 #[derive(Debug, Clone, Default)]
-struct Kept(std::sync::Arc<std::sync::Mutex<Vec<opentelemetry_sdk::trace::SpanData>>>);
+struct Kept(Arc<tokio::sync::watch::Sender<Vec<opentelemetry_sdk::trace::SpanData>>>);
 
 impl opentelemetry_sdk::trace::SpanExporter for Kept {
     async fn export(&self, batch: Vec<opentelemetry_sdk::trace::SpanData>) -> opentelemetry_sdk::error::OTelSdkResult {
-        self.0.lock().expect("not poisoned").extend(batch);
+        self.0.send_modify(|kept| kept.extend(batch));
         Ok(())
     }
 }
@@ -316,10 +314,8 @@ async fn calls_are_traced_by_the_conventions_and_within_the_callers_trace() {
     client.call("/subprocessor.registry.v1.RegistryService/Nothing", &[], &GetManifestSchemaRequest {}).await;
     client.call(SCHEMA, &[("x-principal", "a b")], &GetManifestSchemaRequest {}).await;
     // A span ends when its answer has been let go of, which is a moment after it arrived.
-    while kept.0.lock().expect("not poisoned").len() < 5 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let mut spans = kept.0.lock().expect("not poisoned").clone();
+    let mut arriving = kept.0.subscribe();
+    let mut spans = arriving.wait_for(|spans| spans.len() >= 5).await.expect("the exporter is there").clone();
     spans.sort_by_key(|span| span.start_time);
     let attribute = |span: &opentelemetry_sdk::trace::SpanData, key: &str| {
         span.attributes.iter().find(|a| a.key.as_str() == key).map(|a| a.value.to_string()).unwrap_or_default()

@@ -29,6 +29,8 @@ use crate::{
 
 /// How long a database that does not listen yet is waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What SQLite's writer keeps of the database in memory, in KiB (negative, as the pragma has it).
+const WRITER_CACHE: &str = "-65536";
 /// The pause between two tries of that.
 const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 
@@ -94,6 +96,13 @@ async fn connect(
     if options.is_sqlite() {
         // Statements of SQLite are quick and hold a file lock: they wait for each other instead of failing.
         connect.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
+            let sqlite = if read_only {
+                sqlite
+            } else {
+                // A write touches a page of every index of its table. What does not fit into the cache is written to
+                // the log again and again within one commit; and each savepoint would have a file of its own.
+                sqlite.pragma("cache_size", WRITER_CACHE).pragma("temp_store", "MEMORY")
+            };
             sqlite
                 .create_if_missing(!read_only)
                 .read_only(read_only)

@@ -1,11 +1,20 @@
 //! Instruments.
 
-use super::version::{Reference, Resource, version_methods, version_table};
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    standard::{Managed, path},
+    vendor::origin_after,
+    version::{Reference, Resource, Stored, version_methods, version_table},
+    writer::Writer,
+};
 use crate::{
-    proto::v1::{ExporterArea, Instrument},
+    error::{Error, Reason, Result, clip},
+    proto::v1::{ExporterArea, Instrument, Regime},
     resource::{
         filter::{Field, FieldKind},
-        name::Kind,
+        name::{Kind, Name},
+        shape::Violations,
     },
 };
 
@@ -51,5 +60,45 @@ impl Resource for Instrument {
     /// to know both ends: these names are checked by the catalog's test, not held as references.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
+    }
+}
+
+impl Managed for Instrument {
+    fn check(&self, prefix: &str, out: &mut Violations) {
+        for (i, period) in self.periods.iter().enumerate() {
+            let mut missing = |field: &str, is_missing: bool| {
+                if is_missing {
+                    out.push((path(prefix, &format!("periods[{i}].{field}")), "is required".to_owned()));
+                }
+            };
+            missing("regime", period.regime() == Regime::Unspecified);
+            missing("exporter_areas", period.exporter_areas.is_empty());
+            missing("from_date", period.from_date.is_empty());
+        }
+    }
+
+    fn admit(&mut self, _writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+        self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
+        Ok(())
+    }
+
+    /// What it requires must be known: an answer would otherwise be given without it.
+    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let mut wrong = Violations::new();
+            for (i, one) in self.requires.iter().enumerate() {
+                let name = Name::parse(&one.instrument).filter(|name| name.kind() == Kind::Instrument);
+                let known = match &name {
+                    Some(name) => writer.find::<Self>(name).await?.is_some_and(|found| !found.is_deleted()),
+                    None => false,
+                };
+                if !known {
+                    let rule = format!("\"{}\" is not a known instrument", clip(&one.instrument));
+                    wrong.push((format!("instrument.requires[{i}].instrument"), rule));
+                }
+            }
+            if wrong.is_empty() { Ok(()) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
+        }
+        .boxed()
     }
 }

@@ -17,7 +17,7 @@ use sea_orm::{
 
 use super::{
     Store,
-    read::{AsOf, Moment, alive_at, on_the_list},
+    read::{AsOf, Moment, alive_at, in_effect},
     version::{Stored, column, table},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Listed<'_> {
     /// Whether a version that is not deleted is on it.
     fn holds(&self) -> Expr {
         let on_it = match self.day {
-            Some(day) => on_the_list(day),
+            Some(day) => in_effect(Kind::Subprocessor, day),
             None => Condition::all()
                 .add(Expr::col(column("state")).ne(i32::from(State::Rejected)))
                 .add(Expr::col(column("end_date")).gt(self.at.day.as_str())),
@@ -105,7 +105,7 @@ impl Store {
         let target = Listed { at: self.moment(wanted.target.as_of).await?, day: wanted.target.day.as_deref() };
         let latest = max(base.at.revision, target.at.revision);
         // What exists at a revision exists at every later one: a deleted organization keeps its name.
-        let organization_id = self.organization(&wanted.parent, latest).await?;
+        let organization_id = self.row_at(&wanted.parent, latest).await?;
         let customer = match &wanted.customer {
             Some(name) => Some(self.customer(name, latest).await?),
             None => None,
@@ -172,7 +172,7 @@ impl Store {
     pub async fn explain_diff(&self, wanted: &Comparison) -> Result<Vec<String>> {
         let base = Listed { at: self.moment(wanted.base.as_of).await?, day: wanted.base.day.as_deref() };
         let target = Listed { at: self.moment(wanted.target.as_of).await?, day: wanted.target.day.as_deref() };
-        let organization_id = self.organization(&wanted.parent, max(base.at.revision, target.at.revision)).await?;
+        let organization_id = self.row_at(&wanted.parent, max(base.at.revision, target.at.revision)).await?;
         self.plan(&differing_query(organization_id, &base, &target)).await
     }
 }

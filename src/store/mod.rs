@@ -6,11 +6,13 @@
 //! - A transaction that writes locks the counter row first, so commit order is revision order on both databases.
 //! - What was read at a revision can be read again at it for ever, unless it was erased.
 
+pub mod assess;
 mod connect;
 pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
+mod law;
 pub mod list_diff;
 pub mod log;
 pub mod read;
@@ -26,11 +28,13 @@ pub mod watch;
 pub mod write;
 pub mod writer;
 
+pub mod certification;
 pub mod customer;
 pub mod document;
 pub mod instrument;
 pub mod organization;
 pub mod subprocessor;
+pub mod transfer;
 pub mod vendor;
 
 use std::sync::Arc;
@@ -40,6 +44,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use crate::{
     clock::Clock,
     error::{Error, Reason},
+    rules::law::territory::Territories,
 };
 
 pub use connect::{Options, migrate, pending_migrations};
@@ -57,19 +62,21 @@ struct Inner {
     watch: watch::Hub,
     resolver: resolve::Cache,
     clock: Arc<Clock>,
+    laws: law::Laws,
 }
 
 impl Store {
-    /// Connects to a database whose schema is current and starts its writer.
+    /// Connects to a database whose schema is current and starts its writer. `territories`: those of the regimes.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE if it cannot be reached.
-    pub async fn open(options: &Options, clock: Arc<Clock>) -> crate::error::Result<Self> {
+    pub async fn open(options: &Options, clock: Arc<Clock>, territories: Territories) -> crate::error::Result<Self> {
         let reads = connect::reads(options).await?;
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver: resolve::Cache::default(), clock }) })
+        let (resolver, laws) = (resolve::Cache::default(), law::Laws::new(territories));
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws }) })
     }
 
     /// The clock by which this store stamps its transactions.

@@ -53,7 +53,7 @@ pub struct List<'a> {
     pub parent: &'a Parent,
     /// What must hold.
     pub filter: Option<&'a Filter>,
-    /// For subprocessors: the ISO 8601 day on which they are on the list.
+    /// For resources with dates of their own: the ISO 8601 day on which they are in effect.
     pub effective_at: Option<&'a str>,
     /// In which order.
     pub order: Order,
@@ -203,8 +203,21 @@ impl Store {
     /// [`Store::explain`].
     async fn page_query<R: Resource>(&self, list: &List<'_>) -> Result<Option<SelectStatement>> {
         let mut query = version_query(R::KIND);
-        if let Parent::Organization(name) = list.parent {
-            query.and_where(Expr::col(column("organization_id")).eq(self.organization(name, list.revision).await?));
+        match list.parent {
+            Parent::Any => {}
+            Parent::Organization(name) => {
+                let id = self.row_at(name, list.revision).await?;
+                query.and_where(Expr::col(column("organization_id")).eq(id));
+            }
+            Parent::Vendor(name) => {
+                self.row_at(name, list.revision).await?;
+                query.and_where(Expr::col(column("parent")).eq(name.as_str()));
+            }
+            Parent::Every(kind) => {
+                // Names begin with where their resources live.
+                let (first, after) = (format!("{}/", kind.collection()), format!("{}0", kind.collection()));
+                query.and_where(Expr::col(column("name")).gte(first)).and_where(Expr::col(column("name")).lt(after));
+            }
         }
         // What was erased is on no page.
         query.cond_where(alive_at(list.revision)).and_where(Expr::col(column("body")).is_not_null());
@@ -212,21 +225,30 @@ impl Store {
             query.and_where(Expr::col(column("deleted")).eq(false));
         }
         if let Some(day) = list.effective_at {
-            query.cond_where(on_the_list(day));
+            query.cond_where(in_effect(R::KIND, day));
         }
         if let Some(filter) = list.filter {
             query.cond_where(filter::condition(filter::Rows::Versions(R::KIND), filter));
         }
         let is_sqlite = self.reads().get_database_backend() == DatabaseBackend::Sqlite;
-        order(&mut query, list, is_sqlite && list.filter.is_some_and(is_selective));
+        // What is equal in a column is in the order of names there: nothing needs to be sorted.
+        let in_order = |filter: &Filter| list.order.field.path == "name" && has_equal(filter);
+        let sort = is_sqlite && list.filter.is_some_and(|filter| is_selective(filter) && !in_order(filter));
+        order(&mut query, list, sort);
         Ok(Some(query))
     }
 
-    pub(super) async fn organization(&self, name: &Name, revision: i64) -> Result<i64> {
-        let mut query = version_query(Kind::Organization);
-        query.and_where(Expr::col(column("name")).eq(name.as_str())).cond_where(alive_at(revision));
-        let row = fetch(self.reads(), &query).await?;
-        Ok(row.ok_or_else(|| Error::not_found(Kind::Organization.singular(), name.as_str()))?.resource_id)
+    /// The permanent row of what a list is under.
+    pub(super) async fn row_at(&self, name: &Name, revision: i64) -> Result<i64> {
+        let query = Query::select()
+            .column(column("resource_id"))
+            .from(table(name.kind()))
+            .and_where(Expr::col(column("name")).eq(name.as_str()))
+            .cond_where(alive_at(revision))
+            .to_owned();
+        let row = self.reads().query_one(&query).await?;
+        let row = row.ok_or_else(|| Error::not_found(name.kind().singular(), name.as_str()))?;
+        Ok(row.try_get("", "resource_id")?)
     }
 
     /// How the database would read a page: the lines of its plan. For the test that refuses full scans.
@@ -280,12 +302,14 @@ pub(super) fn alive_at(revision: i64) -> Condition {
     )
 }
 
-/// On the list of a day (DESIGN §4): in a state that is or was on it, begun and not ended.
-pub(super) fn on_the_list(day: &str) -> Condition {
+/// In effect on a day, by its own dates: begun and not ended. For a subprocessor that is the list of the day (DESIGN §4),
+/// which also wants a state that is or was on it.
+pub(super) fn in_effect(kind: Kind, day: &str) -> Condition {
     use crate::proto::v1::subprocessor::State;
     let states = [State::Active, State::Suspended, State::Retired].map(i32::from);
+    let listed = (kind == Kind::Subprocessor).then(|| Expr::col(column("state")).is_in(states));
     Condition::all()
-        .add(Expr::col(column("state")).is_in(states))
+        .add_option(listed)
         // An absent date is stored after every day: never for an end, but always for a start.
         .add(
             Condition::any()
@@ -310,6 +334,15 @@ fn is_selective(filter: &Filter) -> bool {
         Filter::All(parts) => parts.iter().any(is_selective),
         Filter::Compare(field, Op::Equal, _) => !matches!(field.kind, FieldKind::Choice(_) | FieldKind::Flag),
         Filter::Has(..) => true,
+        _ => false,
+    }
+}
+
+/// Whether all that matches is equal in a column, each of which has an index that goes on with the name.
+fn has_equal(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(has_equal),
+        Filter::Compare(_, Op::Equal, _) => true,
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! What refers to what: checked when all of a write is written, so that what one write makes may refer to each other in
 //! any order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     entity, resource,
@@ -16,6 +16,8 @@ use crate::{
 /// A version that was written, as far as references go.
 #[derive(Debug)]
 pub(super) struct Written {
+    /// It has no version before: nothing is remembered of it yet.
+    is_new: bool,
     resource_id: i64,
     organization_id: i64,
     name: String,
@@ -25,18 +27,19 @@ pub(super) struct Written {
 
 impl Written {
     pub(super) fn of<R: Resource>(
+        is_new: bool,
         resource_id: i64,
         organization_id: i64,
         name: &Name,
         message: &R,
-        deleted: bool,
     ) -> Self {
+        let deleted = message.header().delete_time.is_some();
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
         if let Some(parent) = name.parent().filter(|_| !deleted) {
-            references.push(Reference::to(Kind::Organization, "parent", parent.as_str()));
+            references.push(Reference::to(parent.kind(), "parent", parent.as_str()));
         }
-        Self { resource_id, organization_id, name: name.to_string(), deleted, references }
+        Self { is_new, resource_id, organization_id, name: name.to_string(), deleted, references }
     }
 }
 
@@ -84,14 +87,17 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub async fn dangling(&self) -> Result<Vec<Dangling>> {
+        Ok(self.look_up().await?.1)
+    }
+
+    /// The permanent rows of what was referred to, and the references that do not hold.
+    async fn look_up(&self) -> Result<(Vec<entity::resource::Model>, Vec<Dangling>)> {
         let references =
             || self.written.iter().flat_map(|written| written.references.iter().map(move |r| (written, r)));
-        let mut names: Vec<String> = references().map(|(_, reference)| reference.name.clone()).collect();
-        names.sort();
-        names.dedup();
-        let rows = resource::find_all(&self.tx, names).await?;
-        let gone = super::read::deleted_among(&self.tx, &rows).await?;
-        let rows: HashMap<&str, &entity::resource::Model> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
+        let names = references().map(|(_, reference)| reference.name.clone()).collect();
+        let found = resource::find_all(&self.tx, names).await?;
+        let gone = super::read::deleted_among(&self.tx, &found).await?;
+        let rows: HashMap<&str, &entity::resource::Model> = found.iter().map(|row| (row.name.as_str(), row)).collect();
         let mut dangling = Vec::new();
         for (written, reference) in references() {
             let fits =
@@ -118,30 +124,27 @@ impl Writer {
                 rule,
             });
         }
-        Ok(dangling)
+        Ok((found, dangling))
     }
 
     /// Checks all references of what was written, remembers them, and checks that nothing refers to what was deleted.
     pub(super) async fn settle_references(&mut self) -> Result<()> {
-        let dangling = self.dangling().await?;
+        let (found, dangling) = self.look_up().await?;
         if !dangling.is_empty() {
             return Err(refuse_dangling(dangling));
         }
+        let ids: HashMap<String, i64> = found.into_iter().map(|row| (row.name, row.id)).collect();
         let written = std::mem::take(&mut self.written);
-        let names = written.iter().flat_map(|w| &w.references).map(|reference| reference.name.clone()).collect();
-        let ids: HashMap<String, i64> =
-            resource::find_all(&self.tx, names).await?.into_iter().map(|row| (row.name, row.id)).collect();
-        for one in &written {
-            let mut to: Vec<(i64, String)> = one
-                .references
-                .iter()
-                .filter_map(|reference| Some((*ids.get(&reference.name)?, reference.field.clone())))
-                .collect();
-            to.sort();
-            to.dedup();
-            resource::set_references(&self.tx, one.resource_id, to).await?;
-        }
-        for one in written.iter().filter(|one| one.deleted) {
+        let refers = |one: &Written| {
+            let to = one.references.iter().filter_map(|r| Some((one.resource_id, *ids.get(&r.name)?, r.field.clone())));
+            to.collect::<BTreeSet<_>>()
+        };
+        let earlier = written.iter().filter(|one| !one.is_new).map(|one| one.resource_id).collect();
+        resource::forget_references(&self.tx, earlier).await?;
+        // Of one that was written twice the later version counts.
+        let latest: BTreeMap<i64, &Written> = written.iter().map(|one| (one.resource_id, one)).collect();
+        resource::add_references(&self.tx, latest.values().copied().flat_map(refers).collect()).await?;
+        for one in latest.values().filter(|one| one.deleted) {
             self.refuse_if_referred_to(one.resource_id, &one.name).await?;
         }
         Ok(())

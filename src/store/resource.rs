@@ -2,6 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, sea_query::SelectStatement,
 };
 
 use super::entity::{reference, resource};
@@ -13,6 +14,15 @@ pub(super) const BOUND: usize = 10_000;
 /// The permanent row of a name.
 pub(super) async fn find(db: &impl ConnectionTrait, name: &str) -> Result<Option<resource::Model>> {
     Ok(resource::Entity::find().filter(resource::Column::Name.eq(name)).one(db).await?)
+}
+
+/// The id of a name, for a statement that needs no more of it.
+pub(super) fn id_of(name: &str) -> SelectStatement {
+    resource::Entity::find()
+        .select_only()
+        .column(resource::Column::Id)
+        .filter(resource::Column::Name.eq(name))
+        .into_query()
 }
 
 /// The permanent rows of names, in few queries: [`BOUND`] names in each.
@@ -40,18 +50,25 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: resource::Model) -> R
     Ok(())
 }
 
-/// Replaces what a resource refers to.
-pub(super) async fn set_references(db: &impl ConnectionTrait, from_id: i64, to: Vec<(i64, String)>) -> Result<()> {
-    reference::Entity::delete_many().filter(reference::Column::FromId.eq(from_id)).exec(db).await?;
-    if to.is_empty() {
-        return Ok(());
+/// Forgets what resources refer to.
+pub(super) async fn forget_references(db: &impl ConnectionTrait, from: Vec<i64>) -> Result<()> {
+    for ids in from.chunks(BOUND) {
+        reference::Entity::delete_many().filter(reference::Column::FromId.is_in(ids.iter().copied())).exec(db).await?;
     }
-    let rows = to.into_iter().map(|(to_id, field)| reference::ActiveModel {
-        from_id: Set(from_id),
-        to_id: Set(to_id),
-        field: Set(field),
-    });
-    reference::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Remembers what refers to what, and in which field.
+pub(super) async fn add_references(db: &impl ConnectionTrait, references: Vec<(i64, i64, String)>) -> Result<()> {
+    const COLUMNS: usize = 3;
+    for some in references.chunks(BOUND / COLUMNS) {
+        let rows = some.iter().cloned().map(|(from_id, to_id, field)| reference::ActiveModel {
+            from_id: Set(from_id),
+            to_id: Set(to_id),
+            field: Set(field),
+        });
+        reference::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
     Ok(())
 }
 

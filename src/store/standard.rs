@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Reason, Result},
     resource::{
         mask,
-        name::{ID_RULE, Kind, Name, is_id},
+        name::{ID_RULE, Name, is_id},
         shape::{self, Violations},
     },
 };
@@ -65,7 +65,7 @@ pub struct Creation<R> {
 pub fn creation<R: Managed>(parent: Option<&str>, id: &str, message: Option<&R>) -> Result<Creation<R>> {
     let field = R::KIND.singular();
     let mut violations = Violations::new();
-    let parent = parent.and_then(|text| match Name::of(Kind::Organization, "parent", text) {
+    let parent = parent.and_then(|text| match Name::parent_of(R::KIND, text) {
         Ok(name) => Some(name),
         Err(error) => {
             violations.extend(error.field_violations().map(|(f, r)| (f.to_owned(), r.to_owned())));
@@ -160,7 +160,8 @@ impl Writer {
     async fn settle<R: Managed>(&mut self, before: Option<&Stored<R>>, mut message: R) -> Result<R> {
         let mut wrong = Violations::new();
         collect(message.admit(self, before), &mut wrong)?;
-        let after = self.put(before, message).await?;
+        // `create` has looked at the name.
+        let after = self.put_unused(before, message).await?;
         collect(after.verify(self, before).await, &mut wrong)?;
         if wrong.is_empty() { Ok(after) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
     }

@@ -8,6 +8,7 @@ use super::{
     document::document_rule,
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
     read::{fetch_all, version_query},
+    resource,
     standard::{Managed, collect, path},
     version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
     writer::Writer,
@@ -308,10 +309,9 @@ fn differs(before: State, asked: State, found: bool) -> String {
 impl Writer {
     /// The live engagements of a vendor under a display name.
     async fn engagements(&self, parent: &Name, vendor: &str, display_name: &str) -> Result<Vec<Subprocessor>> {
-        let organization = self.get::<Organization>(parent).await?;
         let mut query = version_query(Kind::Subprocessor);
         query
-            .and_where(Expr::col(column("organization_id")).eq(organization.resource_id))
+            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(parent.as_str())))
             .and_where(Expr::col(column("vendor")).eq(vendor))
             .and_where(Expr::col(column("display_name")).eq(display_name))
             .and_where(Expr::col(column("to_revision")).is_null())

@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::{
     Store,
-    read::{AsOf, alive_at, fetch_all, on_the_list, version_query},
+    read::{AsOf, alive_at, fetch_all, in_effect, version_query},
     version::{Resource, Stored, column, stored_value, table, value_table},
 };
 use crate::{
@@ -182,7 +182,7 @@ impl Store {
                 let mut query = live_query(Kind::Subprocessor, revision);
                 query.and_where(names_one).limit(MOST_ENGAGEMENTS as u64 + 1);
                 if let Some(day) = day {
-                    query.cond_where(on_the_list(day));
+                    query.cond_where(in_effect(Kind::Subprocessor, day));
                 }
                 for row in fetch_all(self.reads(), &query).await? {
                     found.extend(Stored::decode(row)?.map(|stored| (stored.resource_id, stored)));

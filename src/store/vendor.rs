@@ -71,14 +71,7 @@ impl Managed for Vendor {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
     fn admit(&mut self, _writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
-        let origin = match before.map(|before| before.message.origin()) {
-            None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
-            // Saying of a built-in vendor what the catalog says of it changes nothing.
-            Some(Origin::Catalog) if before.is_some_and(|before| before.message == *self) => Origin::Catalog,
-            // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
-            Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
-        };
-        self.set_origin(origin);
+        self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
         Ok(())
     }
 
@@ -91,6 +84,17 @@ impl Managed for Vendor {
             }
         }
         .boxed()
+    }
+}
+
+/// Where a resource that may be built in stands when an operator has written it.
+pub(super) fn origin_after<R: PartialEq>(before: Option<&R>, after: &R, origin: fn(&R) -> Origin) -> Origin {
+    match before.map(origin) {
+        None | Some(Origin::Custom | Origin::Unspecified) => Origin::Custom,
+        // Saying of a built-in one what the catalog says of it changes nothing.
+        Some(Origin::Catalog) if before == Some(after) => Origin::Catalog,
+        // An operator's change keeps the next catalog from undoing it; bringing it back as it was does too.
+        Some(Origin::Catalog | Origin::Overridden) => Origin::Overridden,
     }
 }
 

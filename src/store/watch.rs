@@ -104,8 +104,8 @@ impl Store {
     /// organization that never was.
     pub async fn watch(&self, start: Start) -> Result<Cursor> {
         let organization_id = match &start.parent {
-            Parent::Any => None,
-            Parent::Organization(name) => Some(self.resource_id(name).await?),
+            Parent::Any | Parent::Every(_) => None,
+            Parent::Organization(name) | Parent::Vendor(name) => Some(self.resource_id(name).await?),
         };
         // Subscribed before the head is read: what is committed in between wakes the stream.
         let wake = self.inner.watch.head.subscribe();
@@ -191,7 +191,13 @@ impl Cursor {
         // Said when the stream has caught up, and from time to time while nothing matches.
         let due = self.checkpoint != Some(skipped_to) && (caught_up || last_sent.is_none());
         if due {
-            let checkpoint = self.checkpoint_at(skipped_to).await?;
+            let checkpoint = match events.last() {
+                // What was just read need not be read again.
+                Some(Event::Revision(last)) if last.number == skipped_to => {
+                    Checkpoint { revision: last.number, hash: last.hash.clone(), commit_time: last.commit_time }
+                }
+                _ => self.checkpoint_at(skipped_to).await?,
+            };
             self.checkpoint = Some(skipped_to);
             events.push(Event::Checkpoint(checkpoint));
         }

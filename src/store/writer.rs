@@ -1,5 +1,7 @@
 //! What a queued write works with: the latest state, and versions that record themselves as changes.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
@@ -37,6 +39,8 @@ pub struct Writer {
     pub(super) counter: counter::Model,
     changes: Vec<change::Model>,
     pub(super) written: Vec<Written>,
+    /// The permanent ids of organizations under which something was made: those of a list are asked for once.
+    parents: HashMap<Name, i64>,
     bytes: usize,
     revision_made: bool,
     /// Something was erased: its bytes must leave the files too.
@@ -46,8 +50,18 @@ pub struct Writer {
 impl Writer {
     /// For one call, in a savepoint of its own.
     pub(super) fn new(tx: DatabaseTransaction, call: Call, now: Timestamp, counter: counter::Model) -> Self {
-        let (changes, written) = (Vec::new(), Vec::new());
-        Self { tx, call, now, counter, changes, written, bytes: 0, revision_made: false, erased: false }
+        Self {
+            tx,
+            call,
+            now,
+            counter,
+            changes: Vec::new(),
+            written: Vec::new(),
+            parents: HashMap::new(),
+            bytes: 0,
+            revision_made: false,
+            erased: false,
+        }
     }
 
     /// The instant of this transaction.
@@ -144,6 +158,14 @@ impl Writer {
     /// RESOURCE_EXISTS for a name once used; REFERENCE_NOT_FOUND if it refers to what is not there; RESOURCE_IN_USE if
     /// it is deleted while something refers to it; REVISION_TOO_LARGE.
     pub async fn put<R: Resource>(&mut self, before: Option<&Stored<R>>, message: R) -> Result<R> {
+        if before.is_none() {
+            self.refuse_name_in_use(&message).await?;
+        }
+        self.put_unused(before, message).await
+    }
+
+    /// The same where the name of a new resource is known to be unused.
+    pub(super) async fn put_unused<R: Resource>(&mut self, before: Option<&Stored<R>>, message: R) -> Result<R> {
         let name = Name::of(R::KIND, "name", message.header().name)?;
         if let Some(before) = before
             && same(&before.message, &message)
@@ -161,13 +183,12 @@ impl Writer {
         let (resource_id, organization_id) = match before {
             Some(before) => (before.resource_id, before.organization_id),
             None => {
-                self.refuse_name_in_use(&message).await?;
                 *message.header_mut().uid = uuid::Uuid::now_v7().to_string();
                 self.register::<R>(&name, message.header().uid).await?
             }
         };
         let message = self.stamp(message, before);
-        self.written.push(Written::of(resource_id, organization_id, &name, &message, deleted));
+        self.written.push(Written::of(before.is_none(), resource_id, organization_id, &name, &message));
 
         let version = self.version(resource_id, organization_id, &message)?;
         self.record(before, kind, &version)?;
@@ -193,10 +214,7 @@ impl Writer {
         let id = self.counter.next_resource_id;
         self.counter.next_resource_id += 1;
         let organization_id = match name.parent() {
-            Some(parent) => resource::find(&self.tx, parent.as_str())
-                .await?
-                .map(|row| row.id)
-                .ok_or_else(|| Error::not_found(Kind::Organization.singular(), parent.as_str()))?,
+            Some(parent) => self.organization_of(parent).await?,
             None if R::KIND == Kind::Organization => id,
             None => 0,
         };
@@ -204,6 +222,16 @@ impl Writer {
         let row = resource_row::Model { id, name: name.to_string(), uid: uid.to_owned(), kind, organization_id };
         resource::insert(&self.tx, row).await?;
         Ok((id, organization_id))
+    }
+
+    async fn organization_of(&mut self, parent: Name) -> Result<i64> {
+        if let Some(id) = self.parents.get(&parent) {
+            return Ok(*id);
+        }
+        let row = resource::find(&self.tx, parent.as_str()).await?;
+        let row = row.ok_or_else(|| Error::not_found(parent.kind().singular(), parent.as_str()))?;
+        self.parents.insert(parent, row.organization_id);
+        Ok(row.organization_id)
     }
 
     /// Sets what the server says of a version.

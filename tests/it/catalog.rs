@@ -7,6 +7,7 @@ use subprocessor_registry::{
     catalog::{Catalog, load},
     clock::Clock,
     proto::v1::{self, vendor::Origin},
+    rules::law::territory::Territories,
     store::{self, Options, Store},
 };
 use tonic::Code;
@@ -19,7 +20,7 @@ const INSTRUMENTS: &str = "version: '1'\ninstruments: [{id: law, title: A law, k
 async fn load_text(place: &Place, vendors: &str, instruments: &str) -> i64 {
     let options = Options::new(place.url.clone());
     store::migrate(&options).await.expect("migrated");
-    let store = Store::open(&options, Arc::new(Clock::System)).await.expect("opened");
+    let store = Store::open(&options, Arc::new(Clock::System), Territories::default()).await.expect("opened");
     load(&store, Catalog::read(vendors, instruments).expect("a catalog")).await.expect("loaded")
 }
 

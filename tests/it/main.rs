@@ -11,6 +11,8 @@ mod full_disk;
 mod guards;
 mod histories;
 mod hostile;
+mod import;
+mod law;
 mod list;
 mod log;
 mod manifests;

@@ -12,6 +12,7 @@ use subprocessor_registry::{
         name::{Kind, Name, Parent},
         page::Position,
     },
+    rules::law::territory::Territories,
     store::{self, Store, read::List, version::Resource},
 };
 
@@ -214,7 +215,8 @@ async fn open(place: &Place) -> (Store, Option<Wire>) {
         Backend::Postgres => Some(Wire::new(&place.url).await),
     };
     let url = wire.as_ref().map_or(&place.url, |wire| &wire.url);
-    let store = Store::open(&store::Options::new(url), Arc::new(Clock::System)).await.expect("opened");
+    let store =
+        Store::open(&store::Options::new(url), Arc::new(Clock::System), Territories::default()).await.expect("opened");
     (store, wire)
 }
 

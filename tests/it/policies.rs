@@ -45,6 +45,8 @@ async fn get(server: &mut Server, name: &str) -> Json {
         Kind::Subprocessor => ask!(subprocessors, get_subprocessor, GetSubprocessorRequest),
         Kind::Vendor => ask!(vendors, get_vendor, GetVendorRequest),
         Kind::Instrument => ask!(mechanisms, get_instrument, GetInstrumentRequest),
+        Kind::Certification => ask!(mechanisms, get_certification, GetCertificationRequest),
+        Kind::Transfer => ask!(mechanisms, get_transfer, GetTransferRequest),
     }
 }
 

@@ -5,6 +5,7 @@
 #   postgres.sh url       print how to reach it
 #   postgres.sh crash     kill -9 every process of it at once; the data stays
 #   postgres.sh restart   crash, then start again on the same data and port, through recovery
+#   postgres.sh halt      stop it; the data stays for the next start
 #   postgres.sh stop      stop it and remove it with all its data
 #   postgres.sh bindir    print where a usable PostgreSQL is, or fail
 #
@@ -117,6 +118,12 @@ case $verb in
     crash
     [ "$verb" = crash ] || launch || { tail -n 20 "$dir/log" >&2; fail 'PostgreSQL did not start'; }
     ;;
+  halt)
+    if load; then
+      bin=$(bindir)
+      ! running || as_owner "$bin/pg_ctl" -D "$dir/data" -m fast -w -s stop
+    fi
+    ;;
   stop)
     if load; then
       bin=$(bindir)
@@ -126,5 +133,5 @@ case $verb in
     fi
     rm -f "$state"
     ;;
-  *) fail 'usage: postgres.sh start|url|crash|restart|stop|bindir' ;;
+  *) fail 'usage: postgres.sh start|url|crash|restart|halt|stop|bindir' ;;
 esac

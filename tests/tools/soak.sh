@@ -14,5 +14,4 @@ tests/tools/postgres.sh start
 REGISTRY_TEST_POSTGRES_URL=$(tests/tools/postgres.sh url)
 export REGISTRY_TEST_POSTGRES_URL
 
-cargo build --release
 cargo test --release --test soak -- --nocapture

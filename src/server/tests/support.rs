@@ -1,16 +1,17 @@
 //! A server with services that misbehave on demand, and a client that sends exactly what it is told to: tonic's own
 //! enforces deadlines itself, and hides which side did.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
-use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpStream,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 use tokio_stream::Stream;
 use tonic::{Request as Call, Response, Status, codec::CompressionEncoding};
 use tonic_types::StatusExt;
@@ -29,35 +30,41 @@ pub(super) const LIMIT: usize = 1024;
 /// The services. Counts what is being answered, to see that it is dropped.
 #[derive(Clone)]
 pub(super) struct Odd {
-    pub(super) open: Arc<AtomicUsize>,
+    open: Arc<watch::Sender<usize>>,
+    /// Cancelled when calls that take their time may finish.
+    pub(super) finish: CancellationToken,
     stopping: CancellationToken,
 }
 
-struct Open(Arc<AtomicUsize>);
+struct Open(Arc<watch::Sender<usize>>);
 
 impl Odd {
     fn open(&self) -> Open {
-        self.open.fetch_add(1, Ordering::SeqCst);
+        self.open.send_modify(|open| *open += 1);
         Open(self.open.clone())
+    }
+
+    /// Waits until so many calls are being answered.
+    pub(super) async fn until(&self, open: usize) {
+        self.open.subscribe().wait_for(|now| *now == open).await.expect("the services are there");
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 
 #[tonic::async_trait]
 impl registry_service_server::RegistryService for Odd {
-    /// Takes as long as the manifest says, in milliseconds.
+    /// Takes until it may finish.
     async fn apply_manifest(
         &self,
-        call: Call<ApplyManifestRequest>,
+        _call: Call<ApplyManifestRequest>,
     ) -> Result<Response<ApplyManifestResponse>, Status> {
         let _open = self.open();
-        let pause = call.into_inner().manifest.parse().unwrap_or_default();
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.finish.cancelled().await;
         Ok(Response::new(ApplyManifestResponse::default()))
     }
 
@@ -165,7 +172,7 @@ impl Running {
         settings.drain_seconds = 5;
         change(&mut settings);
         let stopping = CancellationToken::new();
-        let odd = Odd { open: Arc::default(), stopping: stopping.clone() };
+        let odd = Odd { open: Arc::default(), finish: CancellationToken::new(), stopping: stopping.clone() };
         let registry = registry_service_server::RegistryServiceServer::new(odd.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(LIMIT);
@@ -193,9 +200,7 @@ impl Running {
 
     /// Waits until nothing is being answered any more.
     pub(super) async fn idle(&self) {
-        while self.odd.open.load(Ordering::SeqCst) > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.odd.until(0).await;
     }
 }
 

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Customer, Document, Instrument, Organization, Subprocessor, Vendor, change::Kind as ChangeKind,
-        problem::Kind as ProblemKind,
+        Certification, Customer, Document, Instrument, Organization, Subprocessor, Transfer, Vendor,
+        change::Kind as ChangeKind, problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
     rules,
@@ -148,6 +148,8 @@ impl Facts {
                 Kind::Vendor => versions::<Vendor>(tx, chunk).await?,
                 Kind::Subprocessor => versions::<Subprocessor>(tx, chunk).await?,
                 Kind::Instrument => versions::<Instrument>(tx, chunk).await?,
+                Kind::Certification => versions::<Certification>(tx, chunk).await?,
+                Kind::Transfer => versions::<Transfer>(tx, chunk).await?,
             };
             self.versions.extend(found);
         }

@@ -6,7 +6,9 @@ use subprocessor_registry::{
 };
 use tonic::Code;
 
-use super::subject::{Ask, How, Page, Subject, Writable, at, each_writable, ids, labels, no_driver_text, walk};
+use super::subject::{
+    Ask, How, Page, Subject, Writable, at, each_labelled, each_writable, ids, labels, no_driver_text, walk,
+};
 use crate::support::{Place, Server, both, fresh, organization, refused};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };

@@ -4,7 +4,7 @@ use subprocessor_registry::proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::subject::{How, Writable, each_writable, map, mask, no_driver_text};
+use super::subject::{How, Writable, each_labelled, each_writable, map, mask, no_driver_text};
 use crate::support::{Server, both, fresh, organization, refused, subprocessor};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };

@@ -6,7 +6,7 @@ use subprocessor_registry::proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::subject::{Ask, How, Subject, Writable, at, each_writable, ids, no_driver_text};
+use super::subject::{Ask, How, Subject, Writable, at, each_labelled, each_writable, ids, no_driver_text};
 use crate::support::{Server, both, fresh, organization, refused};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };
@@ -213,7 +213,7 @@ both! {
         let (_place, mut server) = fresh(backend).await;
         organization(&mut server, "acme").await;
         each_writable!(reads_names(&mut server));
-        each_writable!(writes_names(&mut server));
+        each_labelled!(writes_names(&mut server));
         reads_names::<v1::Instrument>(&mut server).await;
     }
 

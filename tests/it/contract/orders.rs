@@ -3,7 +3,7 @@
 use subprocessor_registry::proto::v1;
 use tonic::Code;
 
-use super::subject::{Ask, How, Subject, Writable, at, each_writable, ids, labels, walk};
+use super::subject::{Ask, How, Subject, Writable, at, each_labelled, ids, labels, walk};
 use crate::support::{Place, Server, both, fresh, organization, refused, subprocessor};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };
@@ -88,7 +88,7 @@ both! {
         let (place, mut server) = fresh(backend).await;
         organization(&mut server, "acme").await;
         let mut hour = 1;
-        each_writable!(orders(&mut server, &place, { hour += 1; hour }));
+        each_labelled!(orders(&mut server, &place, { hour += 1; hour }));
     }
 
     async fn absent_dates_come_last(backend: Backend) {

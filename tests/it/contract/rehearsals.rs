@@ -8,7 +8,7 @@ use subprocessor_registry::proto::v1;
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 
-use super::subject::{How, Writable, anonymous, each_writable, mask};
+use super::subject::{How, Writable, anonymous, each_labelled, mask};
 use crate::support::{Server, both, fresh, organization, subprocessor, vendor};
 
 const ACME: &str = "organizations/acme";
@@ -117,7 +117,7 @@ both! {
     async fn a_dry_run_says_what_would_happen(backend: Backend) {
         let (_place, mut server) = fresh(backend).await;
         organization(&mut server, "acme").await;
-        each_writable!(rehearse(&mut server));
+        each_labelled!(rehearse(&mut server));
     }
 
     async fn steps_manifests_and_erasures_are_rehearsed_too(backend: Backend) {

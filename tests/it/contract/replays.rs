@@ -6,7 +6,7 @@ use subprocessor_registry::proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::subject::{How, Writable, each_writable, mask};
+use super::subject::{How, Writable, each_labelled, each_writable, mask};
 use crate::support::{Server, both, fresh, organization, refused};
 
 const ACME: &str = "organizations/acme";

@@ -257,16 +257,39 @@ writable!(Subprocessor, subprocessors, display_name, subprocessor subprocessor_i
     delete_subprocessor DeleteSubprocessorRequest, undelete_subprocessor UndeleteSubprocessorRequest,
     parent: parent);
 
+subject!(Transfer, mechanisms, importer_scope, "transfer", transfers,
+    get: get_transfer GetTransferRequest, list: list_transfers ListTransfersRequest, parent: parent);
+writable!(Instrument, mechanisms, title, instrument instrument_id,
+    create_instrument CreateInstrumentRequest, update_instrument UpdateInstrumentRequest,
+    delete_instrument DeleteInstrumentRequest, undelete_instrument UndeleteInstrumentRequest,
+    also: { kind: v1::instrument::Kind::Other.into() });
+writable!(Transfer, mechanisms, importer_scope, transfer transfer_id,
+create_transfer CreateTransferRequest, update_transfer UpdateTransferRequest,
+delete_transfer DeleteTransferRequest, undelete_transfer UndeleteTransferRequest,
+parent: parent, also: {
+    regime: v1::Regime::EuGdpr.into(), exporter: "customers".into(), importer: "organizations/acme".into()
+});
+
 /// Runs a generic check on every kind that can be written.
 macro_rules! each_writable {
+    ($check:ident($server:expr $(, $argument:expr)*)) => {
+        each_labelled!($check($server $(, $argument)*));
+        $check::<v1::Transfer>($server $(, $argument)*).await;
+    };
+}
+
+/// Runs a generic check on every kind that can be written and must have a name that people call it by.
+macro_rules! each_labelled {
     ($check:ident($server:expr $(, $argument:expr)*)) => {
         $check::<v1::Vendor>($server $(, $argument)*).await;
         $check::<v1::Organization>($server $(, $argument)*).await;
         $check::<v1::Document>($server $(, $argument)*).await;
         $check::<v1::Subprocessor>($server $(, $argument)*).await;
         $check::<v1::Customer>($server $(, $argument)*).await;
+        $check::<v1::Instrument>($server $(, $argument)*).await;
     };
 }
+pub(super) use each_labelled;
 pub(super) use each_writable;
 
 /// A mask.

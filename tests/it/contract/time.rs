@@ -5,7 +5,7 @@ use subprocessor_registry::proto::v1::{self, subprocessor::State};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::subject::{Ask, How, Subject, Writable, at, at_time, each_writable, labels, mask};
+use super::subject::{Ask, How, Subject, Writable, at, at_time, each_labelled, each_writable, labels, mask};
 use crate::support::{Place, Server, both, fresh, organization, refused, subprocessor};
 
 const LIVE: &How = &How { request_id: String::new(), validate_only: false, principal: String::new() };

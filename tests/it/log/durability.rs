@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sea_orm::ConnectionTrait;
 use subprocessor_registry::{
     clock::Clock,
+    rules::law::territory::Territories,
     store::{Options, Store},
 };
 
@@ -12,7 +13,8 @@ use super::{is_postgres, raw};
 use crate::support::{Backend, Place, both, fresh};
 
 async fn settings(place: &Place) -> Vec<(String, String)> {
-    let store = Store::open(&Options::new(&place.url), Arc::new(Clock::System)).await.expect("opened");
+    let store =
+        Store::open(&Options::new(&place.url), Arc::new(Clock::System), Territories::default()).await.expect("opened");
     store.durability().await.expect("asked").into_iter().collect()
 }
 

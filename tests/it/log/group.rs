@@ -8,6 +8,7 @@ use subprocessor_registry::{
     clock::Clock,
     error::Reason,
     proto::v1,
+    rules::law::territory::Territories,
     store::{Options, Store},
 };
 use tonic::{Code, transport::Channel};
@@ -140,7 +141,7 @@ both! {
 
     async fn a_write_that_panics_ends_nothing_but_itself(backend: Backend) {
         let (place, mut server) = fresh(backend).await;
-        let store = Store::open(&Options::new(&place.url), Arc::new(Clock::System)).await.expect("opened");
+        let store = Store::open(&Options::new(&place.url), Arc::new(Clock::System), Territories::default()).await.expect("opened");
         let panics = (0..5).map(|_| store.write::<String, _>(Call::internal("Test/Panic"), |_| Box::pin(async { panic!("on purpose") })));
         for outcome in join_all(panics).await {
             assert_eq!(outcome.expect_err("a failure").reason(), Reason::Internal);

@@ -73,7 +73,7 @@ both! {
             ("Northwind Traders Polska", Via::LegalName, "polska", ""),
             ("NWT Holding", Via::LegalName, "holding", ""),
             ("NWT Holding AG (Northwind Traders)", Via::DisplayName, "holding", ""),
-            ("Northwind Traders (NWT Holding AG)", Via::DisplayName, "holding", ""),
+            ("Northwind Traders (NWT Holding AG)", Via::LegalName, "holding", ""),
             ("Nordwind SARL", Via::Alias, "", ""),
             ("Susswaren Muller", Via::FormerName, "", ""),
             ("Carrier Pigeon", Via::Service, "", "mail"),

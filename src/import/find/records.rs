@@ -1,0 +1,138 @@
+//! Companies under headings of their own, each followed by lines that say one thing ("Purpose: …", "Location: …"): a
+//! table in all but its form.
+
+use super::super::{
+    columns::{self, Field},
+    items,
+    page::{Block, Cell, Item, Row, Table},
+};
+
+/// A heading with what is said below it.
+struct Record {
+    level: u8,
+    row: Row,
+    keys: Vec<(String, Cell)>,
+    /// What is said without a key.
+    said: Cell,
+    /// The blocks it was read from, to be given back where it stands alone.
+    blocks: Vec<Block>,
+}
+
+/// Makes tables of headings that stand one after another over keyed lines.
+pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
+    let mut out = Vec::with_capacity(blocks.len());
+    let mut run: Vec<Record> = Vec::new();
+    let mut rest = blocks.into_iter().peekable();
+    while let Some(block) = rest.next() {
+        let Block::Heading { level, .. } = &block else {
+            flush(&mut run, &mut out);
+            out.push(block);
+            continue;
+        };
+        let level = *level;
+        let mut below = vec![block];
+        while let Some(next) = rest.next_if(|next| !matches!(next, Block::Heading { .. } | Block::Table(_))) {
+            below.push(next);
+        }
+        match record(level, below) {
+            Ok(record) => {
+                if run.first().is_some_and(|first| first.level != level) {
+                    flush(&mut run, &mut out);
+                }
+                run.push(record);
+            }
+            Err(blocks) => {
+                flush(&mut run, &mut out);
+                out.extend(blocks);
+            }
+        }
+    }
+    flush(&mut run, &mut out);
+    out
+}
+
+/// Reads a heading and what is below it as one company; gives it back if it is none.
+fn record(level: u8, blocks: Vec<Block>) -> Result<Record, Vec<Block>> {
+    let Some(Block::Heading { text, line, .. }) = blocks.first() else { return Err(blocks) };
+    let mut keys: Vec<(String, Cell)> = Vec::new();
+    let mut said = Cell::default();
+    for block in blocks.iter().skip(1) {
+        match block {
+            Block::Text(cell) => take(cell, &mut keys, &mut said),
+            Block::List(list) => list.items.iter().for_each(|item| take_item(item, &mut keys, &mut said)),
+            _ => return Err(blocks),
+        }
+    }
+    let tells =
+        [Field::Purpose, Field::Location, Field::EntityCountry, Field::DataCategories, Field::Website, Field::Address];
+    let telling = keys.iter().filter(|(key, _)| {
+        columns::by_words(key).first().is_some_and(|guess| tells.contains(&guess.field) && guess.confidence > 0.5)
+    });
+    if telling.count() == 0 || !items::is_name_like(text) {
+        return Err(blocks);
+    }
+    let row = Row { line: *line, cells: vec![Cell::plain(*line, text.as_str())], ..Row::default() };
+    Ok(Record { level, row, keys, said, blocks })
+}
+
+fn take(cell: &Cell, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
+    for line in items::cell_lines(cell) {
+        match items::keyed(&line) {
+            Some(pair) => keys.push(pair),
+            None => items::append(said, line),
+        }
+    }
+}
+
+fn take_item(item: &Item, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
+    take(&item.content, keys, said);
+    for child in &item.children {
+        take(&child.content, keys, said);
+    }
+}
+
+/// Ends a run: several are a table, one alone is what it was.
+fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
+    if run.len() < 2 {
+        out.extend(run.drain(..).flat_map(|record| record.blocks));
+        return;
+    }
+    let mut header: Vec<String> = vec!["name".to_owned()];
+    // What is said without a key is the purpose, where others have a key for that.
+    let is_purpose = |key: &str| columns::by_words(key).first().is_some_and(|guess| guess.field == Field::Purpose);
+    let purpose = run.iter().flat_map(|record| &record.keys).map(|(key, _)| key).find(|key| is_purpose(key)).cloned();
+    if let Some(purpose) = purpose {
+        for record in run.iter_mut().filter(|record| !record.keys.iter().any(|(key, _)| is_purpose(key))) {
+            let said = std::mem::take(&mut record.said);
+            record.keys.push((purpose.clone(), said));
+        }
+    }
+    let described = run.iter().any(|record| !record.said.is_empty());
+    if described {
+        header.push(String::new());
+    }
+    let mut rows = Vec::new();
+    let line = run.first().map_or(1, |record| record.row.line);
+    for record in run.drain(..) {
+        let mut row = record.row;
+        row.cells.resize(header.len(), Cell::default());
+        if let Some(slot) = row.cells.get_mut(1).filter(|_| described) {
+            *slot = record.said;
+        }
+        for (key, value) in record.keys {
+            let at = header.iter().position(|known| columns::same_heading(known, &key)).unwrap_or_else(|| {
+                header.push(key);
+                header.len() - 1
+            });
+            if row.cells.len() <= at {
+                row.cells.resize(at + 1, Cell::default());
+            }
+            if let Some(slot) = row.cells.get_mut(at) {
+                items::append(slot, value);
+            }
+        }
+        rows.push(row);
+    }
+    let header = header.into_iter().map(|key| Cell::plain(line, key)).collect();
+    out.push(Block::Table(Table { line, header, count: rows.len(), rows, ..Table::default() }));
+}

@@ -1,0 +1,460 @@
+//! HTML pages. What frames a page (navigation, header, footer, scripts) is not read, but for headings of the header.
+
+mod table;
+
+pub(super) use table::{MAX_COLUMNS, MAX_ROWS};
+
+use super::{
+    Refusal,
+    dom::{Dom, Id, Kind},
+    page::{Block, Cell, Item, List, Page, Run},
+    text,
+};
+
+/// How deep reading goes: deeper than elements nest as they are opened, since repairs can move them.
+const MAX_DEPTH: usize = 900;
+
+/// The longest cell that is read, in bytes: longer than any field.
+const MAX_CELL: usize = 64 * 1024;
+
+/// A bold paragraph of at most so many characters is a heading.
+const SHORT_HEADING: usize = 80;
+
+/// Marks the paragraph of a footnote, its value the footnote's label.
+pub(super) const FOOTNOTE: &str = "data-footnote";
+/// Marks a list whose items begin with `*`.
+pub(super) const STARRED: &str = "data-starred";
+
+/// Reads a page.
+pub(super) fn read(text: &str) -> Result<Page, Refusal> {
+    let dom = Dom::parse(text)?;
+    let mut page = Page::default();
+    let title = dom.descendants(Dom::ROOT).find(|id| dom.tag(*id) == "title");
+    page.title = title.map(|id| Reader::new(&dom).cell(id).text()).filter(|title| !title.is_empty());
+    let mut reader = Reader::new(&dom);
+    reader.flow(Dom::ROOT, &Style::default(), 0);
+    reader.flush();
+    page.blocks = reader.blocks;
+    page.notes = reader.notes;
+    Ok(page)
+}
+
+/// How a text is styled where it stands.
+#[derive(Debug, Clone, Default)]
+struct Style {
+    link: Option<String>,
+    strong: bool,
+    raised: bool,
+    struck: bool,
+    /// Inside a page's header: only headings are read.
+    header: bool,
+}
+
+/// Reads a tree into blocks.
+struct Reader<'a> {
+    dom: &'a Dom,
+    blocks: Vec<Block>,
+    /// The paragraph that is being read.
+    paragraph: Cell,
+    notes: Vec<(u32, String)>,
+    /// Bytes of cells that were copied, since they span columns or rows.
+    copied: std::cell::Cell<usize>,
+}
+
+/// What elements are to the flow of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Not shown, or not part of what the page says.
+    Skipped,
+    Heading(u8),
+    Table,
+    List,
+    Terms,
+    Break,
+    /// Stands apart from what is before and after it.
+    Apart,
+    Inline,
+}
+
+impl<'a> Reader<'a> {
+    fn new(dom: &'a Dom) -> Self {
+        Self { dom, blocks: Vec::new(), paragraph: Cell::default(), notes: Vec::new(), copied: std::cell::Cell::new(0) }
+    }
+
+    fn role(&self, id: Id) -> Role {
+        match self.dom.attribute(id, "role") {
+            Some("table" | "grid" | "treegrid") => return Role::Table,
+            Some("list") if self.dom.children(id).iter().any(|child| self.is_item(*child)) => return Role::List,
+            Some("navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "tablist") => {
+                return Role::Skipped;
+            }
+            Some("heading") => {
+                let level = self.dom.attribute(id, "aria-level").and_then(|level| level.parse().ok());
+                return Role::Heading(level.unwrap_or(2).clamp(1, 6));
+            }
+            _ => {}
+        }
+        match self.dom.tag(id) {
+            "script" | "style" | "noscript" | "template" | "nav" | "footer" | "iframe" | "object" | "select"
+            | "textarea" | "button" | "canvas" | "audio" | "video" | "map" | "datalist" | "title" | "dialog" => {
+                Role::Skipped
+            }
+            "h1" => Role::Heading(1),
+            "h2" => Role::Heading(2),
+            "h3" => Role::Heading(3),
+            "h4" => Role::Heading(4),
+            "h5" => Role::Heading(5),
+            "h6" => Role::Heading(6),
+            "summary" | "legend" => Role::Heading(7),
+            "table" => Role::Table,
+            "ul" | "ol" | "menu" | "dir" => Role::List,
+            "dl" => Role::Terms,
+            "br" | "hr" => Role::Break,
+            "html" | "body" | "main" | "header" | "article" | "section" | "aside" | "div" | "p" | "blockquote"
+            | "pre" | "figure" | "figcaption" | "details" | "form" | "fieldset" | "address" | "center" | "li"
+            | "dt" | "dd" | "td" | "th" | "tr" | "thead" | "tbody" | "tfoot" | "caption" | "head" | "hgroup"
+            | "option" => Role::Apart,
+            _ => Role::Inline,
+        }
+    }
+
+    /// Reads what is below a node.
+    fn flow(&mut self, id: Id, style: &Style, depth: usize) {
+        if depth > MAX_DEPTH {
+            let line = self.dom.line(id);
+            if self.notes.last().is_none_or(|(last, _)| *last != line) {
+                self.notes.push((line, "elements nest too deep; what is below them was not read".to_owned()));
+            }
+            return;
+        }
+        for child in self.dom.children(id) {
+            match self.dom.kind(*child) {
+                Kind::Text(text) => self.push(*child, text, style),
+                Kind::Element(_) => self.element(*child, style, depth),
+                Kind::Other => {}
+            }
+        }
+    }
+
+    fn element(&mut self, id: Id, style: &Style, depth: usize) {
+        let role = self.role(id);
+        let only_headings = style.header && !matches!(role, Role::Heading(_) | Role::Apart | Role::Inline);
+        match role {
+            Role::Skipped => {}
+            _ if only_headings => {}
+            Role::Heading(level) => {
+                self.flush();
+                let text = self.cell(id).text();
+                // Permanent links to headings.
+                let text = text.trim_end_matches([' ', '#', '¶', '🔗', '§']).to_owned();
+                if !text.is_empty() {
+                    self.blocks.push(Block::Heading { level, text, line: self.dom.line(id) });
+                }
+            }
+            Role::Table => {
+                self.flush();
+                self.table(id, depth);
+            }
+            Role::List | Role::Terms => {
+                self.flush();
+                self.any_list(id, role == Role::Terms, style, depth);
+            }
+            Role::Break => push_run(&mut self.paragraph, "\n", &Style::default(), 0),
+            Role::Apart => {
+                self.flush();
+                if let Some(mark) = self.dom.attribute(id, FOOTNOTE) {
+                    let (mark, text) = (mark.to_owned(), self.cell(id).text());
+                    self.blocks.push(Block::Footnote { mark, text, line: self.dom.line(id) });
+                    return;
+                }
+                let header = style.header || self.dom.tag(id) == "header";
+                self.flow(id, &Style { header, ..style.clone() }, depth + 1);
+                self.flush();
+            }
+            Role::Inline => {
+                let style = self.restyle(id, style);
+                self.flow(id, &style, depth + 1);
+            }
+        }
+    }
+
+    /// The style below an inline element.
+    fn restyle(&self, id: Id, style: &Style) -> Style {
+        let mut style = style.clone();
+        match self.dom.tag(id) {
+            "a" => {
+                let target = self.dom.attribute(id, "href").map(|href| text::collapse(href).replace(' ', "%20"));
+                style.link = target.filter(|href| !href.is_empty()).or(style.link);
+            }
+            "strong" | "b" => style.strong = true,
+            "sup" => style.raised = true,
+            "del" | "s" | "strike" => style.struck = true,
+            _ => {}
+        }
+        style
+    }
+
+    fn push(&mut self, id: Id, text: &str, style: &Style) {
+        if style.header {
+            return;
+        }
+        let line = self.dom.line(id);
+        push_text(&mut self.paragraph, line, text, style, 0);
+    }
+
+    /// Ends the paragraph.
+    fn flush(&mut self) {
+        let cell = std::mem::take(&mut self.paragraph);
+        if cell.is_empty() {
+            return;
+        }
+        let line = cell.line;
+        let whole = cell.text();
+        let heading = cell.is_strong()
+            && whole.chars().count() <= SHORT_HEADING
+            && !whole.ends_with('.')
+            && !whole.chars().any(|c| c.is_ascii_digit());
+        if heading {
+            let text = whole.trim_end_matches([':', ' ']).to_owned();
+            self.blocks.push(Block::Heading { level: 7, text, line });
+        } else {
+            self.blocks.push(Block::Text(cell));
+        }
+    }
+
+    /// All the text below a node as one cell: breaks and blocks are line breaks, items of lists are kept apart too.
+    fn cell(&self, id: Id) -> Cell {
+        let mut cell = Cell { line: self.dom.line(id), ..Cell::default() };
+        let mut gather =
+            Gather { reader: self, cell: &mut cell, bytes: 0, floor: 0, in_item: false, images: Vec::new() };
+        gather.below(id, &Style::default(), 0, true);
+        let images = gather.images;
+        if cell.is_empty() && !images.is_empty() {
+            cell.runs = vec![Run { text: images.join(" "), ..Run::default() }];
+        }
+        cell
+    }
+
+    fn is_item(&self, id: Id) -> bool {
+        self.dom.tag(id) == "li" || self.dom.attribute(id, "role") == Some("listitem")
+    }
+
+    /// Whether a node holds headings or tables.
+    fn holds_structure(&self, id: Id) -> bool {
+        self.dom.descendants(id).any(|child| matches!(self.role(child), Role::Table | Role::Heading(1..=6)))
+    }
+
+    fn any_list(&mut self, id: Id, terms: bool, style: &Style, depth: usize) {
+        if self.holds_structure(id) {
+            // A list that lays out a page.
+            self.flow(id, style, depth + 1);
+            self.flush();
+            return;
+        }
+        let items = if terms { self.terms(id) } else { self.items(id, depth) };
+        let notes = !terms && !items.is_empty() && self.are_footnotes(id);
+        if notes {
+            for (index, item) in items.iter().enumerate() {
+                let text = item.content.text().trim_end_matches(['↩', '↑', '^', '\u{fe0e}', ' ']).to_owned();
+                let mark = (index + 1).to_string();
+                self.blocks.push(Block::Footnote { mark, text, line: item.content.line });
+            }
+            return;
+        }
+        if !items.is_empty() {
+            self.blocks.push(Block::List(List {
+                line: self.dom.line(id),
+                starred: self.dom.attribute(id, STARRED).is_some(),
+                items,
+            }));
+        }
+    }
+
+    /// Whether all items of a list are what footnotes link to.
+    fn are_footnotes(&self, id: Id) -> bool {
+        let mut items = self.dom.children(id).iter().filter(|child| self.is_item(**child)).peekable();
+        let is_note = |id: &Id| {
+            let anchor = self.dom.attribute(*id, "id").unwrap_or_default();
+            anchor.strip_prefix("user-content-").unwrap_or(anchor).starts_with("fn")
+        };
+        items.peek().is_some() && items.all(is_note)
+    }
+
+    fn items(&self, id: Id, depth: usize) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
+        if depth > MAX_DEPTH {
+            return items;
+        }
+        for child in self.dom.children(id) {
+            if self.is_item(*child) {
+                items.push(self.item(*child, depth + 1));
+            } else if matches!(self.role(*child), Role::List) {
+                // A list right inside a list, without an item around it: below the item before.
+                let below = self.items(*child, depth + 1);
+                match items.last_mut() {
+                    Some(last) => last.children.extend(below),
+                    None => items.extend(below),
+                }
+            } else if matches!(self.role(*child), Role::Apart | Role::Inline) && !self.dom.tag(*child).is_empty() {
+                items.extend(self.items(*child, depth + 1));
+            }
+        }
+        items
+    }
+
+    fn item(&self, id: Id, depth: usize) -> Item {
+        let mut content = Cell { line: self.dom.line(id), ..Cell::default() };
+        let mut gather =
+            Gather { reader: self, cell: &mut content, bytes: 0, floor: 0, in_item: false, images: Vec::new() };
+        gather.below(id, &Style::default(), 0, false);
+        let mut children = Vec::new();
+        self.lists_below(id, depth, &mut children);
+        Item { content, children }
+    }
+
+    /// The items of the lists below an item.
+    fn lists_below(&self, id: Id, depth: usize, out: &mut Vec<Item>) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        for child in self.dom.children(id) {
+            match self.role(*child) {
+                Role::List => out.extend(self.items(*child, depth + 1)),
+                Role::Terms => out.extend(self.terms(*child)),
+                Role::Apart | Role::Inline => self.lists_below(*child, depth + 1, out),
+                _ => {}
+            }
+        }
+    }
+
+    /// Terms with what is said of them below each.
+    fn terms(&self, id: Id) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
+        let mut spoken = true;
+        for child in self.dom.descendants(id) {
+            match self.dom.tag(child) {
+                "dt" => {
+                    let mut content = self.cell(child);
+                    content.runs.iter_mut().for_each(|run| run.strong = true);
+                    items.push(Item { content, children: Vec::new() });
+                    spoken = false;
+                }
+                "dd" => {
+                    let below = Item { content: self.cell(child), children: Vec::new() };
+                    if let Some(last) = items.last_mut() {
+                        last.children.push(below);
+                    } else {
+                        items.push(below);
+                    }
+                    spoken = true;
+                }
+                _ => {}
+            }
+        }
+        if !spoken {
+            items.retain(|item| !item.content.is_empty());
+        }
+        items
+    }
+}
+
+/// Adds the text of a node to a cell. Only elements break lines: a line end in the source is a blank.
+fn push_text(cell: &mut Cell, line: u32, text: &str, style: &Style, floor: usize) {
+    if cell.is_empty() && !text.trim().is_empty() {
+        // The line of the first word, not of the blanks before it.
+        let leading = text.len() - text.trim_start().len();
+        let breaks = text[..leading].matches('\n').count();
+        cell.line = line.saturating_add(u32::try_from(breaks).unwrap_or(0));
+    }
+    push_run(cell, &text.replace(['\n', '\r'], " "), style, floor);
+}
+
+/// Adds text to the last run if that is of the same style, and not below `floor`; else as a new one.
+fn push_run(cell: &mut Cell, text: &str, style: &Style, floor: usize) {
+    let count = cell.runs.len();
+    match cell.runs.last_mut() {
+        Some(last)
+            if count > floor
+                && last.link == style.link
+                && last.strong == style.strong
+                && last.raised == style.raised
+                && last.struck == style.struck =>
+        {
+            last.text.push_str(text);
+        }
+        _ => cell.runs.push(Run {
+            text: text.to_owned(),
+            link: style.link.clone(),
+            strong: style.strong,
+            raised: style.raised,
+            struck: style.struck,
+        }),
+    }
+}
+
+/// Gathers the text below a node.
+struct Gather<'a, 'b> {
+    reader: &'a Reader<'a>,
+    cell: &'b mut Cell,
+    bytes: usize,
+    /// Runs before this one are finished.
+    floor: usize,
+    in_item: bool,
+    images: Vec<String>,
+}
+
+impl Gather<'_, '_> {
+    /// `lists`: whether lists are read too, or left to be items of their own.
+    fn below(&mut self, id: Id, style: &Style, depth: usize, lists: bool) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        for child in self.reader.dom.children(id) {
+            if self.bytes > MAX_CELL {
+                return;
+            }
+            match self.reader.dom.kind(*child) {
+                Kind::Text(text) => {
+                    self.bytes += text.len();
+                    push_text(self.cell, self.reader.dom.line(*child), text, style, self.floor);
+                }
+                Kind::Element(tag) => self.element(*child, tag, style, depth, lists),
+                Kind::Other => {}
+            }
+        }
+    }
+
+    fn element(&mut self, id: Id, tag: &str, style: &Style, depth: usize, lists: bool) {
+        let plain = Style::default();
+        match self.reader.role(id) {
+            Role::Skipped => {}
+            Role::List | Role::Terms if !lists => {}
+            Role::Inline if tag == "img" => {
+                let text = self.reader.dom.attribute(id, "alt").map(text::collapse).unwrap_or_default();
+                if !text.is_empty() && self.images.len() < 10 {
+                    self.images.push(text);
+                }
+            }
+            Role::Inline => {
+                let style = self.reader.restyle(id, style);
+                self.below(id, &style, depth + 1, lists);
+            }
+            Role::Break => push_run(self.cell, "\n", &plain, self.floor),
+            Role::Apart if matches!(tag, "li" | "dd" | "dt") && !self.in_item => {
+                let joint = if self.cell.items.is_empty() { "\n" } else { "; " };
+                push_run(self.cell, joint, &plain, self.floor);
+                self.in_item = true;
+                self.floor = self.cell.runs.len();
+                self.below(id, style, depth + 1, lists);
+                self.in_item = false;
+                let item: String = self.cell.runs.iter().skip(self.floor).map(|run| run.text.as_str()).collect();
+                self.cell.items.push(text::collapse(&item));
+            }
+            _ => {
+                push_run(self.cell, "\n", &plain, self.floor);
+                self.below(id, style, depth + 1, lists);
+                push_run(self.cell, "\n", &plain, self.floor);
+            }
+        }
+    }
+}

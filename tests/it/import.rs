@@ -1,0 +1,5 @@
+//! Published lists as manifests: real pages and invented ones of other shapes, each with what it must come to; and
+//! files that are no list, or hostile.
+
+mod expected;
+mod pages;
