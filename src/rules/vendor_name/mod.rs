@@ -1,10 +1,10 @@
 //! Which vendor a name means, as published lists write names. Pure: an index is built once from vendors and asked many
 //! times.
 //!
-//! A cell is cleaned of marks and footnotes, and split into the names it holds ([`cell`]). A name is taken apart into
-//! the name itself and what stands beside it ([`pieces`]): trade names, former names, owners, remarks. Each piece is
-//! looked up ([`judge`]) by its letters, domain, initials, beginning, end, and for typing errors ([`near`]); and what
-//! the pieces say together decides ([`combine`]).
+//! A cell is cleaned of marks and footnotes, and split into the names it holds (`cell`). A name is taken apart into
+//! the name itself and what stands beside it (`pieces`): trade names, former names, owners, remarks. Each piece is
+//! looked up (`judge`) by its letters, domain, initials, beginning, end, and for typing errors (`near`); and what
+//! the pieces say together decides (`combine`).
 //!
 //! The rules know legal forms, places, general words and the words of the language, and nothing of any vendor but what
 //! the index was built from. They are strict where a name is short or an ordinary word, which many companies have in
@@ -19,9 +19,6 @@ mod near;
 mod normalize;
 mod pieces;
 mod words;
-
-#[cfg(test)]
-mod tests;
 
 use crate::proto::v1::{VendorMatch, vendor_match::Via};
 
