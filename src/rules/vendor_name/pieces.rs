@@ -216,6 +216,10 @@ fn marked(pieces: &mut Vec<Piece>, role: Role, text: &str, is_listed: bool) {
     while at < folded.len() {
         let first = pieces.is_empty() && at == 0;
         let rest = folded.get(at..).unwrap_or_default();
+        if !first && words.get(at).is_some_and(|(_, word)| word.contains("://")) {
+            push(pieces, role, &text_of(text, &words, begin, at), is_loose);
+            (role, begin, is_loose) = (Role::Beside, at, false);
+        }
         if let Some(owner) = owner(rest).filter(|_| !first) {
             push(pieces, role, &text_of(text, &words, begin, at), is_loose);
             push(pieces, Role::Owner, &text_of(text, &words, at + 1, at + 1 + owner), false);
@@ -319,6 +323,7 @@ mod tests {
             ("Auth0 by Okta, Inc.", "head=Auth0 | owner=Okta, Inc."),
             ("Render (infrastructure on AWS)", "head=Render | beside=infrastructure | note=AWS"),
             ("Acme (on AWS)", "head=Acme | note=AWS"),
+            ("Acme https://acme.example", "head=Acme | beside=https://acme.example"),
             ("Sentry – error tracking", "head=Sentry | beside=error tracking"),
             ("Hosting: AWS", "beside=Hosting | head=AWS"),
             ("Hetzner Online GmbH (Germany)", "head=Hetzner Online GmbH | beside=Germany"),

@@ -72,7 +72,7 @@ both! {
             ("Northwind Traders Polska sp. z o. o.", Via::LegalName, "polska", ""),
             ("Northwind Traders Polska", Via::LegalName, "polska", ""),
             ("NWT Holding", Via::LegalName, "holding", ""),
-            ("NWT Holding AG (Northwind Traders)", Via::DisplayName, "holding", ""),
+            ("NWT Holding AG (Northwind Traders)", Via::LegalName, "holding", ""),
             ("Northwind Traders (NWT Holding AG)", Via::DisplayName, "holding", ""),
             ("Nordwind SARL", Via::Alias, "", ""),
             ("Susswaren Muller", Via::FormerName, "", ""),
