@@ -69,6 +69,7 @@ fn plain(characters: impl Iterator<Item = char>, length: usize) -> String {
     let mut plain = String::with_capacity(length);
     for c in characters {
         match c {
+            _ if c.is_ascii_alphanumeric() => plain.push(c.to_ascii_lowercase()),
             _ if is_combining_mark(c) => {}
             '&' => plain.push_str(" and "),
             '.' | '/' => plain.push(c),
@@ -196,7 +197,8 @@ fn is_note(note: &str) -> bool {
     for mark in marks {
         any = true;
         let number = mark.len() <= 2 && mark.bytes().all(|b| b.is_ascii_digit());
-        if !number && !(mark.len() == 1 && mark.bytes().all(|b| b.is_ascii_lowercase())) {
+        let letter = mark.len() == 1 && mark.bytes().all(|b| b.is_ascii_lowercase());
+        if !number && !letter {
             return false;
         }
     }
