@@ -107,11 +107,8 @@ fn joint(line: &str, rest: &str) -> Option<usize> {
     // Not in d/b/a, A/S and addresses of pages.
     let after = rest.strip_prefix('/')?;
     let before = line.get(..line.len() - rest.len())?;
-    let is_word = |mut letters: std::iter::Take<&mut dyn Iterator<Item = char>>| {
-        letters.by_ref().filter(|c| c.is_alphanumeric()).count() == 2
-    };
-    let words = is_word((&mut before.chars().rev() as &mut dyn Iterator<Item = char>).take(2))
-        && is_word((&mut after.chars() as &mut dyn Iterator<Item = char>).take(2));
+    let letters = |text: &mut dyn Iterator<Item = char>| text.take(2).filter(|c| c.is_alphanumeric()).count();
+    let words = letters(&mut before.chars().rev()) == 2 && letters(&mut after.chars()) == 2;
     (words && !line.contains("://")).then_some(1)
 }
 

@@ -9,6 +9,9 @@ use super::{
     pieces::{Piece, Role, pieces},
 };
 
+/// A score from which on what stands beside a name can make it a match.
+const LIKELY: f64 = 0.65;
+
 /// A vendor that a name may mean.
 #[derive(Debug, Clone)]
 pub(super) struct Verdict {
@@ -43,11 +46,9 @@ impl Index {
 
     fn verdict(&self, found: Found, role: Role) -> Verdict {
         let known = self.known.get(found.known as usize);
-        // A legal name in another form is of another company.
-        let is_its = matches!(found.how, How::Exact) || known.is_some_and(|known| !known.service.is_empty());
-        let is_unformed = found.how == How::OtherForm && found.score > 0.96;
-        let is_slip = found.how == How::Slip;
-        let entity = known.is_some_and(|k| !k.entity.is_empty()) && (is_its || is_unformed || is_slip);
+        // A legal name in another form, or with a place after it, is of another company.
+        let is_its = matches!(found.how, How::Exact | How::NoForm | How::Slip);
+        let entity = is_its && known.is_some_and(|k| !k.entity.is_empty());
         let service = known.is_some_and(|k| !k.service.is_empty());
         Verdict { role, entity: entity.then_some(found.known), service: service.then_some(found.known), found }
     }
@@ -84,10 +85,10 @@ impl Index {
                 && sure.clone().any(|other| self.owns(other.vendor, found.vendor));
             if is_owner {
                 // The owner beside it says which of the like names is meant.
-                score = if score >= MATCH {
-                    (score + 0.01).min(1.0)
-                } else {
-                    score.max(0.85 - 2.0 * (0.7 - score).max(0.0))
+                score = match score {
+                    sure if sure >= MATCH => (sure + 0.01).min(1.0),
+                    likely if likely >= LIKELY => 0.85,
+                    unlikely => unlikely,
                 };
                 continue;
             }
@@ -125,12 +126,12 @@ impl Index {
     fn beside(&self, found: &Found, head: &[Found], is_known: bool, judged: &[Judged]) -> f64 {
         let sure = || head.iter().filter(|head| head.score >= MATCH);
         if sure().any(|head| head.vendor == found.vendor) {
-            return found.score;
+            return found.score * 0.98;
         }
         if found.score >= 0.9 && sure().any(|head| self.owns(head.vendor, found.vendor)) {
             return found.score * 0.98;
         }
-        if head.iter().any(|head| head.score >= 0.6 && self.owns(found.vendor, head.vendor)) {
+        if head.iter().any(|head| head.score >= LIKELY && self.owns(found.vendor, head.vendor)) {
             return found.score.min(0.75);
         }
         if is_known {
@@ -160,7 +161,8 @@ impl Index {
     /// Whether a vendor that stands beside an unknown name is likely to be its brand or maker: of one that sells hosting
     /// it is as likely that the other runs there.
     fn is_maker(&self, found: &Found) -> bool {
-        let is_exact = matches!(found.how, How::Exact | How::OtherForm | How::Domain) && found.score >= 0.9;
+        let is_exact =
+            matches!(found.how, How::Exact | How::NoForm | How::OtherForm | How::Domain) && found.score >= 0.9;
         is_exact && !["hosting", "infrastructure"].iter().any(|word| self.is_trade(found.vendor, word))
     }
 

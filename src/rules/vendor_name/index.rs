@@ -31,8 +31,26 @@ pub struct Index {
     /// Words that are not everybody's, with the names that have them.
     by_word: HashMap<Box<str>, Vec<u32>>,
     pub(super) near: Near,
-    /// How many products of each vendor are named after a brand: "Amazon" of the vendor of Amazon S3 and Amazon SES.
-    families: HashMap<Box<str>, Vec<(u32, u32)>>,
+    /// Who has how many products named after a brand: "Amazon" of Amazon S3 and Amazon SES.
+    families: HashMap<Box<str>, Vec<Products>>,
+}
+
+/// The products of a vendor that are named after a brand.
+#[derive(Debug)]
+struct Products {
+    vendor: u32,
+    count: u32,
+    /// The name of one.
+    known: u32,
+}
+
+/// What is known of the products that are named after a brand and belong to it.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    /// Whether there are any.
+    pub(super) is_any: bool,
+    /// The name of one of the vendor that has most of them.
+    pub(super) most: Option<u32>,
 }
 
 /// A vendor.
@@ -133,10 +151,12 @@ impl Builder {
             service: service.into(),
             weight,
         };
-        self.name(known(&text, 1.0));
+        let number = self.name(known(&text, 1.0));
         let pieces = pieces(&text);
         if pieces.len() < 2 {
-            self.product(vendor, via, &text);
+            if let Some(number) = number {
+                self.product(vendor, via, number, &text);
+            }
             return;
         }
         let has_trade_name = pieces.iter().any(|piece| piece.role == Role::Same);
@@ -153,10 +173,11 @@ impl Builder {
         }
     }
 
-    fn name(&mut self, mut known: Known) {
+    /// Takes in a name, and returns its number.
+    fn name(&mut self, mut known: Known) -> Option<u32> {
         let reading = Reading::of(&known.text);
         if reading.is_empty() {
-            return;
+            return None;
         }
         known.form = reading.form.as_str().into();
         known.lengths =
@@ -178,10 +199,11 @@ impl Builder {
             push(&mut self.index.by_word, word, number);
         }
         self.index.known.push(known);
+        Some(number)
     }
 
     /// Counts a name that is a brand with a product after it.
-    fn product(&mut self, vendor: u32, via: Via, text: &str) {
+    fn product(&mut self, vendor: u32, via: Via, known: u32, text: &str) {
         let reading = Reading::of(text);
         let is_product = |word: &String| !words::is_left_out(word) && !words::is_top_level(word);
         let Some((brand, product)) = reading.words.split_first() else { return };
@@ -192,10 +214,10 @@ impl Builder {
             return;
         }
         let family = self.index.families.entry(brand.as_str().into()).or_default();
-        if let Some((_, count)) = family.iter_mut().find(|(holder, _)| *holder == vendor) {
-            *count += 1;
+        if let Some(products) = family.iter_mut().find(|products| products.vendor == vendor) {
+            products.count += 1;
         } else if family.len() < UNDER_ONE_KEY {
-            family.push((vendor, 1));
+            family.push(Products { vendor, count: 1, known });
         }
     }
 
@@ -365,13 +387,12 @@ impl Index {
         self.holder(vendor).is_some_and(|holder| holder.trade.iter().any(|known| &**known == word))
     }
 
-    /// The vendor that most products named after a brand belong to, if it is the brand's or owned by it; and whether
-    /// there are any such products.
-    pub(super) fn family(&self, brand: &str, vendor: u32) -> (Option<u32>, bool) {
+    /// The products named after a brand that belong to the vendor which has the brand's name, or to what it owns.
+    pub(super) fn family(&self, brand: &str, vendor: u32) -> Family {
         let all = self.families.get(brand).map_or(&[][..], Vec::as_slice);
-        let own = || all.iter().filter(|(holder, _)| *holder == vendor || self.owns(vendor, *holder));
-        let total: u32 = own().map(|(_, count)| count).sum();
-        let most = own().find(|(_, count)| *count > 1 && count * 2 > total).map(|(holder, _)| *holder);
-        (most, total > 0)
+        let own = || all.iter().filter(|products| products.vendor == vendor || self.owns(vendor, products.vendor));
+        let total: u32 = own().map(|products| products.count).sum();
+        let most = own().find(|products| products.count > 1 && products.count * 2 > total);
+        Family { is_any: total > 0, most: most.map(|products| products.known) }
     }
 }

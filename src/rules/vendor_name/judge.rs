@@ -19,7 +19,9 @@ const MOST_SHARING: usize = 64;
 pub(super) enum How {
     /// By the same letters.
     Exact,
-    /// By the same letters but for the legal form.
+    /// By the same letters without the legal form.
+    NoForm,
+    /// By the same letters with another legal form.
     OtherForm,
     /// By a name with a general word left out.
     Shortened,
@@ -31,6 +33,8 @@ pub(super) enum How {
     Place,
     /// By a name with what it does, or a product, after it.
     Product,
+    /// By a name that begins as its products do.
+    Family,
     /// By a name after its owner's.
     Owned,
     /// By a name with a typing error.
@@ -88,10 +92,10 @@ impl Index {
         let mut finds = Finds::default();
         for entry in self.key(&reading.compact) {
             let Some(known) = self.known.get(entry.known as usize) else { continue };
-            let same_form = *known.form == *reading.form;
-            let how = match (entry.cut, same_form) {
-                (Cut::Whole, true) => How::Exact,
-                (Cut::Whole, false) => How::OtherForm,
+            let how = match entry.cut {
+                Cut::Whole if *known.form == *reading.form => How::Exact,
+                Cut::Whole if reading.form.is_empty() => How::NoForm,
+                Cut::Whole => How::OtherForm,
                 _ => How::Shortened,
             };
             let spaced = known
@@ -164,12 +168,12 @@ impl Index {
                 let Some((score, how)) = self.beginning(entry, known, text, begin, rest) else { continue };
                 let score = (score * weight(known)).min(most);
                 best = best.max(score);
-                let (product_of, _) = match begin {
-                    [brand] => self.family(brand, known.vendor),
-                    _ => (None, false),
-                };
-                if let Some(vendor) = product_of.filter(|vendor| how == How::Product && *vendor != known.vendor) {
-                    finds.add(Found { vendor, known: entry.known, score: score + 0.01, how });
+                if let ([brand], How::Product) = (begin, how)
+                    && let Some(product) = self.family(brand, known.vendor).most
+                    && let Some(holder) = self.known.get(product as usize).map(|known| known.vendor)
+                    && holder != known.vendor
+                {
+                    finds.add(Found { vendor: holder, known: product, score: score + 0.01, how: How::Family });
                 }
                 finds.add(Found { vendor: known.vendor, known: entry.known, score, how });
             }
@@ -200,10 +204,7 @@ impl Index {
         }
         let all = |is: &dyn Fn(&str) -> bool| rest.iter().all(|word| is(word));
         let is_trade = |word: &str| self.is_trade(known.vendor, word);
-        let (_, has_family) = match begin {
-            [brand] => self.family(brand, known.vendor),
-            _ => (None, false),
-        };
+        let has_family = matches!(begin, [brand] if self.family(brand, known.vendor).is_any);
         if let [end] = rest
             && words::is_top_level(end)
             && text.to_lowercase().contains(&format!(".{end}"))
@@ -338,8 +339,11 @@ fn form_factor(known: &Known, reading: &Reading) -> f64 {
     }
 }
 
-/// Whether the name begins with initials as the vendor writes them: "AWS Lambda".
+/// Whether the name begins with initials that are the vendor's, and no word unless written as it writes them: "AWS
+/// Lambda", but not "sap of the tree".
 fn is_acronym(known: &Known, text: &str) -> bool {
     let first = text.split(' ').next().unwrap_or_default();
-    *known.text == *first && first.len() > 2 && first.chars().all(|c| c.is_ascii_uppercase())
+    let is_same = *known.text == *first
+        || (known.text.eq_ignore_ascii_case(first) && !words::is_ordinary(&first.to_ascii_lowercase()));
+    is_same && first.len() > 2 && known.text.chars().all(|c| c.is_ascii_uppercase())
 }

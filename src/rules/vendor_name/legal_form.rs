@@ -1,6 +1,9 @@
 //! Legal forms of companies, as names end (or, in some countries, begin) with them.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 /// A form as it is compared, then the ways to write it: lower case, without dots and marks.
 const FORMS: &[(&str, &str)] = &[
@@ -141,6 +144,10 @@ const LONGEST: usize = 5;
 static BY_TEXT: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| FORMS.iter().flat_map(|(form, texts)| texts.split(", ").map(move |text| (text, *form))).collect());
 
+/// The words that forms end with.
+static LAST_WORDS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| BY_TEXT.keys().filter_map(|text| text.rsplit(' ').next()).collect());
+
 /// Takes the legal forms off the ends of a name that is folded into words, and returns them as they are compared. A
 /// name is never only its form.
 pub(super) fn strip(words: &mut Vec<String>) -> String {
@@ -191,6 +198,7 @@ pub(super) fn is_form(words: &[String]) -> bool {
 /// The form that ends the words, and how many words it has.
 fn at_end(words: &[String]) -> Option<(usize, &'static str)> {
     let most = LONGEST.min(words.len().checked_sub(1)?);
+    LAST_WORDS.get(words.last()?.as_str())?;
     (1..=most).rev().find_map(|count| {
         let (_, tail) = words.split_at_checked(words.len() - count)?;
         BY_TEXT.get(tail.join(" ").as_str()).map(|form| (count, *form))
@@ -199,7 +207,7 @@ fn at_end(words: &[String]) -> Option<(usize, &'static str)> {
 
 /// Scripts that put no blank between a name and its form.
 fn cut_unspaced(words: &mut [String]) -> Option<&'static str> {
-    let word = words.first_mut()?;
+    let word = words.first_mut().filter(|word| !word.is_ascii())?;
     let forms = BY_TEXT.iter().filter(|(text, _)| !text.is_ascii());
     let (cut, form) = forms
         .filter_map(|(text, form)| {

@@ -1,10 +1,10 @@
 //! Which vendor a name means, as published lists write names. Pure: an index is built once from vendors and asked many
 //! times.
 //!
-//! A cell is cleaned of marks and footnotes, and split into the names it holds ([`cell`]). A name is taken apart into
-//! the name itself and what stands beside it ([`pieces`]): trade names, former names, owners, remarks. Each piece is
-//! looked up ([`judge`]) by its letters, domain, initials, beginning, end, and for typing errors ([`near`]); and what
-//! the pieces say together decides ([`combine`]).
+//! A cell is cleaned of marks and footnotes, and split into the names it holds (`cell`). A name is taken apart into
+//! the name itself and what stands beside it (`pieces`): trade names, former names, owners, remarks. Each piece is
+//! looked up (`judge`) by its letters, domain, initials, beginning, end, and for typing errors (`near`); and what
+//! the pieces say together decides (`combine`).
 //!
 //! The rules know legal forms, places, general words and the words of the language, and nothing of any vendor but what
 //! the index was built from. They are strict where a name is short or an ordinary word, which many companies have in
@@ -20,9 +20,6 @@ mod near;
 mod normalize;
 mod pieces;
 mod words;
-
-#[cfg(test)]
-mod tests;
 
 use crate::proto::v1::{VendorMatch, vendor_match::Via};
 
@@ -59,8 +56,8 @@ impl Index {
             vendor: self.holder(verdict.found.vendor)?.name.to_string(),
             entity_id: text(verdict.entity).map(|known| known.entity.to_string()).unwrap_or_default(),
             service_id: text(verdict.service).map(|known| known.service.to_string()).unwrap_or_default(),
-            // Two digits are more than the rules know.
-            score: (verdict.found.score.clamp(0.0, 1.0) * 100.0).round() / 100.0,
+            // Two digits are more than the rules know. What is almost a match is none.
+            score: (verdict.found.score.clamp(0.0, 1.0) * 100.0 + 1e-4).floor() / 100.0,
             via: known.via.into(),
             matched: known.text.to_string(),
             part: part.to_owned(),
@@ -89,11 +86,13 @@ fn reason(verdict: &Verdict, via: Via) -> String {
     };
     match verdict.found.how {
         How::Exact | How::Domain => format!("{place} is the vendor's {text}."),
+        How::NoForm => format!("{place} is the vendor's {text} without the legal form."),
         How::OtherForm => format!("{place} is the vendor's {text} but for the legal form."),
         How::Shortened => format!("{place} is the vendor's {text} without its last word."),
         How::Initials => format!("{place} is the initials of the vendor's {text}."),
         How::Place => format!("{place} is the vendor's {text} and a place or kind of company."),
         How::Product => format!("{place} is the vendor's {text} and a product or trade."),
+        How::Family => format!("{place} begins as the vendor's {text} does, and as most products of this brand."),
         How::Owned => format!("{place} is the vendor's {text} after its owner's."),
         How::Slip => format!("{place} is the vendor's {text} with a typing error."),
         How::Part => format!("{place} is like the vendor's {text}, which proves little."),

@@ -39,25 +39,8 @@ impl Reading {
 
 /// The words of a text: lower case, without diacritics; dotted and slashed abbreviations are one word.
 pub(super) fn fold(text: &str) -> Vec<String> {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.nfkd() {
-        match c {
-            _ if is_combining_mark(c) => {}
-            '&' => plain.push_str(" and "),
-            '.' | '/' => plain.push(c),
-            '\'' | '\u{2019}' | '\u{2018}' | '`' => {}
-            'ß' | 'ẞ' => plain.push_str("ss"),
-            'æ' | 'Æ' => plain.push_str("ae"),
-            'œ' | 'Œ' => plain.push_str("oe"),
-            'ø' | 'Ø' => plain.push('o'),
-            'ł' | 'Ł' => plain.push('l'),
-            'đ' | 'Đ' | 'ð' | 'Ð' => plain.push('d'),
-            'þ' | 'Þ' => plain.push_str("th"),
-            'ı' => plain.push('i'),
-            _ if c.is_alphanumeric() => plain.extend(c.to_lowercase().filter(|c| !is_combining_mark(*c))),
-            _ => plain.push(' '),
-        }
-    }
+    // Most names are plain.
+    let plain = if text.is_ascii() { plain(text.chars(), text.len()) } else { plain(text.nfkd(), text.len()) };
     let mut words: Vec<String> = Vec::new();
     // Letters that stand alone, as in "S. p. A.", belong together.
     let mut letters = false;
@@ -79,6 +62,31 @@ pub(super) fn fold(text: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// Decomposed characters in lower case, without marks, with blanks between words.
+fn plain(characters: impl Iterator<Item = char>, length: usize) -> String {
+    let mut plain = String::with_capacity(length);
+    for c in characters {
+        match c {
+            _ if c.is_ascii_alphanumeric() => plain.push(c.to_ascii_lowercase()),
+            _ if is_combining_mark(c) => {}
+            '&' => plain.push_str(" and "),
+            '.' | '/' => plain.push(c),
+            '\'' | '\u{2019}' | '\u{2018}' | '`' => {}
+            'ß' | 'ẞ' => plain.push_str("ss"),
+            'æ' | 'Æ' => plain.push_str("ae"),
+            'œ' | 'Œ' => plain.push_str("oe"),
+            'ø' | 'Ø' => plain.push('o'),
+            'ł' | 'Ł' => plain.push('l'),
+            'đ' | 'Đ' | 'ð' | 'Ð' => plain.push('d'),
+            'þ' | 'Þ' => plain.push_str("th"),
+            'ı' => plain.push('i'),
+            _ if c.is_alphanumeric() => plain.extend(c.to_lowercase().filter(|c| !is_combining_mark(*c))),
+            _ => plain.push(' '),
+        }
+    }
+    plain
 }
 
 /// A cell without what is no part of a name: bullets, emphasis, footnote marks, signs of trade marks, the targets of

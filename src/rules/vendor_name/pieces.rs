@@ -109,9 +109,6 @@ const MARKS: &[(&str, Role, bool)] = &[
     ("at", Role::Note, true),
 ];
 
-/// Words of the longest mark.
-const LONGEST_MARK: usize = 3;
-
 /// What an owned company is called: "a Twilio company".
 const OWNED: [&str; 7] = ["company", "business", "subsidiary", "brand", "product", "service", "entity"];
 
@@ -208,7 +205,7 @@ fn dashes(text: &str) -> Vec<&str> {
 /// The pieces of a text without commas and brackets, at its marks.
 fn marked(pieces: &mut Vec<Piece>, role: Role, text: &str, is_listed: bool) {
     let words: Vec<(usize, &str)> = positions(text).collect();
-    let folded: Vec<String> = words.iter().map(|(_, word)| fold(word).concat()).collect();
+    let folded: Vec<String> = words.iter().map(|(_, word)| plain(word)).collect();
     let text_from = |word: usize| words.get(word).and_then(|(at, _)| text.get(*at..)).unwrap_or_default();
     let mut role = role;
     let (mut begin, mut at, mut is_loose) = (0, 0, false);
@@ -218,12 +215,17 @@ fn marked(pieces: &mut Vec<Piece>, role: Role, text: &str, is_listed: bool) {
     };
     while at < folded.len() {
         let first = pieces.is_empty() && at == 0;
-        if let Some(owner) = owner(folded.get(at..).unwrap_or_default()).filter(|_| !first) {
+        let rest = folded.get(at..).unwrap_or_default();
+        if !first && words.get(at).is_some_and(|(_, word)| word.contains("://")) {
+            push(pieces, role, &text_of(text, &words, begin, at), is_loose);
+            (role, begin, is_loose) = (Role::Beside, at, false);
+        }
+        if let Some(owner) = owner(rest).filter(|_| !first) {
             push(pieces, role, &text_of(text, &words, begin, at), is_loose);
             push(pieces, Role::Owner, &text_of(text, &words, at + 1, at + 1 + owner), false);
             return;
         }
-        if let Some((length, next, loose)) = mark(folded.get(at..).unwrap_or_default()).filter(|_| !first) {
+        if let Some((length, next, loose)) = mark(rest).filter(|_| !first) {
             push(pieces, role, &text_of(text, &words, begin, at), is_loose);
             // In brackets there is no name before the mark that it could be part of.
             is_loose = loose && at > begin;
@@ -233,6 +235,11 @@ fn marked(pieces: &mut Vec<Piece>, role: Role, text: &str, is_listed: bool) {
         at += 1;
     }
     push(pieces, role, text_from(begin), is_loose);
+}
+
+/// A word as marks are written: "D/B/A," is "dba".
+fn plain(word: &str) -> String {
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The words of a text with their places.
@@ -256,10 +263,12 @@ fn text_of(text: &str, words: &[(usize, &str)], from: usize, to: usize) -> Strin
 
 /// The mark that the words begin with: its length, what follows, and whether it occurs in names.
 fn mark(words: &[String]) -> Option<(usize, Role, bool)> {
-    (1..=LONGEST_MARK.min(words.len().saturating_sub(1))).rev().find_map(|count| {
-        let text = words.get(..count)?.join(" ");
-        let (_, role, loose) = MARKS.iter().find(|(mark, _, _)| *mark == text)?;
-        Some((count, *role, *loose))
+    // Something must follow.
+    let words = words.split_last()?.1;
+    MARKS.iter().find_map(|(mark, role, loose)| {
+        let mut rest = words.iter();
+        let fits = mark.split(' ').all(|word| rest.next().is_some_and(|next| next == word));
+        fits.then(|| (words.len() - rest.len(), *role, *loose))
     })
 }
 
@@ -314,6 +323,7 @@ mod tests {
             ("Auth0 by Okta, Inc.", "head=Auth0 | owner=Okta, Inc."),
             ("Render (infrastructure on AWS)", "head=Render | beside=infrastructure | note=AWS"),
             ("Acme (on AWS)", "head=Acme | note=AWS"),
+            ("Acme https://acme.example", "head=Acme | beside=https://acme.example"),
             ("Sentry – error tracking", "head=Sentry | beside=error tracking"),
             ("Hosting: AWS", "beside=Hosting | head=AWS"),
             ("Hetzner Online GmbH (Germany)", "head=Hetzner Online GmbH | beside=Germany"),

@@ -55,6 +55,8 @@ async fn write(server: &mut Server) {
         compare(server, as_of).await;
         let get = v1::GetSubprocessorRequest { name: name.clone(), as_of };
         server.subprocessors.get_subprocessor(get).await.expect("got");
+        let resolve = v1::ResolveVendorsRequest { names: vec!["Big".into()], as_of, ..Default::default() };
+        server.vendors.resolve_vendors(resolve).await.expect("resolved");
     }
     let delete = v1::DeleteSubprocessorRequest { name: below.name.clone(), ..Default::default() };
     server.subprocessors.delete_subprocessor(delete).await.expect("deleted");
