@@ -2,4 +2,5 @@
 //! files that are no list, or hostile.
 
 mod expected;
+mod hostile;
 mod pages;
