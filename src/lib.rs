@@ -13,7 +13,7 @@
 //! | [`api`] | one file a service: unwrap, one call, wrap |
 //! | [`auth`], [`catalog`], [`manifest`], [`import`] | who is calling; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
-//! | [`rules`] | gates, chains, hashes: pure functions, no I/O, no clock |
+//! | [`rules`] | gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
 //! | [`call`], [`clock`], [`error`], [`reset`], [`proto`] | what everything stands on |
 //!

@@ -130,7 +130,8 @@ fn shorten(text: &str) -> String {
     }
 }
 
-fn read(file: &str) -> Outcome<String> {
+/// The text of a file; `-` is standard input.
+pub(super) fn read(file: &str) -> Outcome<String> {
     let text = if file == "-" {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)

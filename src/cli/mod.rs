@@ -13,6 +13,7 @@ mod lifecycle;
 mod log;
 mod output;
 mod remove;
+mod resolve;
 mod resource;
 mod service;
 mod value;
@@ -71,6 +72,8 @@ enum Command {
     Retire(lifecycle::Retire),
     /// Show who engages a subprocessor and whom it engages.
     Trace(lifecycle::Trace),
+    /// Find the vendors that names mean, as published lists write them.
+    Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
     Watch(log::Watch),
     /// Recompute the hashes of the change log and report whatever does not match.
@@ -147,6 +150,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Suspend(suspend) => client(suspend.run(out)),
         Command::Retire(retire) => client(retire.run(out)),
         Command::Trace(trace) => client(trace.run(out)),
+        Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),
         Command::Erase(erase) => client(erase.run(out)),

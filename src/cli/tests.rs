@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::proto::v1::as_of;
 
 mod fake;
 
@@ -73,6 +74,11 @@ fn what_cannot_be_understood_is_usage() {
         "verify --expected 7",
         "watch --after-hash 00",
         "erase customers/x",
+        "resolve",
+        "resolve a --max-matches 0",
+        "resolve a --max-matches 21",
+        "resolve a --as-of yesterday",
+        "resolve --file",
         "export a -o table",
         "completions cobol",
         "serve --listen nowhere",
@@ -102,6 +108,8 @@ fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
         ("suspend a", 1),
         ("retire a", 1),
         ("trace a", 1),
+        ("resolve a", 1),
+        ("resolve --file /nowhere/at/all", 1),
         ("healthcheck", 3),
     ] {
         assert_eq!(run(&format!("{command} --endpoint http://127.0.0.1:1")).0, code, "{command}");
@@ -269,6 +277,50 @@ fn an_organization_is_exported_by_name_or_id() {
         against(&server, "export organizations/acme -o json"),
         (0, "organizations/acme in format 2\n".to_owned())
     );
+}
+
+#[test]
+fn names_are_resolved_from_arguments_and_files() {
+    let server = fake::Running::start();
+    let (code, text) = against(&server, "resolve Vendor0 xyz");
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "NAME VENDOR ENTITY OR SERVICE SCORE WHY",
+            "Vendor0 vendors/v0 inc 0.93 It is like it. (Vendor 0, Inc.)",
+            "xyz -",
+            "2 names: 1 resolved, 0 unsure, 1 unknown"
+        ]
+    );
+    let asked = server.seen().resolved.pop().expect("asked");
+    assert_eq!((asked.max_matches, asked.as_of), (1, None));
+    let (code, text) = against(&server, "resolve Vendor0 -o json --max-matches 7 --as-of 3");
+    assert_eq!(code, 0);
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["results"][0]["matches"][0]["via"], "LEGAL_NAME");
+    let asked = server.seen().resolved.pop().expect("asked");
+    assert_eq!((asked.max_matches, asked.as_of.is_some()), (7, true));
+
+    // Many names go in several calls, all of one revision, and a refused one is named by its line.
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("names");
+    let names: Vec<String> = (0..2_500).map(|n| format!("name {n}\r\n\n")).collect();
+    std::fs::write(&file, format!("\u{feff}{}", names.concat())).expect("a file");
+    let (code, text) = against(&server, &format!("resolve --file {} -o json", file.display()));
+    assert_eq!(code, 0);
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["results"].as_array().map(Vec::len), Some(2_500));
+    assert_eq!(value["results"][0]["name"], "name 0");
+    let asked = server.seen().resolved.split_off(2);
+    assert_eq!(asked.iter().map(|request| request.names.len()).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+    assert!(asked[0].as_of.is_none() && asked[1].as_of == asked[2].as_of);
+    assert_eq!(asked[2].as_of.and_then(|as_of| as_of.point), Some(as_of::Point::Revision(9)));
+    std::fs::write(&file, "fine\n\nbad\n").expect("a file");
+    assert_eq!(against(&server, &format!("resolve --file {}", file.display())).0, 1);
+    std::fs::write(&file, "\n").expect("a file");
+    assert_eq!(against(&server, &format!("resolve --file {}", file.display())).0, 2);
 }
 
 #[test]

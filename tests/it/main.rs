@@ -17,5 +17,6 @@ mod manifests;
 mod migrations;
 mod plans;
 mod policies;
+mod resolve;
 mod smoke;
 mod support;

@@ -30,6 +30,7 @@ pub(super) struct Seen {
     pub(super) gets: Vec<GetVendorRequest>,
     pub(super) watches: Vec<WatchChangesRequest>,
     pub(super) erased: Vec<ErasePersonalDataRequest>,
+    pub(super) resolved: Vec<ResolveVendorsRequest>,
     pub(super) principals: Vec<String>,
     /// Calls that are answered UNAVAILABLE before one is answered.
     pub(super) unavailable: usize,
@@ -106,8 +107,30 @@ impl vendor_service_server::VendorService for Fake {
         unused()
     }
 
-    async fn resolve_vendors(&self, _: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
-        unused()
+    /// `x…` is unknown, `bad` is refused, and everything else is the first vendor's entity. Writes go on meanwhile.
+    async fn resolve_vendors(&self, request: Request<ResolveVendorsRequest>) -> Answer<ResolveVendorsResponse> {
+        let mut seen = self.see(&request)?;
+        seen.resolved.push(request.get_ref().clone());
+        let known = VendorMatch {
+            vendor: "vendors/v0".into(),
+            entity_id: "inc".into(),
+            score: 0.93,
+            via: vendor_match::Via::LegalName.into(),
+            matched: "Vendor 0, Inc.".into(),
+            reason: "It is like it.".into(),
+            ..Default::default()
+        };
+        let ResolveVendorsRequest { names, as_of, .. } = request.into_inner();
+        if let Some(bad) = names.iter().position(|name| name == "bad") {
+            return Err(Error::field(format!("names[{bad}]"), "is empty").into());
+        }
+        let matches = |name: &str| if name.starts_with('x') { vec![] } else { vec![known.clone()] };
+        let results = names.into_iter().map(|name| ResolvedName { matches: matches(&name), name }).collect();
+        let revision = match as_of.and_then(|as_of| as_of.point) {
+            Some(as_of::Point::Revision(revision)) => revision,
+            _ => i64::try_from(seen.resolved.len()).expect("few") + 6,
+        };
+        Ok(Response::new(ResolveVendorsResponse { results, revision }))
     }
 }
 

@@ -50,6 +50,8 @@ async fn write(server: &mut Server) {
         server.subprocessors.trace_subprocessor(trace).await.expect("traced");
         let get = v1::GetSubprocessorRequest { name: name.clone(), as_of };
         server.subprocessors.get_subprocessor(get).await.expect("got");
+        let resolve = v1::ResolveVendorsRequest { names: vec!["Big".into()], as_of, ..Default::default() };
+        server.vendors.resolve_vendors(resolve).await.expect("resolved");
     }
     let delete = v1::DeleteSubprocessorRequest { name: below.name.clone(), ..Default::default() };
     server.subprocessors.delete_subprocessor(delete).await.expect("deleted");

@@ -1,0 +1,164 @@
+//! What kinds of words names are made of. A word that many companies could have in their names proves little.
+
+use std::{collections::HashSet, sync::LazyLock};
+
+/// Words that end the names of companies of every trade.
+const CORPORATE: &str = "technologies technology tech labs lab software systems system solutions solution group groups \
+    holding holdings company companies industries industry services service international global worldwide enterprises \
+    networks network digital studio studios interactive communications operations operating ventures limited \
+    incorporated corporation computing development consulting partners management";
+
+/// Words that say of a company's product that it is one.
+const PRODUCT: &str = "cloud platform app apps application applications api apis suite enterprise online web saas pro \
+    plus business edition website site sdk dashboard hosted managed";
+
+/// Words that say what a service does, or that somebody does it: alone they name nobody.
+const GENERIC: &str = "ai analytics analysis access and advertising affiliates agencies agency any application artificial \
+    authentication automation backend backup backups billing bookkeeping call calls category center centre centres \
+    centers chat checkout cdn communication companies company compliance compute consultant consultants consulting \
+    content contractors crm customer customers cyber data database databases debugging delivery deployment design \
+    developer developers development document documents ecommerce email emails employee employees engagement engineering \
+    entities erp error errors external feedback file files finance financial forms fraud freelancers gateway gateways \
+    generation help helpdesk host hosting hr identity incident inference infrastructure insights integration \
+    integrations intelligence internal internet issue it language learning legal live llm locally log logging logs \
+    machine mail mailing management marketing media message messages messaging metrics mobile model models monitoring \
+    name network newsletter newsletters notification notifications observability office operation operations operators \
+    optional other our partner partners party payment payments payroll performance phone planning privacy processing \
+    processor processors product productivity product professional project provider providers push recruiting \
+    reporting sales scheduling search security self server servers session signature sms software sources speech storage \
+    store streaming subcontractors subprocessor subprocessors subsidiaries subsidiary supplier suppliers support survey \
+    surveys system systems telephony testing text third ticketing tickets tool tooling tools tracking traffic training \
+    transactional transcription translation user users vector vendor vendors verification video voice web webhook \
+    website websites workflow e line on of in for the to by with as a an or from its their your";
+
+/// Further words that people leave out when they name a company.
+const LEFT_OUT: &str = "analytics ai data hq";
+
+/// Words of a company in another trade: what follows a vendor's name and ends in one of them is another company.
+const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics art arts association attorneys bakery bank \
+    bikes brewing brothers capital care charity church church clinic club clothing college construction consultancy \
+    consultants dental doctors education energy estate experts farm farms fashion festival film films finance fitness \
+    foods foundation furniture gallery games hospital hospitals hotel hotels institute insurance jewelry law \
+    lawyers library logistics magazine medical motors museum nutrition orchestra pharma pharmaceuticals pharmacy \
+    photography publishing realty records recruiting recruitment restaurant restaurants resort resorts school schools \
+    solicitors sons sport sports staffing steel surgical talent theater theatre therapeutics tours toys transport travel \
+    trust university wealth winery wines";
+
+/// Words that join others; no product is called so.
+const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its like";
+
+/// Ends of domains, as words after a dot.
+const TOP_LEVEL: &str = "com io ai co net org app dev eu us uk de fr ch at nl so sh tech cloud me tv gg xyz inc hq";
+
+/// Countries and regions, as companies have them in their names.
+const PLACES: &str = "emea apac latam anz dach benelux nordics nordic asia europe european africa america americas oceania \
+    pacific middle east north south latin west western eastern northern southern region regional overseas eu eea uk us usa \
+    uae gb states united kingdom emirates england scotland wales ireland irish britain british germany german deutschland \
+    france french austria osterreich switzerland schweiz suisse netherlands nederland holland belgium belgie belgique \
+    luxembourg spain espana iberia portugal italy italia greece malta cyprus denmark danmark sweden sverige norway norge \
+    finland suomi iceland estonia latvia lithuania poland polska czech czechia slovakia hungary romania bulgaria \
+    slovenia croatia serbia ukraine turkey turkiye israel egypt morocco nigeria kenya canada canadian mexico brazil \
+    brasil argentina chile colombia peru australia australian zealand new india indian pakistan bangladesh lanka \
+    singapore malaysia thailand vietnam philippines indonesia china chinese hong kong taiwan japan nippon korea california \
+    delaware london dublin berlin paris amsterdam zurich tokyo sydney toronto york francisco san international global \
+    worldwide";
+
+fn set(words: &'static str) -> HashSet<&'static str> {
+    words.split_whitespace().collect()
+}
+
+static CORPORATE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(CORPORATE));
+static PRODUCT_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PRODUCT));
+static GENERIC_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(GENERIC));
+static LEFT_OUT_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(LEFT_OUT));
+static OTHER_TRADE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(OTHER_TRADES));
+static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
+static TOP_LEVEL_DOMAINS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TOP_LEVEL));
+static PLACE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PLACES));
+
+/// Some 3,800 common English words and first names. Companies are named after them, and so are others.
+static ORDINARY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(include_str!("ordinary_words.txt")));
+
+pub(super) fn is_corporate(word: &str) -> bool {
+    CORPORATE_WORDS.contains(word)
+}
+
+pub(super) fn is_product(word: &str) -> bool {
+    PRODUCT_WORDS.contains(word)
+}
+
+pub(super) fn is_place(word: &str) -> bool {
+    PLACE_WORDS.contains(word)
+}
+
+pub(super) fn is_other_trade(word: &str) -> bool {
+    OTHER_TRADE_WORDS.contains(word)
+}
+
+pub(super) fn is_joining(word: &str) -> bool {
+    JOINING_WORDS.contains(word)
+}
+
+pub(super) fn is_top_level(word: &str) -> bool {
+    TOP_LEVEL_DOMAINS.contains(word)
+}
+
+/// Whether people leave a word out at the end of a name: "Grafana" for "Grafana Labs".
+pub(super) fn is_left_out(word: &str) -> bool {
+    LEFT_OUT_WORDS.contains(word) || is_corporate(word) || is_product(word) || is_place(word)
+}
+
+/// Whether a word says what is done, where or by what kind of company, but not by whom.
+pub(super) fn is_generic(word: &str) -> bool {
+    GENERIC_WORDS.contains(word) || is_corporate(word) || is_product(word) || is_place(word) || is_joining(word)
+}
+
+/// Whether a word is one of the language, in any of its forms.
+pub(super) fn is_ordinary(word: &str) -> bool {
+    let known = |word: &str| word.len() > 2 && (ORDINARY_WORDS.contains(word) || is_generic(word));
+    if known(word) {
+        return true;
+    }
+    let stems = ["s", "es", "d", "ed", "r", "er", "ing", "ly", "y"].iter().filter_map(|end| word.strip_suffix(end));
+    stems.into_iter().any(|stem| known(stem) || (word.ends_with("ing") && known(&format!("{stem}e"))))
+}
+
+/// Whether a word was made for one company: nobody else is likely to have it in its name.
+pub(super) fn is_coined(word: &str) -> bool {
+    const SHORTEST: usize = 5;
+    word.chars().count() >= SHORTEST
+        && !is_ordinary(word)
+        && !is_top_level(word)
+        && !word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The singular of a regular plural, so that "payments" and "payment" are the same word of a trade.
+pub(super) fn singular(word: &str) -> &str {
+    match word.strip_suffix('s') {
+        Some(stem) if stem.len() > 2 && !stem.ends_with('s') => stem,
+        _ => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_language_are_not_coined() {
+        for word in
+            ["linear", "notions", "stitched", "rendering", "apollo", "payments", "analytics", "close", "ads", "12345"]
+        {
+            assert!(!is_coined(word), "{word}");
+        }
+        for word in ["twilio", "google", "hubspot", "cloudflare", "zendesk", "datadog", "auth0", "mailchimp"] {
+            assert!(is_coined(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_words_is_in_order_and_folded() {
+        let words: Vec<&str> = include_str!("ordinary_words.txt").split_whitespace().collect();
+        assert!(words.is_sorted() && words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase())));
+    }
+}

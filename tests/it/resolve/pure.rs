@@ -1,0 +1,109 @@
+//! The matcher alone: whatever the text, it answers.
+
+use proptest::prelude::*;
+use std::sync::LazyLock;
+use subprocessor_registry::{
+    catalog::Catalog,
+    proto::v1::Vendor,
+    rules::vendor_name::{Builder, Index},
+};
+
+static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| Catalog::builtin().expect("a catalog").vendors);
+static INDEX: LazyLock<Index> = LazyLock::new(|| Index::of(VENDORS.iter()));
+
+/// What names of lists are made of, and what could upset who takes them apart.
+fn fragment() -> impl Strategy<Value = String> {
+    let names: Vec<String> = VENDORS
+        .iter()
+        .flat_map(|v| {
+            v.entities.iter().map(|e| e.legal_name.clone()).chain([v.display_name.clone()]).chain(v.aliases.clone())
+        })
+        .collect();
+    let signs = [
+        " ",
+        ", ",
+        " (",
+        ") ",
+        "[",
+        "]",
+        "](https://",
+        " / ",
+        "/",
+        " + ",
+        "\n",
+        "; ",
+        " and ",
+        " & ",
+        " - ",
+        ": ",
+        ".",
+        "..",
+        "'",
+        "¹",
+        " d/b/a ",
+        " dba ",
+        " aka ",
+        " formerly ",
+        " by ",
+        " on ",
+        " a ",
+        " company",
+        ", a ",
+        " Inc.",
+        " GmbH & Co. KG",
+        " S.à r.l.",
+        "株式会社",
+        "İ",
+        "ß",
+        "\u{301}",
+        "\u{200d}",
+        "ﬁ",
+        "",
+        "1. ",
+        "- ",
+        "**",
+        "the ",
+        ".com",
+        "www.",
+        "://",
+    ];
+    prop_oneof![
+        4 => proptest::sample::select(names),
+        4 => proptest::sample::select(signs.to_vec()).prop_map(ToOwned::to_owned),
+        1 => "\\PC{0,6}",
+        1 => any::<char>().prop_map(String::from),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_text_is_answered(fragments in proptest::collection::vec(fragment(), 0..10), most in 0_usize..8) {
+        let text = fragments.concat();
+        let matches = INDEX.resolve(&text, most);
+        prop_assert!(matches.iter().all(|found| (0.5..=1.0).contains(&found.score)), "{matches:?}");
+        prop_assert!(matches.is_sorted_by(|a, b| a.score >= b.score), "{matches:?}");
+        for found in &matches {
+            let vendor = VENDORS.iter().find(|vendor| vendor.name == found.vendor);
+            let entities = vendor.map(|vendor| vendor.entities.as_slice()).unwrap_or_default();
+            prop_assert!(vendor.is_some() && !found.matched.is_empty());
+            prop_assert!(found.entity_id.is_empty() || entities.iter().any(|entity| entity.entity_id == found.entity_id));
+            let of_part = matches.iter().filter(|other| other.part == found.part && other.vendor == found.vendor);
+            prop_assert!(found.part.is_empty() || text.split_whitespace().count() > 0);
+            prop_assert!(!found.part.is_empty() || of_part.count() == 1, "{matches:?}");
+        }
+        prop_assert_eq!(INDEX.resolve(&text, most), matches, "the same again");
+    }
+
+    #[test]
+    fn a_vendor_is_found_by_its_own_name(name in "[A-Z][a-z]{2,9}( [A-Z][a-z]{2,9}){0,2}", form in "( Inc\\.| GmbH|, LLC| S\\.A\\.|)") {
+        let vendor = Vendor { name: "vendors/x".into(), display_name: name.clone(), ..Default::default() };
+        let mut builder = Builder::default();
+        builder.add(&vendor);
+        let index = builder.build();
+        let matches = index.resolve(&format!("{name}{form}"), 5);
+        prop_assert_eq!(matches.len(), 1);
+        prop_assert!(matches[0].score >= 0.93, "{:?}", matches);
+    }
+}
