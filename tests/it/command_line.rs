@@ -17,6 +17,7 @@ use crate::{
     support::{Backend, Place, empty},
 };
 
+mod import;
 mod server;
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -33,12 +33,6 @@ impl Reading {
     pub(in super::super) fn is_whole(&self) -> bool {
         !self.found.is_empty() && self.left.is_empty()
     }
-
-    /// The codes of the countries.
-    #[cfg(test)]
-    pub(super) fn codes(&self) -> Vec<&str> {
-        self.found.iter().map(|found| found.code.as_str()).filter(|code| !code.is_empty()).collect()
-    }
 }
 
 /// A place with where it stands: in which brackets, and behind which place outside them.
