@@ -19,11 +19,13 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         "societa", "azienda", "fornecedor*", "subcontratante*", "suboperador*", "subverwerker*", "sub verwerker*",
         "leverancier*", "bedrijf*", "underbitrade*", "underbitraden*", "leverantor*", "foretag*", "underdatabehandler*",
         "underleverandor*", "leverandor*", "databehandler*", "virksomhed*", "alikasittelija*", "podprocesor*",
+        "업체명", "업체", "수탁*", "회사명", "처리자*", "委託先*", "再委託先*", "事業者*", "会社名*", "企業名*", "サブプロセッサ*", "復処理者*", "供应商*", "服务商*",
+        "子处理者*", "分处理者*", "公司名称", "第三方*",
         "dostawca", "dalsi zpracovatel*", "zpracovatel*", "dodavatel*",
     ]),
-    (Field::Name, 0.75, &["name", "names", "nom", "nombre", "nome", "naam", "namn", "navn", "nimi", "nazwa", "nazev", "bezeichnung"]),
+    (Field::Name, 0.75, &["name", "names", "nom", "nombre", "nome", "naam", "名称", "이름", "名前", "namn", "navn", "nimi", "nazwa", "nazev", "bezeichnung"]),
     (Field::Name, 0.5, &[
-        "service", "services", "tool", "tools", "product", "platform", "application", "app", "software", "system",
+        "类别", "カテゴリ*", "service", "services", "tool", "tools", "product", "platform", "application", "app", "software", "system",
         "category", "categories", "dienst", "dienste", "outil", "servicio", "servizio", "applicable subprocessor*",
         "solution", "integration", "saas", "kategorie",
     ]),
@@ -38,7 +40,8 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         "funktion*", "gegenstand*", "beschreibung der verarbeitung", "art der verarbeitung", "art der dienstleistung",
         "actividad*", "uso", "activite*", "utilisation", "attivita*", "uso previsto", "atividade*", "activiteit*", "aktivitet*", "gebruik", "anvandning", "verwendung*", "nutzung*", "finalite*", "objet", "fonction*", "objectif*", "finalidad*", "proposito*", "funcion*", "finalita", "scopo*", "funzione",
         "finalidade*", "doel*", "doeleinde*", "andamal*", "syfte*", "formal*", "tarkoitus", "kayttotarkoitus", "cel*",
-        "ucel*",
+        "ucel*", "what they process", "what it processes", "what we use*", "목적*", "이용목적*", "위탁 업무*", "위탁업무*", "업무*", "目的*", "利用目的*", "用途*", "業務*", "委託業務*", "委託内容*",
+        "典型用途*", "处理目的*",
     ]),
     (Field::Purpose, 0.7, &["description", "beschreibung", "descripcion", "descrizione", "descricao", "omschrijving", "beskrivning", "beskrivelse", "details"]),
     (Field::Purpose, 0.6, &[
@@ -56,7 +59,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         "territory", "territories", "geography", "jurisdiction*", "place", "places", "region of processing",
         "standort*", "verarbeitungsort*", "ort", "ort der verarbeitung", "serverstandort*", "ort der datenverarbeitung",
         "speicherort*", "lieu*", "lieu de traitement", "localisation*", "emplacement*", "ubicacion*", "lugar*", "localizacion*",
-        "ubicazione", "luogo", "localizacao", "locatie*", "plats", "sijainti", "lokalizacja", "umisteni", "lokation*", "placering",
+        "ubicazione", "luogo", "localizacao", "locatie*", "plats", "sijainti", "lokalizacja", "umisteni", "lokation*", "placering", "所在地*", "所在国*", "国名", "処理場所*", "保管場所*", "국가", "이전 국가", "소재지", "위치", "国家*", "地区*", "位置*",
     ]),
     (Field::Location, 0.85, &[
         "country", "countries", "region", "regions", "city", "country region", "land", "lander", "pays", "pais", "paises",
@@ -79,7 +82,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         "information shared", "data transferred", "customer data",
         "daten", "datenkategorie*", "datenart*", "art der daten", "kategorien personenbezogener daten", "personenbezogene daten", "verarbeitete daten",
         "donnees*", "categories de donnees", "type de donnees", "datos*", "categorias de datos", "tipos de datos", "dati", "dati personali", "categorie di dati",
-        "dados", "gegevens", "persoonsgegevens", "categorieen gegevens", "personuppgifter", "personopplysninger", "personoplysninger",
+        "dados", "gegevens", "persoonsgegevens", "categorieen gegevens", "personuppgifter", "personopplysninger", "personoplysninger", "항목", "이전 항목", "처리 항목", "データ*", "提供情報*", "数据*", "可能涉及的数据*",
     ]),
     (Field::SpecialCategories, 0.95, &["special categor*", "sensitive data", "special category data", "besondere kategorien", "sensitive personal data"]),
     (Field::DataSubjects, 0.95, &["data subject*", "categories of data subject*", "category of data subject*", "affected persons", "betroffene", "betroffene personen", "personnes concernees", "interesados", "betrokkenen"]),
@@ -129,7 +132,12 @@ pub(in super::super) fn by_words(heading: &str) -> Vec<Guess> {
     if words.is_empty() || words.len() > 14 || question {
         return Vec::new();
     }
-    let guesses = of_words(&words, heading);
+    of_words(&words, heading)
+}
+
+/// The same for a heading that certainly is one: a typing error in it is read over.
+pub(super) fn of_heading(heading: &str) -> Vec<Guess> {
+    let (words, guesses) = (words(heading), by_words(heading));
     if !guesses.is_empty() || words.len() > 3 {
         return guesses;
     }
