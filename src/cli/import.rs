@@ -293,7 +293,8 @@ fn read(file: &str) -> Outcome<Vec<u8>> {
 /// A refusal, with what of the file was seen before it.
 fn refused(file: &str, refusal: Refusal) -> Failure {
     let lines: Vec<String> = refusal.message.lines().map(printable).collect();
-    Failure::Failed(format!("{}: {}", shown_name(file), lines.join("\n")))
+    let text = lines.join("\n");
+    if refusal.is_usage { Failure::Usage(text) } else { Failure::Failed(format!("{}: {text}", shown_name(file))) }
 }
 
 /// Prints the report. Standard output may be the manifest.

@@ -16,6 +16,7 @@ use crate::{
     resource::{
         json,
         name::{Kind, Name},
+        text::LONG,
     },
     rules::engagement,
 };
@@ -24,6 +25,9 @@ use crate::{
 const MAX_ENTRIES: usize = 5_000;
 /// Changes in one revision (as the registry writes them).
 const MAX_CHANGES: usize = 1_000;
+
+/// Sources of one row: rows that say the same can be many.
+const MAX_SOURCES: usize = 100;
 
 /// What the registry knows that a page does not.
 #[derive(Debug, Default)]
@@ -82,7 +86,7 @@ pub(super) fn assemble(drafts: Vec<Draft>, mut report: Report, known: &Known) ->
         rows.push((draft.line, row));
     }
     let rows = merge(rows, &mut report);
-    let rows = name(rows, known, &organization_name);
+    let rows = name(rows, known, &organization_name, &mut report);
     report.rows_out = rows.len();
     let wanted: BTreeSet<&str> = rows
         .iter()
@@ -325,15 +329,20 @@ fn merge(rows: Vec<(u32, Subprocessor)>, report: &mut Report) -> Vec<(u32, Subpr
             }
             Some((into_line, into)) => {
                 report.merged.push(Merged { line, into_line: *into_line, name: row.display_name.clone() });
-                fold_into(into, row);
+                if !fold_into(into, row) {
+                    report.note(line, "what it says beside the row it is merged into is too much for one: it is only on the page");
+                }
             }
         }
     }
     kept
 }
 
-fn fold_into(into: &mut Subprocessor, row: Subprocessor) {
-    into.sources.extend(row.sources);
+/// Adds to a row what another says beside it; returns whether all of it had room.
+fn fold_into(into: &mut Subprocessor, row: Subprocessor) -> bool {
+    let mut fits = true;
+    let room = MAX_SOURCES.saturating_sub(into.sources.len());
+    into.sources.extend(row.sources.into_iter().take(room));
     if into.website_uri.is_empty() {
         into.website_uri = row.website_uri;
     }
@@ -351,28 +360,39 @@ fn fold_into(into: &mut Subprocessor, row: Subprocessor) {
     for (key, value) in row.annotations {
         match into.annotations.get_mut(&key) {
             None => drop(into.annotations.insert(key, value)),
-            Some(there) if *there == value => {}
-            Some(there) => {
+            Some(there) if there.split('\n').any(|line| line == value) => {}
+            Some(there) if there.len() + value.len() < LONG => {
                 there.push('\n');
                 there.push_str(&value);
             }
+            Some(_) => fits = false,
         }
     }
+    fits
 }
 
 /// Gives each row its id: the one that the registry has for it, else one made of its name, and where several have one
 /// name, of what tells them apart.
-fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name) -> Vec<Subprocessor> {
+fn name(
+    rows: Vec<(u32, Subprocessor)>,
+    known: &Known,
+    organization: &Name,
+    report: &mut Report,
+) -> Vec<Subprocessor> {
     let existing = known.existing.as_ref().map(|existing| existing.subprocessors.as_slice()).unwrap_or_default();
     let mut used: BTreeSet<String> =
         existing.iter().filter_map(|entry| Name::parse(&entry.message.name).map(|name| name.id().to_owned())).collect();
     let mut reused: BTreeSet<String> = BTreeSet::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut out = Vec::with_capacity(rows.len());
-    for (_, mut row) in rows {
+    for (line, mut row) in rows {
         if let Some(before) = previous(known, &row).filter(|before| !reused.contains(&before.name)) {
             reused.insert(before.name.clone());
             row.name.clone_from(&before.name);
+            if before.state() != State::Active {
+                let state = before.state().as_str_name().trim_start_matches("STATE_");
+                report.note(line, format!("{} is {state} in the registry, and stays so: the page lists it", before.name));
+            }
             keep_rest(before, &mut row);
             out.push(row);
             continue;

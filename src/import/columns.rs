@@ -199,7 +199,7 @@ pub(super) fn guess(table: &Table, told: &Told, places: Places) -> Vec<Column> {
             confidence: 1.0,
             reason: "as told by --map".to_owned(),
         }));
-        let mut guesses = by_words(&heading);
+        let mut guesses = words::of_heading(&heading);
         place_bonus(&mut guesses, index);
         guesses.extend(by_content(&table.rows, index, places, guesses.is_empty()));
         options.push(guesses);

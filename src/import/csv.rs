@@ -117,10 +117,10 @@ fn cells(record: &csv::StringRecord, line: u32) -> Vec<Cell> {
 }
 
 fn cell(value: &str, line: u32) -> Cell {
-    let address = value.trim();
+    let address = text::collapse(value);
     let is_link =
         (address.starts_with("http://") || address.starts_with("https://")) && !address.contains(char::is_whitespace);
-    let link = is_link.then(|| address.to_owned());
+    let link = is_link.then_some(address);
     Cell { line, runs: vec![Run { text: value.to_owned(), link, ..Run::default() }], items: Vec::new() }
 }
 

@@ -278,8 +278,10 @@ fn cell(node: &Node) -> Cell {
         if index > 0 {
             runs.push(Run { text: ", ".to_owned(), ..Run::default() });
         }
-        let link = text.starts_with("http://") || text.starts_with("https://");
-        let link = (link && !text.trim().contains(char::is_whitespace)).then(|| text.trim().to_owned());
+        let address = text::collapse(text);
+        let is_link = (address.starts_with("http://") || address.starts_with("https://"))
+            && !address.contains(char::is_whitespace);
+        let link = is_link.then_some(address);
         runs.push(Run { text: text.clone(), link, ..Run::default() });
     }
     let items = if is_list { texts.iter().map(|text| text::collapse(text)).collect() } else { Vec::new() };

@@ -23,7 +23,7 @@ const MAX_ANNOTATIONS: usize = 63;
 /// Characters of a key of `annotations`.
 const MAX_KEY: usize = 63;
 /// Characters of a quotation.
-const MAX_QUOTE: usize = 200;
+pub(super) const MAX_QUOTE: usize = 200;
 
 /// A row on its way to be a subprocessor.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl<'a> Drafter<'a> {
         let mut shown = whole;
         self.short(&mut draft, &mut shown, "name");
         draft.message.display_name = shown;
-        draft.bare = draft.bare.chars().take(SHORT).collect();
+        draft.bare = fitting(&draft.bare);
         for mark in marks {
             self.footnote(&mut draft, &mark, true);
         }
@@ -196,10 +196,10 @@ impl<'a> Drafter<'a> {
             return;
         };
         if of_row && footnotes::is_condition(&note.text) && draft.message.condition.is_empty() {
-            draft.message.condition.clone_from(&note.text);
+            draft.message.condition = text::clip(&note.text, LONG);
             draft.message.sources.push(Source {
                 field: "condition".to_owned(),
-                quote: note.text.clone(),
+                quote: draft.message.condition.clone(),
                 line: to_line(note.line),
                 ..Source::default()
             });
@@ -257,15 +257,7 @@ impl<'a> Drafter<'a> {
             return;
         }
         let whole = std::mem::take(value);
-        let mut bytes = 0;
-        let fits = |c: &char| {
-            bytes += c.len_utf8();
-            bytes <= SHORT_BYTES - 4
-        };
-        *value = whole.chars().take(SHORT - 1).take_while(fits).collect();
-        let end = value.trim_end().len();
-        value.truncate(end);
-        value.push('…');
+        *value = format!("{}…", fitting(&whole).trim_end());
         let line = draft.line;
         self.report.note(
             line,
@@ -283,6 +275,16 @@ impl<'a> Drafter<'a> {
             words,
         });
     }
+}
+
+/// As much of a text as a field of one line holds, with room for a mark behind it.
+fn fitting(text: &str) -> String {
+    let mut bytes = 0;
+    let fits = |c: &char| {
+        bytes += c.len_utf8();
+        bytes <= SHORT_BYTES - 4
+    };
+    text.chars().take(SHORT - 1).take_while(fits).collect()
 }
 
 /// Puts a value under a key, or under the next that is free.

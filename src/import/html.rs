@@ -127,7 +127,11 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        for child in self.dom.children(id) {
+        self.these(self.dom.children(id), style, depth);
+    }
+
+    fn these(&mut self, children: &[Id], style: &Style, depth: usize) {
+        for child in children {
             match self.dom.kind(*child) {
                 Kind::Text(text) => self.push(*child, text, style),
                 Kind::Element(_) => self.element(*child, style, depth),
@@ -144,12 +148,7 @@ impl<'a> Reader<'a> {
             _ if only_headings => {}
             Role::Heading(level) => {
                 self.flush();
-                let text = self.cell(id).text();
-                // Permanent links to headings.
-                let text = text.trim_end_matches([' ', '#', '¶', '🔗', '§']).to_owned();
-                if !text.is_empty() {
-                    self.blocks.push(Block::Heading { level, text, line: self.dom.line(id) });
-                }
+                self.heading(id, level, style, depth);
             }
             Role::Table => {
                 self.flush();
@@ -176,6 +175,26 @@ impl<'a> Reader<'a> {
                 self.flow(id, &style, depth + 1);
             }
         }
+    }
+
+    /// A heading. What follows one that is not closed stands inside it: only its text up to there is its own.
+    fn heading(&mut self, id: Id, level: u8, style: &Style, depth: usize) {
+        let stands_apart = |child: &Id| !matches!(self.role(*child), Role::Inline | Role::Break | Role::Skipped | Role::Apart);
+        let children = self.dom.children(id);
+        let end = children.iter().position(stands_apart).unwrap_or(children.len());
+        let mut cell = Cell { line: self.dom.line(id), ..Cell::default() };
+        let mut gather =
+            Gather { reader: self, cell: &mut cell, bytes: 0, floor: 0, in_item: false, images: Vec::new() };
+        gather.these(&children[..end], &Style::default(), 0, true);
+        let text = cell.text();
+        // Permanent links to headings.
+        let text = text.trim_end_matches([' ', '#', '¶', '🔗', '§']).to_owned();
+        if !text.is_empty() {
+            self.blocks.push(Block::Heading { level, text, line: self.dom.line(id) });
+        }
+        let rest = children[end..].to_vec();
+        self.these(&rest, &Style { header: style.header, ..Style::default() }, depth + 1);
+        self.flush();
     }
 
     /// The style below an inline element.
@@ -409,7 +428,11 @@ impl Gather<'_, '_> {
         if depth > MAX_DEPTH {
             return;
         }
-        for child in self.reader.dom.children(id) {
+        self.these(self.reader.dom.children(id), style, depth, lists);
+    }
+
+    fn these(&mut self, children: &[Id], style: &Style, depth: usize, lists: bool) {
+        for child in children {
             if self.bytes > MAX_CELL {
                 return;
             }

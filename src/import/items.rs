@@ -90,6 +90,16 @@ pub(super) fn keyed(cell: &Cell) -> Option<(String, Cell)> {
     is_key(&name).then(|| (name, after(cell, key.len() + 1)))
 }
 
+/// The same for any key that is bold.
+pub(super) fn keyed_in_bold(cell: &Cell) -> Option<(String, Cell)> {
+    let first = cell.runs.iter().find(|run| !run.text.trim().is_empty()).filter(|run| run.strong)?;
+    let raw = cell.raw();
+    let (key, _) = raw.split_once(':')?;
+    let name = text::collapse(key);
+    let is_bold = text::collapse(&first.text).trim_end_matches(':').trim_end() == name;
+    (is_bold && (1..=40).contains(&name.chars().count())).then(|| (name, after(cell, key.len() + 1)))
+}
+
 fn is_key(text: &str) -> bool {
     (1..=40).contains(&text.chars().count()) && !columns::by_words(text).is_empty()
 }
@@ -108,7 +118,7 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         _ => split(&first, separator),
     };
     for line in lines.into_iter().chain(item.children.iter().map(flat)) {
-        match keyed(&line) {
+        match keyed(&line).or_else(|| keyed_in_bold(&line)) {
             Some(pair) => own.push(pair),
             None => said.push(line),
         }
@@ -124,6 +134,8 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         && places.read(&inside.text(), false).is_whole()
     {
         (purpose, place) = (before, inside);
+    } else if let Some(inside) = place_in_brackets(&purpose, places) {
+        place = inside;
     }
     finish_name(&mut name);
     finish_sentence(&mut purpose);
@@ -178,7 +190,9 @@ pub(super) fn cell_lines(cell: &Cell) -> Vec<Cell> {
     for (at, run) in cell.runs.iter().enumerate() {
         let next = cell.runs.get(at + 1).map(|next| next.text.trim_start()).unwrap_or_default();
         let key = run.text.trim().trim_end_matches(':');
-        let is_key = run.strong && (run.text.trim_end().ends_with(':') || next.starts_with(':')) && is_key(key);
+        let is_key = run.strong
+            && (run.text.trim_end().ends_with(':') || next.starts_with(':'))
+            && (1..=40).contains(&key.chars().count());
         for (index, part) in run.text.split('\n').enumerate() {
             if index > 0 || is_key {
                 lines.push(Cell { line: cell.line, ..Cell::default() });
@@ -294,6 +308,14 @@ fn split_brackets(name: Cell, places: Places) -> (Cell, Cell, Cell) {
     (name, Cell::default(), Cell::default())
 }
 
+/// A place in brackets in the middle of what is said, which stays as it is.
+fn place_in_brackets(cell: &Cell, places: Places) -> Option<Cell> {
+    let raw = cell.raw();
+    let inside = raw.match_indices('(').filter_map(|(open, _)| Some((open + 1, raw[open..].find(')')? - 1)));
+    let mut found = inside.map(|(start, length)| before(&after(cell, start), length));
+    found.find(|inside| places.read(&inside.text(), false).is_whole())
+}
+
 /// Whether words in brackets are what is said of a name: a name has capitals, what a company does is written small.
 fn is_said(words: &str) -> bool {
     let alias = ["aka", "a.k.a", "formerly", "d/b/a", "dba", "now ", "previously", "part of", "owned by"];
@@ -368,6 +390,10 @@ fn finish_name(cell: &mut Cell) {
     while let Some(last) = cell.runs.last_mut() {
         let end = last.text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '–' | '—' | '-')).len();
         last.text.truncate(end);
+        if last.text.ends_with(").") {
+            last.text.pop();
+        }
+        let end = last.text.len();
         if end > 0 {
             return;
         }

@@ -137,15 +137,17 @@ pub struct Refusal {
     pub message: String,
     /// What was seen of the file before.
     pub report: Option<Box<Report>>,
+    /// Whether the caller asked for what cannot be, rather than the file.
+    pub is_usage: bool,
 }
 
 impl Refusal {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), report: None }
+        Self { message: message.into(), report: None, is_usage: false }
     }
 
     fn with(message: impl Into<String>, report: Report) -> Self {
-        Self { message: message.into(), report: Some(Box::new(report)) }
+        Self { message: message.into(), report: Some(Box::new(report)), is_usage: false }
     }
 }
 
@@ -298,7 +300,7 @@ fn told_columns_exist(options: &Options, report: &Report) -> Result<(), Refusal>
         return Ok(());
     }
     let text = format!("--map: there is no column \"{}\"; there are: {}", missing.join("\", \""), there.join(", "));
-    Err(Refusal::with(text, report.clone()))
+    Err(Refusal { is_usage: true, ..Refusal::with(text, report.clone()) })
 }
 
 impl List {

@@ -1,6 +1,6 @@
 //! Texts: blanks, characters that cannot be kept, words to compare.
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_normalization::UnicodeNormalization;
 
 /// Runs of blanks and line breaks become one blank; what cannot be kept is left out (see [`refused`]).
 pub(super) fn collapse(raw: &str) -> String {
@@ -37,8 +37,11 @@ fn is_unseen(c: char) -> bool {
 
 /// Lower case, without accents, ligatures and full-width forms: what words are compared by.
 pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut out = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c) && !is_unseen_mark(*c)) {
+    for c in text.nfkd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}') && !is_unseen_mark(*c)) {
         match c {
             'ß' => out.push_str("ss"),
             'ø' | 'Ø' => out.push('o'),
@@ -50,7 +53,8 @@ pub(super) fn fold(text: &str) -> String {
             _ => out.extend(c.to_lowercase()),
         }
     }
-    out
+    // Other scripts have marks that are part of their letters: they are put together again.
+    out.nfc().collect()
 }
 
 fn is_unseen_mark(c: char) -> bool {

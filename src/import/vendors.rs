@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     proto::v1::{Address, Entity, Source, Vendor, VendorMatch},
-    resource::text::uri,
+    resource::text::{control_rule, uri},
     rules::vendor_name::MATCH,
 };
 
@@ -61,7 +61,7 @@ impl<'a> Chooser<'a> {
         let name = draft.bare.as_str();
         let found = self.matches.get(name).map(Vec::as_slice).unwrap_or_default();
         let good: Vec<&VendorMatch> =
-            found.iter().filter(|found| found.score >= MATCH && is_whole(found, name)).collect();
+            found.iter().filter(|found| found.score >= MATCH && found.part.is_empty()).collect();
         let mut note = VendorNote {
             line: draft.line,
             name: name.to_owned(),
@@ -84,7 +84,7 @@ impl<'a> Chooser<'a> {
                 note.candidates = candidates(&best.vendor);
             }
             known(best)
-        } else if let Some((parts, or)) = split_names(name).filter(|(parts, _)| self.are_names(parts)) {
+        } else if let Some((parts, or)) = parts_of(name, found).filter(|(parts, _)| self.are_names(name, parts)) {
             self.several(draft, &parts, or, &mut note)
         } else if is_category(name, draft.is_category) {
             note.outcome = Outcome::Category;
@@ -104,14 +104,16 @@ impl<'a> Chooser<'a> {
     }
 
     /// Whether the parts of a cell are names, at least one of them known or all of them in the form of names.
-    fn are_names(&self, parts: &[String]) -> bool {
-        let known = |part: &String| self.best(part).is_some();
+    fn are_names(&self, name: &str, parts: &[String]) -> bool {
+        let known = |part: &String| self.best(name, part).is_some();
         parts.iter().any(known)
             || parts.iter().all(|part| part.chars().next().is_some_and(char::is_uppercase) && items::is_name_like(part))
     }
 
-    fn best(&self, name: &str) -> Option<&'a VendorMatch> {
-        self.matches.get(name)?.iter().find(|found| found.score >= MATCH && is_whole(found, name))
+    /// What a part of a cell means, as it was looked up alone, or in the cell.
+    fn best(&self, name: &str, part: &str) -> Option<&'a VendorMatch> {
+        let alone = self.matches.get(part).into_iter().flatten().find(|m| m.score >= MATCH && m.part.is_empty());
+        alone.or_else(|| self.matches.get(name)?.iter().find(|m| m.score >= MATCH && m.part == part))
     }
 
     /// A cell that names several companies: the first is the vendor; where any of them may be meant, the others are its
@@ -120,7 +122,7 @@ impl<'a> Chooser<'a> {
         let mut all: Vec<Chosen> = Vec::new();
         let mut new = false;
         for part in parts {
-            let chosen = match self.best(part) {
+            let chosen = match self.best(&draft.bare, part) {
                 Some(best) => known(best),
                 None => {
                     new = true;
@@ -136,7 +138,7 @@ impl<'a> Chooser<'a> {
         let others: Vec<String> = all.map(|chosen| chosen.vendor).collect();
         note.outcome = if new { Outcome::Proposed } else { Outcome::Resolved };
         note.vendor = Some(first.vendor.clone());
-        note.score = self.best(parts.first().map_or("", String::as_str)).map(|best| round(best.score));
+        note.score = parts.first().and_then(|part| self.best(&draft.bare, part)).map(|best| round(best.score));
         note.reason = match or {
             true => format!("one cell names alternatives; also {}", others.join(", ")),
             false => format!(
@@ -213,9 +215,25 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// Whether a match speaks of the whole name, not of one of several in it.
-fn is_whole(found: &VendorMatch, name: &str) -> bool {
-    found.part.is_empty() || found.part == name || split_names(name).is_none()
+/// The names in a cell that names several: as it is written, or as the matches say.
+fn parts_of(name: &str, found: &[VendorMatch]) -> Option<(Vec<String>, bool)> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in found.iter().map(|found| &found.part).filter(|part| !part.is_empty()) {
+        if !parts.contains(part) {
+            parts.push(part.clone());
+        }
+    }
+    parts.sort_by_key(|part| name.find(part.as_str()));
+    let or = [" or ", " oder ", " ou ", " / "].iter().any(|word| name.contains(word));
+    let told = (!parts.is_empty()).then_some((parts, or));
+    let written = split_names(name);
+    match (&told, &written) {
+        // Who found more of them.
+        (Some((told, _)), Some((written, _))) if told.len() < written.len() => {}
+        (Some(_), _) => return told,
+        _ => {}
+    }
+    written
 }
 
 fn known(found: &VendorMatch) -> Chosen {
@@ -245,7 +263,9 @@ pub(super) fn short_hash(name: &str) -> String {
 /// The names to look up for a name: itself, and its parts where it names several companies.
 pub(super) fn wanted(name: &str) -> Vec<String> {
     let parts = split_names(name).map(|(parts, _)| parts).unwrap_or_default();
-    std::iter::once(name.to_owned()).chain(parts).filter(|name| !name.trim().is_empty()).collect()
+    // What cannot be seen cannot be looked up.
+    let can_be_asked = |name: &String| !name.trim().is_empty() && control_rule(name, true).is_none();
+    std::iter::once(name.to_owned()).chain(parts).filter(can_be_asked).collect()
 }
 
 /// The names in a cell that names several, and whether any of them may be meant.

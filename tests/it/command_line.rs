@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod compare;
+mod import;
 mod server;
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! Published lists as manifests: real pages and invented ones of other shapes, each with what it must come to; and
 //! files that are no list, or hostile.
 
-mod expected;
+pub mod expected;
+mod hostile;
 mod pages;

@@ -88,6 +88,24 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "virksomhed*",
             "alikasittelija*",
             "podprocesor*",
+            "업체명",
+            "업체",
+            "수탁*",
+            "회사명",
+            "처리자*",
+            "委託先*",
+            "再委託先*",
+            "事業者*",
+            "会社名*",
+            "企業名*",
+            "サブプロセッサ*",
+            "復処理者*",
+            "供应商*",
+            "服务商*",
+            "子处理者*",
+            "分处理者*",
+            "公司名称",
+            "第三方*",
             "dostawca",
             "dalsi zpracovatel*",
             "zpracovatel*",
@@ -97,12 +115,30 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
     (
         Field::Name,
         0.75,
-        &["name", "names", "nom", "nombre", "nome", "naam", "namn", "navn", "nimi", "nazwa", "nazev", "bezeichnung"],
+        &[
+            "name",
+            "names",
+            "nom",
+            "nombre",
+            "nome",
+            "naam",
+            "名称",
+            "이름",
+            "名前",
+            "namn",
+            "navn",
+            "nimi",
+            "nazwa",
+            "nazev",
+            "bezeichnung",
+        ],
     ),
     (
         Field::Name,
         0.5,
         &[
+            "类别",
+            "カテゴリ*",
             "service",
             "services",
             "tool",
@@ -209,6 +245,22 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "kayttotarkoitus",
             "cel*",
             "ucel*",
+            "what they process",
+            "what it processes",
+            "what we use*",
+            "목적*",
+            "이용목적*",
+            "위탁 업무*",
+            "위탁업무*",
+            "업무*",
+            "目的*",
+            "利用目的*",
+            "用途*",
+            "業務*",
+            "委託業務*",
+            "委託内容*",
+            "典型用途*",
+            "处理目的*",
         ],
     ),
     (
@@ -318,6 +370,18 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "umisteni",
             "lokation*",
             "placering",
+            "所在地*",
+            "所在国*",
+            "国名",
+            "処理場所*",
+            "保管場所*",
+            "국가",
+            "이전 국가",
+            "소재지",
+            "위치",
+            "国家*",
+            "地区*",
+            "位置*",
         ],
     ),
     (
@@ -471,6 +535,13 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "personuppgifter",
             "personopplysninger",
             "personoplysninger",
+            "항목",
+            "이전 항목",
+            "처리 항목",
+            "データ*",
+            "提供情報*",
+            "数据*",
+            "可能涉及的数据*",
         ],
     ),
     (
@@ -740,7 +811,12 @@ pub(in super::super) fn by_words(heading: &str) -> Vec<Guess> {
     if words.is_empty() || words.len() > 14 || question {
         return Vec::new();
     }
-    let guesses = of_words(&words, heading);
+    of_words(&words, heading)
+}
+
+/// The same for a heading that certainly is one: a typing error in it is read over.
+pub(super) fn of_heading(heading: &str) -> Vec<Guess> {
+    let (words, guesses) = (words(heading), by_words(heading));
     if !guesses.is_empty() || words.len() > 3 {
         return guesses;
     }

@@ -9,7 +9,7 @@ use super::{
         places::Found,
         text,
     },
-    Draft, Drafter, footnotes, to_line,
+    Draft, Drafter, MAX_QUOTE, footnotes, to_line,
 };
 use crate::{
     proto::v1::{Location, Role, Source, location::Activity},
@@ -227,7 +227,7 @@ pub(super) fn state_place(draft: &mut Draft, place: &Stated) {
     add_places(draft, &place.reading.found, Activity::NotStated, &place.words);
     draft.message.sources.push(Source {
         field: "locations".to_owned(),
-        quote: place.quote.clone(),
+        quote: text::clip(&place.quote, MAX_QUOTE),
         line: to_line(place.line),
         ..Source::default()
     });

@@ -8,7 +8,7 @@ use super::super::{
 };
 
 /// Beginnings of words for a subprocessor.
-const SUBPROCESSORS: [&str; 17] = [
+const SUBPROCESSORS: [&str; 26] = [
     "subprocess",
     "subcontract",
     "unterauftrag",
@@ -26,6 +26,15 @@ const SUBPROCESSORS: [&str; 17] = [
     "podpowierz",
     "alikasittel",
     "soustrait",
+    "위탁",
+    "수탁",
+    "하위처리",
+    "委託",
+    "サブプロセッサ",
+    "復処理",
+    "子处理",
+    "分处理",
+    "次级处理",
 ];
 
 /// Beginnings of words for others who get data.
@@ -218,7 +227,7 @@ impl Context {
         let intro = self.intro.last().and_then(|cell| sentence(places, &cell.text(), cell.line));
         intro.or_else(|| {
             let (_, text, line) = self.headings.last().filter(|(_, text, _)| section == Some(text))?;
-            heading(places, text, *line)
+            heading(places, text, *line).or_else(|| sentence(places, text, *line))
         })
     }
 }
@@ -253,6 +262,11 @@ pub(super) fn against(columns: &[Column], heading: &str, intro: &str) -> Option<
         list.iter().any(|word| padded.contains(&format!(" {word} ")))
     };
     if says(&PAST, &folded) {
+        return Some(format!("its heading is \"{}\"", text::clip(heading, 60)));
+    }
+    let words = text::words(heading);
+    let denied = ["used", "use", "processors", "subprocessors", "sub", "subprocessor", "processor", "engaged"];
+    if words.windows(2).any(|pair| pair[0] == "not" && denied.contains(&pair[1].as_str())) {
         return Some(format!("its heading is \"{}\"", text::clip(heading, 60)));
     }
     if says(&OTHER, &folded) && speaks(heading) < 3 {

@@ -77,7 +77,7 @@ fn record(level: u8, blocks: Vec<Block>) -> Result<Record, Vec<Block>> {
 
 fn take(cell: &Cell, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
     for line in items::cell_lines(cell) {
-        match items::keyed(&line) {
+        match items::keyed(&line).or_else(|| items::keyed_in_bold(&line)) {
             Some(pair) => keys.push(pair),
             None => items::append(said, line),
         }

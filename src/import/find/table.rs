@@ -32,6 +32,13 @@ fn known(cells: &[Cell]) -> usize {
     cells.iter().filter(|cell| cell.text().chars().count() <= 60 && !columns::by_words(&cell.text()).is_empty()).count()
 }
 
+/// Whether a row says in so many words that names are below it, and something else too.
+fn names_columns(cells: &[Cell]) -> bool {
+    let sure = |cell: &Cell| columns::by_words(&cell.text()).into_iter().next().filter(|guess| guess.confidence >= 0.75);
+    let fields: Vec<Field> = cells.iter().filter_map(sure).map(|guess| guess.field).collect();
+    fields.len() > 1 && fields.contains(&Field::Name)
+}
+
 /// Whether a row holds values: a web address or a place is no heading.
 fn has_values(cells: &[Cell], places: Places) -> bool {
     cells.iter().any(|cell| {
@@ -46,6 +53,7 @@ fn take_header(table: &mut Table, places: Places) {
     let cells = &first.cells;
     let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
     let is_header = first.heading
+        || (names_columns(cells) && !has_values(cells, places))
         || (known(cells) * 2 >= filled && known(cells) > 0 && !has_values(cells, places))
         || (cells.iter().all(|cell| cell.is_empty() || cell.is_strong()) && known(cells) > 0);
     if is_header && filled > 0 {

@@ -157,7 +157,8 @@ impl Reader<'_> {
         if fresh {
             end.extend(section);
         }
-        table.count = table.count.max(table.rows.len());
+        // Of the lines that were not kept it is not known what they are: they count as rows.
+        table.count = table.count.saturating_sub(lines.len()) + table.rows.len();
     }
 
     fn row(&self, line: &Line, reaching: &mut HashMap<usize, (usize, Cell)>) -> Vec<Cell> {

@@ -52,6 +52,8 @@ struct Piece<'a> {
     group: usize,
     /// Whether only a comma separates it from the piece before.
     after_comma: bool,
+    /// Whether it is listed beside the piece before, rather than said of it: "EU/US", "EU + US".
+    listed: bool,
 }
 
 /// Reads a text.
@@ -91,14 +93,13 @@ fn plain(place: &Place) -> Found {
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let (mut group, mut groups, mut start) = (0, 0, 0);
-    let mut after_comma = false;
+    let (mut after_comma, mut listed) = (false, false);
     let mut previous = ' ';
     for (at, c) in text.char_indices() {
         let next = text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
         let ends = match c {
-            '(' | '[' | ')' | ']' | ',' | ';' | '\n' | '|' | '•' | '·' | '/' | '→' | '、' | '，' | '（' | '）' => {
-                true
-            }
+            '(' | '[' | ')' | ']' | ',' | ';' | '\n' | '|' | '•' | '·' | '/' | '+' | '→' | '、' | '，' | '（'
+            | '）' => true,
             // A dash between blanks, a point behind a sentence, a colon.
             '-' | '–' | '—' => previous == ' ' && next == ' ',
             ':' => true,
@@ -106,8 +107,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             _ => false,
         };
         if ends {
-            pieces.push(Piece { text: &text[start..at], group, after_comma });
+            pieces.push(Piece { text: &text[start..at], group, after_comma, listed });
             after_comma = c == ',';
+            listed = matches!(c, '/' | '+' | ';' | '|');
             start = at + c.len_utf8();
             match c {
                 '(' | '[' | '（' => {
@@ -120,7 +122,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         }
         previous = c;
     }
-    pieces.push(Piece { text: &text[start..], group, after_comma });
+    pieces.push(Piece { text: &text[start..], group, after_comma, listed });
     pieces.retain(|piece| !piece.text.trim().is_empty());
     pieces
 }
@@ -188,7 +190,7 @@ impl Reader<'_> {
             .flat_map(|(at, token)| text::words(token).into_iter().map(move |w| (at, w)))
             .collect();
         let mut unknown: Vec<&str> = Vec::new();
-        let mut joined = false;
+        let mut joined = piece.listed;
         let first_hit = self.hits.len();
         let mut at = 0;
         while let Some((token_at, word)) = words.get(at) {
