@@ -6,11 +6,11 @@ use subprocessor_registry::proto::v1::{self, change_log_service_client::ChangeLo
 use tokio::net::TcpStream;
 use tonic::{Streaming, transport::Channel};
 
-use super::{all_after, assert_verifies, checkpoint, until, watch};
+use super::{PATIENCE, all_after, assert_verifies, checkpoint, until, watch};
 use crate::support::{Place, Server, both, vendor};
 
 /// Revisions that are written while nobody reads: each is larger than all that HTTP/2 holds on its way.
-const WRITTEN: i64 = 10;
+const WRITTEN: i64 = 20;
 
 /// A stream over a connection of its own that holds as little as HTTP/2 lets it.
 async fn narrow(server: &Server) -> Streaming<v1::WatchChangesResponse> {
@@ -57,7 +57,8 @@ async fn unread(server: &Server) -> (h2::SendStream<Bytes>, h2::RecvStream) {
 both! {
     async fn one_that_does_not_read_is_reset_and_nobody_else_notices(backend: Backend) {
         let place = Place::new(backend).await;
-        let changes = [("WATCH__BUFFER_REVISIONS", "2"), ("WATCH__SLOW_READER_GRACE_SECONDS", "0")];
+        // Those who read have this grace too: they take something all the time.
+        let changes = [("WATCH__BUFFER_REVISIONS", "8"), ("WATCH__SLOW_READER_GRACE_SECONDS", "2")];
         let mut server = Server::start_with(&place, &changes).await;
         let (mut sent, mut body) = unread(&server).await;
         let mut fast = watch(&server, all_after(None)).await;
@@ -66,7 +67,8 @@ both! {
         write_much(&mut server).await;
         // All was written, and who reads has read it.
         assert_eq!(reader.await.expect("a reader"), usize::try_from(WRITTEN).expect("small"));
-        std::future::poll_fn(|context| sent.poll_reset(context)).await.expect("reset");
+        let reset = std::future::poll_fn(|context| sent.poll_reset(context));
+        tokio::time::timeout(PATIENCE, reset).await.expect("it is reset in the end").expect("reset");
         // What had arrived by then, which is not all of it, and no end.
         let mut arrived = 0;
         let broken = loop {
