@@ -330,7 +330,10 @@ fn merge(rows: Vec<(u32, Subprocessor)>, report: &mut Report) -> Vec<(u32, Subpr
             Some((into_line, into)) => {
                 report.merged.push(Merged { line, into_line: *into_line, name: row.display_name.clone() });
                 if !fold_into(into, row) {
-                    report.note(line, "what it says beside the row it is merged into is too much for one: it is only on the page");
+                    report.note(
+                        line,
+                        "what it says beside the row it is merged into is too much for one: it is only on the page",
+                    );
                 }
             }
         }
@@ -373,12 +376,7 @@ fn fold_into(into: &mut Subprocessor, row: Subprocessor) -> bool {
 
 /// Gives each row its id: the one that the registry has for it, else one made of its name, and where several have one
 /// name, of what tells them apart.
-fn name(
-    rows: Vec<(u32, Subprocessor)>,
-    known: &Known,
-    organization: &Name,
-    report: &mut Report,
-) -> Vec<Subprocessor> {
+fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, report: &mut Report) -> Vec<Subprocessor> {
     let existing = known.existing.as_ref().map(|existing| existing.subprocessors.as_slice()).unwrap_or_default();
     let mut used: BTreeSet<String> =
         existing.iter().filter_map(|entry| Name::parse(&entry.message.name).map(|name| name.id().to_owned())).collect();
@@ -391,7 +389,8 @@ fn name(
             row.name.clone_from(&before.name);
             if before.state() != State::Active {
                 let state = before.state().as_str_name().trim_start_matches("STATE_");
-                report.note(line, format!("{} is {state} in the registry, and stays so: the page lists it", before.name));
+                report
+                    .note(line, format!("{} is {state} in the registry, and stays so: the page lists it", before.name));
             }
             keep_rest(before, &mut row);
             out.push(row);

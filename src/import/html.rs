@@ -179,7 +179,8 @@ impl<'a> Reader<'a> {
 
     /// A heading. What follows one that is not closed stands inside it: only its text up to there is its own.
     fn heading(&mut self, id: Id, level: u8, style: &Style, depth: usize) {
-        let stands_apart = |child: &Id| !matches!(self.role(*child), Role::Inline | Role::Break | Role::Skipped | Role::Apart);
+        let stands_apart =
+            |child: &Id| !matches!(self.role(*child), Role::Inline | Role::Break | Role::Skipped | Role::Apart);
         let children = self.dom.children(id);
         let end = children.iter().position(stands_apart).unwrap_or(children.len());
         let mut cell = Cell { line: self.dom.line(id), ..Cell::default() };

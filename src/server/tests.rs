@@ -302,6 +302,9 @@ async fn calls_are_traced_by_the_conventions_and_within_the_callers_trace() {
         .with_tracer(provider.tracer("test"))
         .with_filter(filter_fn(crate::telemetry::is_ours));
     opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new());
+    // With one subscriber in the process, the first thread to reach a span decides for all whether anybody wants it, and
+    // that may be another test's, which has none. With a second one all are asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     // The test's runtime has this one thread only, so the server's tasks see it too.
     let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
 

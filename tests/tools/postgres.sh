@@ -66,7 +66,7 @@ create() {
     echo "unix_socket_directories = ''"
     echo 'max_connections = 400'
     # Fewer checkpoints: the tests make and drop many databases.
-    echo "max_wal_size = '4GB'"
+    echo "max_wal_size = '1GB'"
     if [ "${PGFAST:-0}" = 1 ]; then
       printf '%s = off\n' fsync synchronous_commit full_page_writes
     fi

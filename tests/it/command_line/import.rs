@@ -31,7 +31,8 @@ fn a_page_is_imported_reviewed_and_applied() {
         let page = page("github.md");
         server.run(&[&["import", &page, "--organization", "github", "-o", path][..], more].concat())
     };
-    let imported = import(&["--report", report.to_str().expect("a path"), "--uri", "https://docs.github.example/subprocessors"]);
+    let imported =
+        import(&["--report", report.to_str().expect("a path"), "--uri", "https://docs.github.example/subprocessors"]);
     assert_eq!(done(&imported), "", "the manifest went to the file");
     for said in [
         "github.md: Markdown, UTF-8, 7157 bytes",
@@ -84,32 +85,60 @@ fn what_the_registry_knows_and_the_page_does_not_is_kept() {
     let path = out.to_str().expect("a path");
     done(&server.run(&["import", &list, "--organization", "acme", "--output", path]));
     let plan = server.json(&["apply", path, "--dry-run"]);
-    let changed: Vec<&str> = plan["plan"].as_array().into_iter().flatten().filter_map(|c| c["resource_name"].as_str()).collect();
+    let changed: Vec<&str> =
+        plan["plan"].as_array().into_iter().flatten().filter_map(|c| c["resource_name"].as_str()).collect();
     assert_eq!(
         changed,
-        ["organizations/acme/documents/subprocessor-list", "organizations/acme/subprocessors/mail", "organizations/acme/subprocessors/stripe"],
+        [
+            "organizations/acme/documents/subprocessor-list",
+            "organizations/acme/subprocessors/mail",
+            "organizations/acme/subprocessors/stripe"
+        ],
         "the organization is as it was: {plan}"
     );
     server.ok(&["apply", path, "--yes"]);
     let row = server.json(&["get", "organizations/acme/subprocessors/mail"]);
-    assert_eq!((&row["vendor"], &row["dpa"]["status"], &row["start_date"]),
-        (&Value::from("vendors/in-house-mail"), &Value::from("SIGNED"), &Value::from("2020-01-01")));
+    assert_eq!(
+        (&row["vendor"], &row["dpa"]["status"], &row["start_date"]),
+        (&Value::from("vendors/in-house-mail"), &Value::from("SIGNED"), &Value::from("2020-01-01"))
+    );
     assert_eq!(row["purposes"], serde_json::json!(["mail"]));
-    assert_eq!(server.json(&["get", "organizations/acme/documents/subprocessor-list"])["uri"], "https://acme.example/list");
+    assert_eq!(
+        server.json(&["get", "organizations/acme/documents/subprocessor-list"])["uri"],
+        "https://acme.example/list"
+    );
 }
 
 #[test]
 fn the_manifest_goes_to_standard_output_and_the_report_does_not() {
-    let done = run(&["import", &page("namesake.md"), "--organization", "namesake", "--offline", "--display-name", "Namesake Inc."]);
-    assert!(done.code == 0 && done.out.starts_with("organization:\n  id: namesake\n  display_name: Namesake Inc.\n"), "{done:?}");
-    assert!(done.error.contains("as told by --offline") && done.error.contains("rows       5 in, 5 out"), "{}", done.error);
+    let done = run(&[
+        "import",
+        &page("namesake.md"),
+        "--organization",
+        "namesake",
+        "--offline",
+        "--display-name",
+        "Namesake Inc.",
+    ]);
+    assert!(
+        done.code == 0 && done.out.starts_with("organization:\n  id: namesake\n  display_name: Namesake Inc.\n"),
+        "{done:?}"
+    );
+    assert!(
+        done.error.contains("as told by --offline") && done.error.contains("rows       5 in, 5 out"),
+        "{}",
+        done.error
+    );
 
     let mut piped = command(&["import", "-", "--organization", "x", "--offline", "--format", "csv"]);
     let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let bytes = std::fs::read(folder().join("logfire.csv")).expect("a page");
     child.stdin.take().expect("piped").write_all(&bytes).expect("written");
     let done: Done = child.wait_with_output().expect("it ends").into();
-    assert!(done.code == 0 && done.out.contains("Buttondown, LLC") && done.error.contains("standard input: CSV"), "{done:?}");
+    assert!(
+        done.code == 0 && done.out.contains("Buttondown, LLC") && done.error.contains("standard input: CSV"),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -122,8 +151,16 @@ fn what_is_refused_writes_nothing() {
         (vec![page("fortrabbit.md")], 1, "no list of subprocessors was found"),
         (vec![folder.path().to_str().expect("a path").to_owned()], 1, "is a directory"),
         (vec![page("no-such-file.md")], 1, "No such file"),
-        (vec![list.clone(), "--map".into(), "Purpose=zweck".into()], 2, "\"zweck\" is no field; there are: name, purpose"),
-        (vec![list.clone(), "--map".into(), "Zweck=purpose".into()], 2, "there is no column \"Zweck\"; there are: column 1"),
+        (
+            vec![list.clone(), "--map".into(), "Purpose=zweck".into()],
+            2,
+            "\"zweck\" is no field; there are: name, purpose",
+        ),
+        (
+            vec![list.clone(), "--map".into(), "Zweck=purpose".into()],
+            2,
+            "there is no column \"Zweck\"; there are: column 1",
+        ),
         (vec![list.clone(), "--map".into(), "purpose".into()], 2, "COLUMN=FIELD"),
         (vec![list.clone(), "--document".into(), "A B".into()], 2, "--document must be 1 to 63 lowercase letters"),
         (vec![list.clone(), "--uri".into(), "x".into()], 2, "--uri must be an absolute"),
@@ -137,7 +174,8 @@ fn what_is_refused_writes_nothing() {
     let done = run(&["import", &list, "--organization", "Not An Id", "--offline"]);
     assert!(done.code == 2 && done.error.contains("--organization must be 1 to 63"), "{done:?}");
     // An endpoint that was asked for must answer.
-    let done = run(&[&["import", &list, "--organization", "x", "--endpoint", "http://127.0.0.1:1"], &files[..]].concat());
+    let done =
+        run(&[&["import", &list, "--organization", "x", "--endpoint", "http://127.0.0.1:1"], &files[..]].concat());
     assert!(done.code == 1 && done.error.contains("cannot connect to http://127.0.0.1:1"), "{done:?}");
     // A place that cannot be written to.
     let done = run(&["import", &list, "--organization", "x", "--offline", "-o", "/no/such/folder/out.yaml"]);

@@ -71,9 +71,15 @@ fn broken_markup_is_read_as_browsers_read_it() {
         "<h2>Subprocessors<table><tr><th>Subprocessor<th>Purpose<tr><td><b>Acme Inc.<td>mail</b><tr><td>Zeta Ltd<td>chat",
     );
     assert_eq!(rows, [("Acme Inc.".into(), "mail".into()), ("Zeta Ltd".into(), "chat".into())]);
-    let rows = read("b.html", "<h1>Subprocessors</h1><ul><li><a href=https://a.example>Acme<li><a href=https://z.example>Zeta</ul");
+    let rows = read(
+        "b.html",
+        "<h1>Subprocessors</h1><ul><li><a href=https://a.example>Acme<li><a href=https://z.example>Zeta</ul",
+    );
     assert_eq!(rows.len(), 2);
-    let rows = read("c.html", "</div></p><table><caption>Subprocessors<tr><td>Acme Inc.<td>mail</tr></tbody></thead>Zeta</table>");
+    let rows = read(
+        "c.html",
+        "</div></p><table><caption>Subprocessors<tr><td>Acme Inc.<td>mail</tr></tbody></thead>Zeta</table>",
+    );
     assert_eq!(rows, [("Acme Inc.".into(), "mail".into())]);
 }
 
@@ -94,14 +100,20 @@ fn tables_inside_tables_are_read_once() {
 
 #[test]
 fn rows_of_any_width_are_kept_whole() {
-    let text = format!("{HEAD}| Acme Inc. | mail |\n| Zeta Ltd | chat | Germany | and | more |\n| | and calls | France | \n| Eta AG |\n");
+    let text = format!(
+        "{HEAD}| Acme Inc. | mail |\n| Zeta Ltd | chat | Germany | and | more |\n| | and calls | France | \n| Eta AG |\n"
+    );
     let imported = import("a.md", text.as_bytes()).expect("read");
     let rows = rows_of(&imported);
     let names: Vec<&str> = rows.iter().map(|row| row.display_name.as_str()).collect();
     assert_eq!(names, ["Acme Inc.", "Zeta Ltd", "Zeta Ltd", "Eta AG"]);
     assert_eq!(rows[1].annotations["column 4"], "and");
     assert_eq!(rows[1].annotations["column 5"], "more");
-    assert!(imported.report.notes.iter().any(|note| note.line == 7 && note.text.contains("no name")), "{:?}", imported.report.notes);
+    assert!(
+        imported.report.notes.iter().any(|note| note.line == 7 && note.text.contains("no name")),
+        "{:?}",
+        imported.report.notes
+    );
     assert_eq!((imported.report.rows_in, imported.report.rows_out), (4, 4));
 }
 
@@ -143,7 +155,11 @@ fn characters_that_cannot_be_kept_are_left_out_and_named() {
 #[test]
 fn texts_that_no_field_can_hold_are_cut_in_the_open_or_refused() {
     let long = "x".repeat(5_000);
-    let text = format!("{HEAD}| {long} Inc. | mail | US |\n| Acme Inc. | {} | US |\n| Zeta Ltd | ok | {} |\n", "y".repeat(16_385), "z ".repeat(8_000));
+    let text = format!(
+        "{HEAD}| {long} Inc. | mail | US |\n| Acme Inc. | {} | US |\n| Zeta Ltd | ok | {} |\n",
+        "y".repeat(16_385),
+        "z ".repeat(8_000)
+    );
     let imported = import("a.md", text.as_bytes()).expect("read");
     let rows = rows_of(&imported);
     assert_eq!(rows.len(), 2);
@@ -233,10 +249,14 @@ fn a_few_bytes_do_not_become_many() {
 #[test]
 fn ten_megabytes_are_answered() {
     const SIZE: usize = 10 * 1024 * 1024;
-    let prose = "Subprocessors are many, and this page goes on about them without an end in sight. ".repeat(12) + "\n\n";
+    let prose =
+        "Subprocessors are many, and this page goes on about them without an end in sight. ".repeat(12) + "\n\n";
     refused("a.md", prose.repeat(SIZE / prose.len()).as_bytes(), "no list of subprocessors was found");
     let row = "<tr><td>Acme Inc.<td>hosting of whatever there is to be hosted<td>Germany</tr>\n";
-    let table = format!("<h1>Subprocessors</h1><table><tr><th>Subprocessor<th>Purpose<th>Location</tr>{}</table>", row.repeat(SIZE / row.len()));
+    let table = format!(
+        "<h1>Subprocessors</h1><table><tr><th>Subprocessor<th>Purpose<th>Location</tr>{}</table>",
+        row.repeat(SIZE / row.len())
+    );
     refused("b.html", table.as_bytes(), "rows; a manifest holds at most 5000");
 }
 
@@ -249,12 +269,17 @@ fn columns_can_be_told_and_lists_be_pointed_at() {
         at: at.to_vec(),
         format: None,
     };
-    let told = import_with(&options(&[("purpose", Field::Condition), ("Location", Field::Ignore)], &[]), text.as_bytes()).expect("read");
+    let told =
+        import_with(&options(&[("purpose", Field::Condition), ("Location", Field::Ignore)], &[]), text.as_bytes())
+            .expect("read");
     let row = &rows_of(&told)[0];
     assert_eq!((row.condition.as_str(), row.purposes.len(), row.locations.len()), ("mail", 0, 0));
     assert_eq!(told.report.ignored_cells, 1);
     let missing = import_with(&options(&[("Zweck", Field::Purpose)], &[]), text.as_bytes()).expect_err("refused");
-    assert!(missing.message.contains("there is no column \"Zweck\"; there are: Subprocessor, Purpose, Location"), "{missing}");
+    assert!(
+        missing.message.contains("there is no column \"Zweck\"; there are: Subprocessor, Purpose, Location"),
+        "{missing}"
+    );
     let pointed = import_with(&options(&[], &[9]), text.as_bytes()).expect("read");
     assert_eq!(rows_of(&pointed).iter().map(|row| row.display_name.as_str()).collect::<Vec<_>>(), ["Foo", "Bar"]);
     assert!(import_with(&options(&[], &[2]), text.as_bytes()).is_err());
@@ -263,7 +288,8 @@ fn columns_can_be_told_and_lists_be_pointed_at() {
 #[test]
 fn products_are_those_of_the_organization() {
     let text = "Subprocessor,Product\nAcme Inc.,\"Cloud, Edge\"\nZeta Ltd,Cloud\n";
-    let options = Options { file: "a.csv".into(), map: vec![("Product".into(), Field::Products)], ..Options::default() };
+    let options =
+        Options { file: "a.csv".into(), map: vec![("Product".into(), Field::Products)], ..Options::default() };
     let manifest = manifest_of(&import_with(&options, text.as_bytes()).expect("read"));
     let organization = &manifest.organization.expect("one").message;
     assert_eq!(organization.products.iter().map(|p| p.product_id.as_str()).collect::<Vec<_>>(), ["cloud", "edge"]);
@@ -297,8 +323,56 @@ proptest! {
 
 /// Pieces of pages.
 const PIECES: [&str; 52] = [
-    "\n", "\n\n", " ", "| ", "|---|---|\n", "Subprocessor", "Purpose", "Location", "Acme Inc.", "AWS", "Stripe", "*", "**", "- ", "  - ", ": ", " – ", ", ",
-    "; ", "(", ")", "[a](https://a.example)", "[^1]", "[^1]: x\n", "<table>", "<tr>", "<td>", "<th>", "</table>", "<ul>", "<li>", "</ul>", "<dl><dt>", "<dd>",
-    "<td colspan=3 rowspan=2>", "<h2>", "</h2>", "# Subprocessors\n", "United States", "EU (Sweden)", "us-east-1", "\"", "'", "{", "}", "&a ", "*a ", "é\u{202e}", "---\n",
-    "name: ", "🇩🇪", "=1+1",
+    "\n",
+    "\n\n",
+    " ",
+    "| ",
+    "|---|---|\n",
+    "Subprocessor",
+    "Purpose",
+    "Location",
+    "Acme Inc.",
+    "AWS",
+    "Stripe",
+    "*",
+    "**",
+    "- ",
+    "  - ",
+    ": ",
+    " – ",
+    ", ",
+    "; ",
+    "(",
+    ")",
+    "[a](https://a.example)",
+    "[^1]",
+    "[^1]: x\n",
+    "<table>",
+    "<tr>",
+    "<td>",
+    "<th>",
+    "</table>",
+    "<ul>",
+    "<li>",
+    "</ul>",
+    "<dl><dt>",
+    "<dd>",
+    "<td colspan=3 rowspan=2>",
+    "<h2>",
+    "</h2>",
+    "# Subprocessors\n",
+    "United States",
+    "EU (Sweden)",
+    "us-east-1",
+    "\"",
+    "'",
+    "{",
+    "}",
+    "&a ",
+    "*a ",
+    "é\u{202e}",
+    "---\n",
+    "name: ",
+    "🇩🇪",
+    "=1+1",
 ];
