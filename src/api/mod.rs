@@ -5,6 +5,7 @@ mod assess;
 mod change_log;
 mod organization;
 mod registry;
+mod simulate;
 mod subprocessor;
 mod transfer_mechanism;
 mod vendor;
