@@ -2,7 +2,12 @@
 
 mod assess;
 mod claims;
+mod gate;
+mod many;
 mod points;
+mod properties;
+mod scene;
+mod simulate;
 mod turning_days;
 
 use serde_json::Value as Json;
