@@ -20,6 +20,7 @@ mod remove;
 mod resolve;
 mod resource;
 mod service;
+mod simulate;
 mod trace;
 mod value;
 
@@ -85,6 +86,8 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Say what breaks if an instrument falls: what loses its cover, what a fallback saves, and whom it hits.
+    Simulate(simulate::Simulate),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -167,6 +170,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

@@ -2,6 +2,7 @@
 
 mod assess;
 mod claims;
+mod examples;
 mod gate;
 mod many;
 mod points;
