@@ -4,6 +4,7 @@
 mod assess;
 mod change_log;
 mod organization;
+mod paper;
 mod registry;
 mod subprocessor;
 mod transfer_mechanism;

@@ -6,5 +6,6 @@ pub mod engagement;
 pub mod law;
 pub mod list_diff;
 pub mod log;
+pub mod paper;
 pub mod reach;
 pub mod vendor_name;
