@@ -8,4 +8,5 @@ pub mod list_diff;
 pub mod log;
 pub mod paper;
 pub mod reach;
+pub mod timeline;
 pub mod vendor_name;
