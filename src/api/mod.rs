@@ -6,6 +6,7 @@ mod change_log;
 mod organization;
 mod paper;
 mod registry;
+mod simulate;
 mod subprocessor;
 mod transfer_mechanism;
 mod vendor;

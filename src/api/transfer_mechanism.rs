@@ -11,7 +11,8 @@ use crate::{
         DeleteCertificationRequest, DeleteInstrumentRequest, DeleteTransferRequest, Document, GetCertificationRequest,
         GetInstrumentRequest, GetTransferRequest, Instrument, ListCertificationsRequest, ListCertificationsResponse,
         ListDocumentsRequest, ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest,
-        ListTransfersResponse, RenderPaperRequest, RenderPaperResponse, Transfer, UndeleteCertificationRequest, UndeleteInstrumentRequest,
+        ListTransfersResponse, RenderPaperRequest, RenderPaperResponse, SimulateInstrumentEndRequest,
+        SimulateInstrumentEndResponse, Transfer, UndeleteCertificationRequest, UndeleteInstrumentRequest,
         UndeleteTransferRequest, UpdateCertificationRequest, UpdateInstrumentRequest, UpdateTransferRequest,
         transfer_mechanism_service_server::TransferMechanismService,
     },
@@ -125,6 +126,13 @@ impl TransferMechanismService for Api {
 
     async fn assess_transfers(&self, request: Request<AssessTransfersRequest>) -> Answer<AssessTransfersResponse> {
         Ok(Response::new(self.assess(request.get_ref()).await?))
+    }
+
+    async fn simulate_instrument_end(
+        &self,
+        request: Request<SimulateInstrumentEndRequest>,
+    ) -> Answer<SimulateInstrumentEndResponse> {
+        Ok(Response::new(self.simulate(request.into_inner()).await?))
     }
 
     async fn assess_claims(&self, request: Request<AssessClaimsRequest>) -> Answer<AssessClaimsResponse> {

@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use jiff::{Span, Timestamp, civil::Date};
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use url::Url;
 
-use crate::error::clip;
+use crate::{error::clip, proto::v1::as_of::Point};
 
 /// Characters of a single-line text.
 pub const SHORT: usize = 1_024;

@@ -1,19 +1,23 @@
 //! What papers are made of, read for a day and a revision by a number of queries that does not depend on how much there
 //! is, but for the pages of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use prost::Message;
 
 use super::{
     Store,
+    assess::walk::{Batch, Walk},
     read::{AsOf, List},
     version::Resource,
 };
 use crate::{
     error::{Error, Result, answer_fits},
     proto::v1::{
-        Customer, Document, Organization, RenderPaperResponse, Subprocessor, Transfer, Vendor,
+        Customer, Document, Organization, RenderPaperResponse, Subprocessor, Vendor, Verdict,
         render_paper_request::{Format, Kind as PaperKind},
     },
     resource::{
@@ -22,10 +26,7 @@ use crate::{
         page::Position,
     },
     rules::{
-        law::{
-            derived::{Derived, derive, speaks_for},
-            transfer::{assess, valid_until},
-        },
+        law::{Law, answer::on_day, days::Days},
         paper::{self, Engagement, Judged, Material, format},
     },
 };
@@ -67,8 +68,7 @@ impl Store {
     /// ANSWER_TOO_LARGE.
     pub async fn render_paper(&self, wanted: &Wanted) -> Result<RenderPaperResponse> {
         let material = self.material(wanted).await?;
-        let (revision, date, what, format) =
-            (material.revision, material.date.clone(), wanted.what(), wanted.format);
+        let (revision, date, what, format) = (material.revision, material.date.clone(), wanted.what(), wanted.format);
         // A large one takes a while: not on a thread that others wait for.
         let written = tokio::task::spawn_blocking(move || {
             let paper = paper::build(&material.for_customer());
@@ -95,7 +95,7 @@ impl Store {
             (None, PaperKind::ProcessingRecord) => self.whole(wanted, None, revision).await?,
             (None, _) => Vec::new(),
         };
-        let (law, transfers) = self.judged(wanted, &organization, &subprocessors, revision).await?;
+        let (law, transfers) = self.judged_for(wanted, revision).await?;
         let documents = self.documents(wanted, &subprocessors, &transfers, revision).await?;
         let engagements = self.with_vendors(subprocessors, revision).await?;
         Ok(Material {
@@ -149,38 +149,27 @@ impl Store {
     }
 
     /// The transfers of the day, those that nobody recorded too, each with what the law says of it.
-    async fn judged(
-        &self,
-        wanted: &Wanted,
-        organization: &Organization,
-        subprocessors: &[Subprocessor],
-        revision: i64,
-    ) -> Result<(std::sync::Arc<crate::rules::law::Law>, Vec<Judged>)> {
-        let recorded: Vec<Transfer> = self.whole(wanted, Some(&wanted.date), revision).await?;
-        let mut by_importer: HashMap<&str, Vec<&Transfer>> = HashMap::new();
-        for one in &recorded {
-            by_importer.entry(&one.importer).or_default().push(one);
+    async fn judged_for(&self, wanted: &Wanted, revision: i64) -> Result<(Arc<Law>, Vec<Judged>)> {
+        let parent = Parent::Organization(wanted.parent.clone());
+        let days = Days::One(wanted.date.clone());
+        let walk = Walk { parent: &parent, filter: None, days: &days, revision, size: CHUNK };
+        let (mut all, mut bytes, mut after): (Vec<Judged>, usize, Option<Position>) = (Vec::new(), 0, None);
+        loop {
+            let Batch { facts, judged, next } = self.judged(&walk, after.as_ref()).await?;
+            for one in judged {
+                let answer = on_day(&facts.law, &facts.subject(&one.transfer), one.derived_from.as_ref(), &wanted.date);
+                // Nobody has to know of a location that needs nothing.
+                if one.derived_from.is_none() || answer.verdict() != Verdict::NotRestricted {
+                    bytes += answer.encoded_len() + one.transfer.encoded_len();
+                    all.push(Judged { transfer: one.transfer, answer });
+                }
+            }
+            answer_fits(&wanted.what(), bytes / HELD)?;
+            if next.is_none() {
+                return Ok((facts.law, all));
+            }
+            after = next;
         }
-        let is_recorded = |one: &Derived| {
-            by_importer.get(one.transfer.importer.as_str()).is_some_and(|all| all.iter().any(|r| speaks_for(r, &one.transfer)))
-        };
-        let derived: Vec<Derived> = subprocessors
-            .iter()
-            .flat_map(|one| derive(organization, one))
-            .filter(|one| !is_recorded(one))
-            .collect();
-        let mut all: Vec<(Transfer, Option<_>)> = recorded.iter().map(|one| (one.clone(), None)).collect();
-        all.extend(derived.into_iter().map(|one| (one.transfer, Some(one.from))));
-        let transfers: Vec<Transfer> = all.iter().map(|(transfer, _)| transfer.clone()).collect();
-        let facts = self.facts(&transfers, revision).await?;
-        let judged = all.into_iter().map(|(transfer, from)| {
-            let subject = facts.subject(&transfer);
-            let answer = assess(&facts.law, &subject, &wanted.date);
-            let until = valid_until(&facts.law, &subject, &wanted.date, answer.verdict);
-            Judged { answer, until, from, transfer }
-        });
-        let judged = judged.collect();
-        Ok((facts.law.clone(), judged))
     }
 
     /// The documents that a paper speaks of: those that what it says refers to; for the record, all of them.

@@ -9,7 +9,10 @@ use axum::{
     Router,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
     },
     response::{IntoResponse, Response},
     routing::get,
@@ -22,8 +25,10 @@ use crate::{
 };
 
 /// The pages, and the method of the services that each of them asks.
-pub const PAGES: [(&str, &str); 1] =
-    [("/organizations/{organization}/timeline.svg", "/subprocessor.registry.v1.TransferMechanismService/AssessTransfers")];
+pub const PAGES: [(&str, &str); 1] = [(
+    "/organizations/{organization}/timeline.svg",
+    "/subprocessor.registry.v1.TransferMechanismService/AssessTransfers",
+)];
 
 /// All pages over the services.
 pub fn pages(api: Api) -> Router {

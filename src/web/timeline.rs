@@ -104,7 +104,8 @@ async fn picture(api: &Api, id: &str, asked: Asked, headers: &HeaderMap) -> Resu
     }
     let (answers, more) = answers(api, &parent, &from_date, &to_date, revision).await?;
     let known = known(api, &organization, &answers, revision).await?;
-    let timeline = Timeline { title: organization.display_name, from_date, to_date, today, revision, ..Timeline::default() };
+    let timeline =
+        Timeline { title: organization.display_name, from_date, to_date, today, revision, ..Timeline::default() };
     let timeline = timeline.with(rows(&answers, &known, &parent), more);
     Ok(Page { media_type, tag, content: Some(svg(&timeline)) })
 }
@@ -140,20 +141,14 @@ async fn answers(
 }
 
 /// The transfers that were answered for, and what people call those who take part.
-async fn known(
-    api: &Api,
-    organization: &Organization,
-    answers: &[TransferAssessment],
-    revision: i64,
-) -> Result<Known> {
+async fn known(api: &Api, organization: &Organization, answers: &[TransferAssessment], revision: i64) -> Result<Known> {
     let names = answers.iter().map(|one| one.transfer.clone()).filter(|name| !name.is_empty()).collect();
     let transfers: HashMap<String, Transfer> = api.store().at("name", names, revision).await?;
     let recorded = transfers.values().flat_map(|one| [one.exporter.clone(), one.importer.clone()]);
     let derived = answers.iter().filter_map(|one| one.derived_from.as_ref()).map(|from| from.subprocessor.clone());
     let parties = recorded.chain(derived).filter(|name| name.contains("/subprocessors/")).collect();
     let parties: HashMap<String, Subprocessor> = api.store().at("name", parties, revision).await?;
-    let mut titles: HashMap<String, String> =
-        parties.into_iter().map(|(name, one)| (name, one.display_name)).collect();
+    let mut titles: HashMap<String, String> = parties.into_iter().map(|(name, one)| (name, one.display_name)).collect();
     titles.insert(organization.name.clone(), organization.display_name.clone());
     Ok(Known { transfers, titles })
 }

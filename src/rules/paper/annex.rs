@@ -172,7 +172,11 @@ fn delimitation(material: &Material, engagement: &Engagement) -> Vec<String> {
     let mut said = Vec::new();
     let services = one.vendor_services.iter().map(|id| {
         let services = engagement.vendor.iter().flat_map(|vendor| &vendor.services);
-        services.filter(|service| service.service_id == *id).map(|service| service.display_name.as_str()).next().unwrap_or(id)
+        services
+            .filter(|service| service.service_id == *id)
+            .map(|service| service.display_name.as_str())
+            .next()
+            .unwrap_or(id)
     });
     let services: Vec<&str> = services.collect();
     if !services.is_empty() {
@@ -198,7 +202,7 @@ fn delimitation(material: &Material, engagement: &Engagement) -> Vec<String> {
 fn transfers(material: &Material, name: &str) -> (Vec<String>, &'static str) {
     let own = || material.transfers.iter().filter(|one| one.transfer.importer == name);
     let said: Vec<String> = own().map(|one| words::transfer(material, one)).collect();
-    let covered = match (said.is_empty(), own().all(|one| covers(one.answer.verdict))) {
+    let covered = match (said.is_empty(), own().all(|one| covers(one.answer.verdict()))) {
         (true, _) => "",
         (_, true) => "yes",
         (_, false) => "no",

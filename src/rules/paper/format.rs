@@ -157,7 +157,9 @@ const REPEATED: [&str; 6] = ["paper", "organization", "customer", "date", "revis
 
 fn csv(paper: &Paper) -> Result<String> {
     let mut keys: Vec<&str> = Vec::new();
-    for column in paper.sections.iter().filter_map(|section| section.records.as_ref()).flat_map(|records| records.columns) {
+    for column in
+        paper.sections.iter().filter_map(|section| section.records.as_ref()).flat_map(|records| records.columns)
+    {
         if !keys.contains(&column.key) {
             keys.push(column.key);
         }
@@ -186,7 +188,9 @@ fn csv_rows(paper: &Paper, keys: &[&str]) -> Vec<Vec<String>> {
         }
     }
     let notes = paper.notes.iter();
-    rows.extend(notes.map(|note| [repeated(paper, "notes"), vec![String::new(); keys.len()], vec![note.clone()]].concat()));
+    rows.extend(
+        notes.map(|note| [repeated(paper, "notes"), vec![String::new(); keys.len()], vec![note.clone()]].concat()),
+    );
     rows
 }
 

@@ -7,13 +7,10 @@ use std::{
 
 use crate::{
     proto::v1::{
-        Customer, DerivedFrom, Document, Entity, Location, Organization, Role, Subprocessor, Transfer, Vendor,
+        Customer, Document, Entity, Location, Organization, Role, Subprocessor, Transfer, TransferAssessment, Vendor,
         render_paper_request::Kind,
     },
-    rules::{
-        law::{Law, transfer::Answer},
-        reach,
-    },
+    rules::{law::Law, reach},
 };
 
 /// What was read for a paper.
@@ -55,12 +52,8 @@ pub struct Engagement {
 pub struct Judged {
     /// The transfer; one that nobody recorded has no name.
     pub transfer: Transfer,
-    /// The location from which it is derived.
-    pub from: Option<DerivedFrom>,
     /// The answer for the day.
-    pub answer: Answer,
-    /// The next day on which it is another.
-    pub until: Option<String>,
+    pub answer: TransferAssessment,
 }
 
 /// Whose processing a list of sub-processors is about: those that act on behalf of somebody. A role that nobody stated
@@ -139,7 +132,7 @@ fn is_elsewhere(judged: &Judged, kept: &[Engagement], products: &[String]) -> bo
     if left_out(&judged.transfer.importer) || left_out(&judged.transfer.exporter) {
         return true;
     }
-    let location = judged.from.as_ref().and_then(|from| {
+    let location = judged.answer.derived_from.as_ref().and_then(|from| {
         let index = usize::try_from(from.location_index).ok()?;
         find(&from.subprocessor)?.subprocessor.locations.get(index)
     });

@@ -76,7 +76,10 @@ fn recipients(material: &Material) -> String {
     let (named, categories): (Vec<String>, Vec<String>) =
         (named.into_iter().map(said).collect(), categories.into_iter().map(said).collect());
     let by = match &material.customer {
-        Some(customer) => format!("{} uses {}, which discloses personal data", customer.display_name, material.organization.display_name),
+        Some(customer) => format!(
+            "{} uses {}, which discloses personal data",
+            customer.display_name, material.organization.display_name
+        ),
         None => format!("{} discloses personal data", material.organization.display_name),
     };
     match (named.is_empty(), categories.is_empty()) {
@@ -94,7 +97,7 @@ fn recipients(material: &Material) -> String {
 /// A sentence for each ground; what nothing covers is said as plainly as what something does.
 fn transfers(material: &Material) -> Vec<String> {
     let mut grounds: BTreeMap<Ground, Vec<&Judged>> = BTreeMap::new();
-    for one in material.transfers.iter().filter(|one| one.answer.verdict != Verdict::NotRestricted) {
+    for one in material.transfers.iter().filter(|one| one.answer.verdict() != Verdict::NotRestricted) {
         grounds.entry(ground(material, one)).or_default().push(one);
     }
     if grounds.is_empty() {
@@ -104,7 +107,11 @@ fn transfers(material: &Material) -> Vec<String> {
             "No transfer to a third country is recorded for that day, and none follows from what is known of where recipients process; where a recipient processes is not stated for all of them."
         };
         let all_known = material.engagements.iter().all(|one| !one.subprocessor.locations.is_empty());
-        return vec![if all_known { text.split(';').next().unwrap_or(text).trim_end_matches('.').to_owned() + "." } else { text.to_owned() }];
+        return vec![if all_known {
+            text.split(';').next().unwrap_or(text).trim_end_matches('.').to_owned() + "."
+        } else {
+            text.to_owned()
+        }];
     }
     let mut said: Vec<String> = grounds.iter().flat_map(|(ground, all)| sentences(material, *ground, all)).collect();
     if grounds.contains_key(&Ground::Safeguards) {
@@ -114,14 +121,19 @@ fn transfers(material: &Material) -> Vec<String> {
 }
 
 fn ground(material: &Material, judged: &Judged) -> Ground {
-    match judged.answer.verdict {
+    match judged.answer.verdict() {
         Verdict::Indeterminate | Verdict::Unspecified => return Ground::Unknown,
         verdict if !covers(verdict) => return Ground::Uncovered,
         _ => {}
     }
     let kind = |name: &str| material.law.instrument(name).map_or(InstrumentKind::Unspecified, |one| one.kind());
-    let carrying: Vec<InstrumentKind> =
-        judged.answer.mechanisms.iter().filter(|one| covers(one.verdict())).map(|one| kind(&one.instrument)).collect();
+    let carrying: Vec<InstrumentKind> = judged
+        .answer
+        .mechanism_assessments
+        .iter()
+        .filter(|one| covers(one.verdict()))
+        .map(|one| kind(&one.instrument))
+        .collect();
     let adequate = |kind: &InstrumentKind| {
         use InstrumentKind::{AdequacyDecision, CertificationFramework, StatutoryBridge};
         matches!(kind, AdequacyDecision | CertificationFramework | StatutoryBridge)
@@ -146,11 +158,13 @@ fn sentences(material: &Material, ground: Ground, all: &[&Judged]) -> Vec<String
         match ground {
             Ground::Adequacy => format!("{said}. Under {law} there is an adequacy decision: {by}."),
             Ground::Safeguards => {
-                let tia = match judged.answer.verdict {
+                let tia = match judged.answer.verdict() {
                     Verdict::MissingTia => " The transfer impact assessment that these require is missing.",
                     _ => "",
                 };
-                format!("{said}. Under {law} there is no adequacy decision that covers it; the appropriate safeguards are: {by}.{tia}")
+                format!(
+                    "{said}. Under {law} there is no adequacy decision that covers it; the appropriate safeguards are: {by}.{tia}"
+                )
             }
             Ground::Agreement => format!("{said}. Under {law} it rests on this: {why}."),
             Ground::Uncovered => format!(
@@ -181,7 +195,11 @@ fn copy(material: &Material) -> String {
         (true, false) => format!("A copy of the safeguards can be asked for from {}.", words::list(&ask)),
         (false, true) => format!("The safeguards are available here: {}.", papers.join("; ")),
         (false, false) => {
-            format!("The safeguards are available here: {}. A copy can be asked for from {}.", papers.join("; "), words::list(&ask))
+            format!(
+                "The safeguards are available here: {}. A copy can be asked for from {}.",
+                papers.join("; "),
+                words::list(&ask)
+            )
         }
     }
 }

@@ -27,10 +27,7 @@ const CONTROLLERS: &[Column] = &[
     one("customer", "In the registry"),
 ];
 
-const PROCESSING: &[Column] = &[
-    one("product", "Product"),
-    one("description", "Categories of processing"),
-];
+const PROCESSING: &[Column] = &[one("product", "Product"), one("description", "Categories of processing")];
 
 const SUBPROCESSORS: &[Column] = &[
     one("listed_as", "Listed as"),
@@ -67,7 +64,8 @@ pub fn build(material: &Material) -> Paper {
     let mut paper = begin(material, title, "Regulation (EU) 2016/679 (GDPR), Art. 30(2)");
     let role = material.organization.role();
     if !on_behalf(role) {
-        let text = format!("The registry holds the organization as {}; Art. 30(2) is about processors.", words::role(role));
+        let text =
+            format!("The registry holds the organization as {}; Art. 30(2) is about processors.", words::role(role));
         paper.notes.push(text);
     }
     paper.sections = vec![
@@ -81,13 +79,7 @@ pub fn build(material: &Material) -> Paper {
     paper
 }
 
-fn section(
-    key: &'static str,
-    heading: &str,
-    none: &str,
-    columns: &'static [Column],
-    rows: Vec<Vec<Cell>>,
-) -> Section {
+fn section(key: &'static str, heading: &str, none: &str, columns: &'static [Column], rows: Vec<Vec<Cell>>) -> Section {
     let paragraphs = if rows.is_empty() { cell(none) } else { Vec::new() };
     let records = Records { columns, layout: Layout::Table, rows };
     Section { key, heading: heading.to_owned(), paragraphs, records: Some(records) }
@@ -127,7 +119,9 @@ fn controllers(material: &Material) -> Section {
         let (contacts, representatives, dpo) = contacts(&one.contacts);
         vec![
             cell(&one.display_name),
-            cell(Some(one.region_code.as_str()).filter(|code| !code.is_empty()).map(words::country).unwrap_or_default()),
+            cell(
+                Some(one.region_code.as_str()).filter(|code| !code.is_empty()).map(words::country).unwrap_or_default(),
+            ),
             contacts,
             representatives,
             dpo,
@@ -178,10 +172,10 @@ fn subprocessors(material: &Material) -> Section {
 }
 
 fn transfers(material: &Material) -> Section {
-    let restricted = material.transfers.iter().filter(|one| one.answer.verdict != Verdict::NotRestricted);
+    let restricted = material.transfers.iter().filter(|one| one.answer.verdict() != Verdict::NotRestricted);
     let rows = restricted.map(|one| {
         let assumed = if one.transfer.assumed { " (assumed)" } else { "" };
-        let recorded = match &one.from {
+        let recorded = match &one.answer.derived_from {
             Some(from) => format!("derived from a location of {}", from.subprocessor),
             None => one.transfer.name.clone(),
         };
@@ -189,11 +183,11 @@ fn transfers(material: &Material) -> Section {
             cell(recipient(material, &one.transfer.importer)),
             words::destinations(one),
             cell(format!("{}{assumed}", words::regime(one.transfer.regime()).trim_start_matches("the "))),
-            cell(one.answer.verdict.as_str_name().trim_start_matches("VERDICT_")),
-            cell(words::verdict(one.answer.verdict)),
+            cell(one.answer.verdict().as_str_name().trim_start_matches("VERDICT_")),
+            cell(words::verdict(one.answer.verdict())),
             words::carriers(material, one),
             words::why(one),
-            cell(one.until.clone().unwrap_or_default()),
+            cell(&one.answer.valid_until_date),
             cell(recorded),
         ]
     });

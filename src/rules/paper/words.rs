@@ -235,7 +235,7 @@ pub fn mechanism(material: &Material, name: &str, relied_on: Option<&Mechanism>)
 /// The countries that a transfer goes to; the words of the source where no country was read.
 pub fn destinations(judged: &Judged) -> Vec<String> {
     let countries: Vec<String> = judged.transfer.destination_region_codes.iter().map(|code| country(code)).collect();
-    match &judged.from {
+    match &judged.answer.derived_from {
         Some(from) if countries.is_empty() && !from.verbatim.is_empty() => vec![format!("“{}”", from.verbatim)],
         _ => countries,
     }
@@ -261,7 +261,11 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 
 /// What carries a transfer on the day: each mechanism that does, with its papers.
 pub fn carriers(material: &Material, judged: &Judged) -> Vec<String> {
-    let carrying = judged.answer.mechanisms.iter().filter(|one| covers(one.verdict()) || one.verdict() == judged.answer.verdict);
+    let carrying = judged
+        .answer
+        .mechanism_assessments
+        .iter()
+        .filter(|one| covers(one.verdict()) || one.verdict() == judged.answer.verdict());
     carrying
         .map(|one| {
             let relied_on = judged.transfer.mechanisms.iter().find(|other| other.instrument == one.instrument);
@@ -273,9 +277,8 @@ pub fn carriers(material: &Material, judged: &Judged) -> Vec<String> {
 /// Why the answer is what it is.
 pub fn why(judged: &Judged) -> Vec<String> {
     let answer = &judged.answer;
-    let deciding = answer.mechanisms.iter().filter(|one| one.verdict() == answer.verdict);
-    let mut why: Vec<String> =
-        answer.reasons.iter().chain(deciding.flat_map(|one| &one.reasons)).map(reason).collect();
+    let deciding = answer.mechanism_assessments.iter().filter(|one| one.verdict == answer.verdict);
+    let mut why: Vec<String> = answer.reasons.iter().chain(deciding.flat_map(|one| &one.reasons)).map(reason).collect();
     why.dedup();
     why
 }
@@ -292,20 +295,21 @@ pub fn transfer(material: &Material, judged: &Judged) -> String {
     let to = destinations(judged);
     let to = if to.is_empty() { "a destination that is not stated".to_owned() } else { list(&to) };
     let assumed = if judged.transfer.assumed { " (assumed)" } else { "" };
-    let mut text = format!("To {to}, under {}{assumed}: {}", regime(judged.transfer.regime()), verdict(judged.answer.verdict));
+    let mut text =
+        format!("To {to}, under {}{assumed}: {}", regime(judged.transfer.regime()), verdict(judged.answer.verdict()));
     let carriers = carriers(material, judged);
     if !carriers.is_empty() {
-        let word = if covers(judged.answer.verdict) { "by" } else { "though it is to rest on" };
+        let word = if covers(judged.answer.verdict()) { "by" } else { "though it is to rest on" };
         text = format!("{text}, {word} {}", list(&carriers));
     }
-    if !covers(judged.answer.verdict) {
+    if !covers(judged.answer.verdict()) {
         let why = why(judged);
         if !why.is_empty() {
             text = format!("{text}: {}", why.join("; "));
         }
     }
-    match &judged.until {
-        Some(day) if covers(judged.answer.verdict) => format!("{text}. This changes on {day}"),
+    match judged.answer.valid_until_date.as_str() {
+        day if covers(judged.answer.verdict()) && !day.is_empty() => format!("{text}. This changes on {day}"),
         _ => text,
     }
 }

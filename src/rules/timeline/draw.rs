@@ -36,7 +36,11 @@ impl Svg {
         let shown = fitted(text, width, size);
         let whole = if shown == text { String::new() } else { format!("<title>{}</title>", escaped(text)) };
         let mut markup = String::new();
-        let _ = write!(markup, r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" {style}>{}{whole}</text>"#, escaped(&shown));
+        let _ = write!(
+            markup,
+            r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" {style}>{}{whole}</text>"#,
+            escaped(&shown)
+        );
         self.raw(&markup);
     }
 

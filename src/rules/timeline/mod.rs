@@ -159,7 +159,9 @@ pub fn rows(assessments: &[TransferAssessment], known: &Known, organization: &st
     let mut places: HashMap<(String, String, i32, i32), usize> = HashMap::new();
     for one in assessments {
         let from = one.derived_from.clone().unwrap_or_default();
-        let place = *places.entry((one.transfer.clone(), from.subprocessor, from.location_index, one.regime)).or_insert(order.len());
+        let place = *places
+            .entry((one.transfer.clone(), from.subprocessor, from.location_index, one.regime))
+            .or_insert(order.len());
         if place == order.len() {
             order.push(Vec::new());
         }
@@ -190,7 +192,11 @@ fn begin(one: &TransferAssessment, known: &Known, organization: &str) -> Row {
             (parties, list(&to), transfer.name.clone())
         }
         (None, Some(from)) => {
-            let to = if from.region_code.is_empty() { format!("“{}”", from.verbatim) } else { country(&from.region_code) };
+            let to = if from.region_code.is_empty() {
+                format!("“{}”", from.verbatim)
+            } else {
+                country(&from.region_code)
+            };
             let parties = format!("{} → {}", known.title(organization), known.title(&from.subprocessor));
             (parties, to, format!("derived from {} locations[{}]", from.subprocessor, from.location_index))
         }

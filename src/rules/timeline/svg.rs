@@ -60,7 +60,8 @@ impl Scale {
     fn ticks(&self) -> Vec<(Date, String)> {
         let room = (WIDTH - LEFT - RIGHT) / 52.0;
         let months = self.days / 30.44;
-        let step = [1, 3, 6, 12, 24, 60, 120, 240].into_iter().find(|step| months / f64::from(*step) <= room).unwrap_or(240);
+        let step =
+            [1, 3, 6, 12, 24, 60, 120, 240].into_iter().find(|step| months / f64::from(*step) <= room).unwrap_or(240);
         let mut ticks = Vec::new();
         let (mut year, mut month) = (i32::from(self.first.year()), i32::from(self.first.month()));
         // Steps are counted from January, and from years that they divide.
@@ -109,7 +110,13 @@ pub fn svg(timeline: &Timeline) -> String {
     }
     if timeline.rows.is_empty() {
         let style = format!(r#"fill="{QUIET}""#);
-        svg.text([LEFT + 12.0, TOP + 36.0], 800.0, 14.0, &style, "No restricted transfer takes place in this range, as far as the registry knows.");
+        svg.text(
+            [LEFT + 12.0, TOP + 36.0],
+            800.0,
+            14.0,
+            &style,
+            "No restricted transfer takes place in this range, as far as the registry knows.",
+        );
     }
     today(&mut svg, &scale, timeline, bottom);
     legend(&mut svg, bottom, timeline);
@@ -237,7 +244,11 @@ fn name(svg: &mut Svg, scale: &Scale, lane: &Lane, bar: &Bar, y: f64) {
         (false, true) => ("start", x + wide + 5.0),
         (false, false) => ("end", x - 5.0),
     };
-    let halo = if inside && ink == "#ffffff" { "" } else { r##"stroke="#ffffff" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke""## };
+    let halo = if inside && ink == "#ffffff" {
+        ""
+    } else {
+        r##"stroke="#ffffff" stroke-width="2.5" stroke-linejoin="round" paint-order="stroke""##
+    };
     let style = format!(r#"fill="{ink}" text-anchor="{anchor}" pointer-events="none" {halo}"#);
     svg.text([place, y + 13.0], (WIDTH - LEFT).max(needed), SIZE, &style, &text);
 }
@@ -322,7 +333,11 @@ fn legend(svg: &mut Svg, bottom: f64, timeline: &Timeline) {
         svg.text([x + 34.0, y], 400.0, 12.0, &style, text);
         x += wide;
     }
-    svg.line([x, y - 4.0], [x + 26.0, y - 4.0], &format!(r#"stroke="{RED}" stroke-width="1.5" stroke-dasharray="2 4""#));
+    svg.line(
+        [x, y - 4.0],
+        [x + 26.0, y - 4.0],
+        &format!(r#"stroke="{RED}" stroke-width="1.5" stroke-dasharray="2 4""#),
+    );
     svg.text([x + 34.0, y], 400.0, 12.0, &style, "claimed, but does not carry it");
     if let Some(text) = left_out(timeline) {
         svg.text([24.0, y + 26.0], WIDTH - 48.0, 12.0, &format!(r#"fill="{RED}" font-weight="600""#), &text);
