@@ -9,17 +9,20 @@ mod columns;
 mod contract;
 mod diff;
 mod failure;
+mod file;
 mod history;
 mod import;
 mod law;
 mod lifecycle;
 mod log;
 mod output;
+mod paper;
 mod progress;
 mod remove;
 mod resolve;
 mod resource;
 mod service;
+mod timeline;
 mod trace;
 mod value;
 
@@ -85,6 +88,10 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Make a paper that the law asks for: an annex of the clauses, the processor's record, or what a privacy notice says.
+    Paper(paper::Paper),
+    /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
+    Timeline(timeline::Timeline),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -167,6 +174,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Paper(paper) => client(paper.run(out)),
+        Command::Timeline(timeline) => client(timeline.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

@@ -172,7 +172,7 @@ impl Store {
         }
     }
 
-    /// The documents that a paper speaks of: those that what it says refers to; for the record, all of them.
+    /// The documents that a paper speaks of: those that what it says refers to, or, where it quotes them, all.
     async fn documents(
         &self,
         wanted: &Wanted,
@@ -180,7 +180,7 @@ impl Store {
         transfers: &[Judged],
         revision: i64,
     ) -> Result<BTreeMap<String, Document>> {
-        if wanted.kind == PaperKind::ProcessingRecord {
+        if matches!(wanted.kind, PaperKind::ProcessingRecord | PaperKind::PrivacyNoticeRecipients) {
             let all: Vec<Document> = self.whole(wanted, None, revision).await?;
             return Ok(all.into_iter().map(|one| (one.name.clone(), one)).collect());
         }

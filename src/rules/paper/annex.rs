@@ -17,9 +17,9 @@ pub const COLUMNS: &[Column] = &[
     one("name", "Name"),
     one("address", "Address"),
     many("contacts", "Contact person’s name, position and contact details"),
-    one("role", "Role"),
+    one("role", "Role").if_any(),
     many("processing", "Description of processing"),
-    many("delimitation", "Delimitation of responsibilities"),
+    many("delimitation", "Delimitation of responsibilities").if_any(),
     many("data_categories", "Categories of personal data"),
     many("special_categories", "Special categories"),
     many("data_subjects", "Categories of data subjects"),
@@ -27,9 +27,9 @@ pub const COLUMNS: &[Column] = &[
     one("retention", "Retention"),
     many("locations", "Location of processing"),
     many("transfers", "Transfers to third countries"),
-    one("transfers_covered", "All transfers covered on that day"),
+    one("transfers_covered", "All transfers covered on that day").if_any(),
     one("dpa", "Data processing agreement"),
-    one("incomplete_reason", "Why facts are missing"),
+    one("incomplete_reason", "Why facts are missing").if_any(),
     one("subprocessor", "In the registry"),
 ];
 
@@ -202,6 +202,10 @@ fn delimitation(material: &Material, engagement: &Engagement) -> Vec<String> {
 fn transfers(material: &Material, name: &str) -> (Vec<String>, &'static str) {
     let own = || material.transfers.iter().filter(|one| one.transfer.importer == name);
     let said: Vec<String> = own().map(|one| words::transfer(material, one)).collect();
+    let placed = material.engagement(name).is_some_and(|one| !one.subprocessor.locations.is_empty());
+    if said.is_empty() && placed && words::has_regimes(&material.organization) {
+        return (vec!["none that the registry knows of".to_owned()], "");
+    }
     let covered = match (said.is_empty(), own().all(|one| covers(one.answer.verdict()))) {
         (true, _) => "",
         (_, true) => "yes",

@@ -80,6 +80,7 @@ fn entries(records: &Records, lines: &mut Vec<String>) {
         lines.extend([String::new(), format!("### {}. {}", number + 1, escaped(title)), String::new()]);
         for (column, cell) in records.columns.iter().zip(row).skip(1) {
             match cell.as_slice() {
+                [] if column.if_any => {}
                 [] => lines.push(format!("- **{}:** {NOT_STATED}", column.heading)),
                 [one] => lines.push(format!("- **{}:** {}", column.heading, escaped(one))),
                 several => {
@@ -95,12 +96,13 @@ fn table(records: &Records, lines: &mut Vec<String>) {
     let headings: Vec<&str> = records.columns.iter().map(|column| column.heading).collect();
     lines.extend([String::new(), format!("| {} |", headings.join(" | "))]);
     lines.push(format!("|{}", " --- |".repeat(headings.len())));
-    let said = |cell: &Cell| match cell.as_slice() {
+    let said = |(column, cell): (&Column, &Cell)| match cell.as_slice() {
+        [] if column.if_any => "–".to_owned(),
         [] => NOT_STATED.to_owned(),
         several => several.iter().map(|one| escaped(one)).collect::<Vec<_>>().join("<br>"),
     };
     for row in &records.rows {
-        lines.push(format!("| {} |", row.iter().map(said).collect::<Vec<_>>().join(" | ")));
+        lines.push(format!("| {} |", records.columns.iter().zip(row).map(said).collect::<Vec<_>>().join(" | ")));
     }
 }
 
@@ -139,7 +141,14 @@ impl Page<'_> {
     }
 
     fn fields<'a>(&self, records: &Records, row: &'a [Cell]) -> Vec<(&'static str, &'a Cell)> {
-        records.columns.iter().map(|column| column.heading).zip(row).skip(1).collect()
+        let all = records.columns.iter().zip(row).skip(1);
+        all.filter(|(column, cell)| !(column.if_any && cell.is_empty()))
+            .map(|(column, cell)| (column.heading, cell))
+            .collect()
+    }
+
+    fn cells<'a>(&self, records: &Records, row: &'a [Cell]) -> Vec<(bool, &'a Cell)> {
+        records.columns.iter().map(|column| column.if_any).zip(row).collect()
     }
 
     /// Whether it speaks of a transfer that nothing covers, or of which that is not known.
@@ -211,7 +220,10 @@ fn cells(records: &Records, row: &[Cell], keys: &[&str]) -> Vec<String> {
         let place = records.columns.iter().position(|column| column.key == *key);
         match place.and_then(|place| row.get(place)) {
             None => String::new(),
-            Some(cell) if cell.is_empty() => NOT_STATED.to_owned(),
+            Some(cell) if cell.is_empty() => {
+                let column = place.and_then(|place| records.columns.get(place));
+                if column.is_some_and(|column| column.if_any) { String::new() } else { NOT_STATED.to_owned() }
+            }
             Some(cell) => cell.join("; "),
         }
     };

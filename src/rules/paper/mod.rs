@@ -16,7 +16,7 @@ pub mod words;
 
 pub use material::{Engagement, Judged, Material};
 
-use crate::proto::v1::render_paper_request::Kind;
+use crate::proto::v1::{Document, claim::Kind as ClaimKind, render_paper_request::Kind};
 
 /// What is said of what is not known.
 pub const NOT_STATED: &str = "not stated";
@@ -77,6 +77,15 @@ pub struct Column {
     pub heading: &'static str,
     /// Whether there can be several.
     pub many: bool,
+    /// Whether people are only told if there is something: nobody misses it.
+    pub if_any: bool,
+}
+
+impl Column {
+    /// The same, of which people are only told if there is something.
+    const fn if_any(self) -> Self {
+        Self { if_any: true, ..self }
+    }
 }
 
 /// How records are laid out for people.
@@ -93,12 +102,12 @@ pub type Cell = Vec<String>;
 
 /// A column with at most one value.
 const fn one(key: &'static str, heading: &'static str) -> Column {
-    Column { key, heading, many: false }
+    Column { key, heading, many: false, if_any: false }
 }
 
 /// A column with any number of values.
 const fn many(key: &'static str, heading: &'static str) -> Column {
-    Column { key, heading, many: true }
+    Column { key, heading, many: true, if_any: false }
 }
 
 /// A cell with a text, if there is one.
@@ -112,6 +121,49 @@ impl Paper {
     pub fn word(&self) -> &'static str {
         self.kind.as_str_name().trim_start_matches("KIND_")
     }
+}
+
+/// What the organization's documents say of what transfers rest on, if they say anything.
+fn statements(material: &Material) -> Option<Section> {
+    const COLUMNS: &[Column] = &[
+        one("statement", "Statement, in the words of the document"),
+        one("document", "Document"),
+        one("line", "Line").if_any(),
+        one("resource", "In the registry"),
+    ];
+    let rows = quotations(material, ClaimKind::TransferMechanism);
+    let text = "What documents claim proves neither participation in a framework nor signed clauses; it is no part of the assessment above.";
+    (!rows.is_empty()).then(|| Section {
+        key: "statements",
+        heading: "What documents say of transfers".to_owned(),
+        paragraphs: vec![text.to_owned()],
+        records: Some(Records { columns: COLUMNS, layout: Layout::Table, rows }),
+    })
+}
+
+/// The claims of one kind in the documents of the day: the words, the document, the line.
+fn quotations(material: &Material, kind: ClaimKind) -> Vec<Vec<Cell>> {
+    let current = material.documents.values().filter(|document| is_current(document, &material.date));
+    let claims = current.flat_map(|document| document.claims.iter().map(move |claim| (document, claim)));
+    let rows = claims.filter(|(_, claim)| claim.kind() == kind).map(|(document, claim)| {
+        let line = if claim.line > 0 { claim.line.to_string() } else { String::new() };
+        vec![cell(&claim.quote), cell(titled(document)), cell(line), cell(&document.name)]
+    });
+    rows.collect()
+}
+
+/// A document by its title and its date.
+fn titled(document: &Document) -> String {
+    match document.stated_date.as_str() {
+        "" => format!("{} (undated)", document.title),
+        date => format!("{}, {date}", document.title),
+    }
+}
+
+/// Whether a document applied on a day, as far as its dates say.
+fn is_current(document: &Document, day: &str) -> bool {
+    let from = if document.effective_date.is_empty() { &document.stated_date } else { &document.effective_date };
+    from.as_str() <= day && (document.end_date.is_empty() || day < document.end_date.as_str())
 }
 
 /// The paper that is asked for; none for no kind.
@@ -154,6 +206,14 @@ fn notes(material: &Material) -> Vec<String> {
             products => format!("It uses: {}.", words::products(organization, products).join(", ")),
         };
         notes.push(format!("Limited to what reaches {}. {products}", customer.display_name));
+    }
+    let somewhere = |one: &&Engagement| !one.subprocessor.locations.is_empty();
+    let (all, known) = (material.engagements.len(), material.engagements.iter().filter(somewhere).count());
+    if known < all {
+        notes.push(format!(
+            "Where {} of the {all} on the list process is not stated. Transfers that follow from it are not known here.",
+            all - known
+        ));
     }
     let assumed: Vec<&str> = organization.assumed_regimes().map(words::regime).collect();
     if organization.regimes.is_empty() && assumed.is_empty() {

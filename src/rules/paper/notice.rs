@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Cell, Column, Engagement, Judged, Layout, Material, Paper, Records, Section, annex, begin, cell, many, one,
-    record::recipient, words,
+    record::recipient, statements, words,
 };
 use crate::{
-    proto::v1::{Contact, Verdict, instrument::Kind as InstrumentKind},
+    proto::v1::{Contact, Role, Verdict, instrument::Kind as InstrumentKind},
     rules::law::covers,
 };
 
@@ -34,7 +34,7 @@ enum Ground {
 pub fn build(material: &Material) -> Paper {
     let title = "Recipients of personal data and transfers to third countries";
     let mut paper = begin(material, title, "Regulation (EU) 2016/679 (GDPR), Art. 13(1)(e) and (f)");
-    let rows: Vec<Vec<Cell>> = material.engagements.iter().map(|one| row(material, one)).collect();
+    let rows: Vec<Vec<Cell>> = receiving(material).map(|one| row(material, one)).collect();
     paper.sections = vec![
         Section {
             key: "recipients",
@@ -49,6 +49,7 @@ pub fn build(material: &Material) -> Paper {
             records: None,
         },
     ];
+    paper.sections.extend(statements(material));
     paper
 }
 
@@ -64,6 +65,11 @@ fn row(material: &Material, engagement: &Engagement) -> Vec<Cell> {
     ]
 }
 
+/// Who receives data: not those it comes from.
+fn receiving(material: &Material) -> impl Iterator<Item = &Engagement> {
+    material.engagements.iter().filter(|one| one.subprocessor.role() != Role::DataSource)
+}
+
 /// Named recipients by what they do; those without a name are categories.
 fn recipients(material: &Material) -> String {
     let said = |engagement: &Engagement| {
@@ -72,7 +78,7 @@ fn recipients(material: &Material) -> String {
         if purposes.is_empty() { name.clone() } else { format!("{name} ({})", purposes.join("; ")) }
     };
     let (named, categories): (Vec<&Engagement>, Vec<&Engagement>) =
-        material.engagements.iter().partition(|one| !one.subprocessor.vendor.is_empty());
+        receiving(material).partition(|one| !one.subprocessor.vendor.is_empty());
     let (named, categories): (Vec<String>, Vec<String>) =
         (named.into_iter().map(said).collect(), categories.into_iter().map(said).collect());
     let by = match &material.customer {
@@ -101,17 +107,7 @@ fn transfers(material: &Material) -> Vec<String> {
         grounds.entry(ground(material, one)).or_default().push(one);
     }
     if grounds.is_empty() {
-        let text = if material.organization.regimes.is_empty() && material.organization.assumed_regimes.is_empty() {
-            "Whether personal data is transferred to third countries is not stated."
-        } else {
-            "No transfer to a third country is recorded for that day, and none follows from what is known of where recipients process; where a recipient processes is not stated for all of them."
-        };
-        let all_known = material.engagements.iter().all(|one| !one.subprocessor.locations.is_empty());
-        return vec![if all_known {
-            text.split(';').next().unwrap_or(text).trim_end_matches('.').to_owned() + "."
-        } else {
-            text.to_owned()
-        }];
+        return vec![words::no_transfer(material)];
     }
     let mut said: Vec<String> = grounds.iter().flat_map(|(ground, all)| sentences(material, *ground, all)).collect();
     if grounds.contains_key(&Ground::Safeguards) {
@@ -148,8 +144,7 @@ fn ground(material: &Material, judged: &Judged) -> Ground {
 fn sentences(material: &Material, ground: Ground, all: &[&Judged]) -> Vec<String> {
     let sentence = |judged: &&Judged| {
         let who = recipient(material, &judged.transfer.importer);
-        let to = words::destinations(judged);
-        let to = if to.is_empty() { "a country that is not stated".to_owned() } else { words::list(&to) };
+        let to = words::there(judged).unwrap_or_else(|| "a country that is not stated".to_owned());
         let assumed = if judged.transfer.assumed { " (assumed)" } else { "" };
         let law = format!("{}{assumed}", words::regime(judged.transfer.regime()));
         let by = words::list(&words::carriers(material, judged));

@@ -1,10 +1,11 @@
 //! The processor's record of processing activities, GDPR Art. 30(2).
 
 use super::{
-    Cell, Column, Layout, Material, Paper, Records, Section, annex, begin, cell, many, material::on_behalf, one, words,
+    Cell, Column, Layout, Material, Paper, Records, Section, annex, begin, cell, many, material::on_behalf, one,
+    quotations, statements, words,
 };
 use crate::proto::v1::{
-    Contact, Customer, Document, Organization, Verdict, claim::Kind as ClaimKind, contact::Kind as ContactKind,
+    Contact, Customer, Organization, Verdict, claim::Kind as ClaimKind, contact::Kind as ContactKind,
 };
 
 const PROCESSOR: &[Column] = &[
@@ -23,7 +24,7 @@ const CONTROLLERS: &[Column] = &[
     many("contacts", "Contact details"),
     many("representatives", "Representative"),
     many("dpo", "Data protection officer"),
-    many("products", "Products used"),
+    many("products", "Products used (none: all)").if_any(),
     one("customer", "In the registry"),
 ];
 
@@ -35,7 +36,7 @@ const SUBPROCESSORS: &[Column] = &[
     many("processing", "Categories of processing"),
     many("data_categories", "Categories of personal data"),
     many("data_subjects", "Categories of data subjects"),
-    many("products", "Products"),
+    many("products", "Products (none: all)").if_any(),
     one("subprocessor", "In the registry"),
 ];
 
@@ -45,16 +46,16 @@ const TRANSFERS: &[Column] = &[
     one("regime", "Law"),
     one("verdict", "Verdict"),
     one("status", "How it stands"),
-    many("safeguards", "Safeguards and their documentation"),
+    many("safeguards", "Safeguards and their documentation").if_any(),
     many("reasons", "Why"),
-    one("until", "Until before"),
+    one("until", "Until before").if_any(),
     one("transfer", "In the registry"),
 ];
 
 const SECURITY: &[Column] = &[
     one("measure", "Measure, in the words of the document"),
     one("document", "Document"),
-    one("line", "Line"),
+    one("line", "Line").if_any(),
     one("resource", "In the registry"),
 ];
 
@@ -76,6 +77,7 @@ pub fn build(material: &Material) -> Paper {
         transfers(material),
         security(material),
     ];
+    paper.sections.splice(5..5, statements(material));
     paper
 }
 
@@ -191,8 +193,8 @@ fn transfers(material: &Material) -> Section {
             cell(recorded),
         ]
     });
-    let none = "No transfer to a third country is recorded for that day, and none follows from what is known of where sub-processors process.";
-    section("transfers", "Transfers to third countries (c)", none, TRANSFERS, rows.collect())
+    let none = words::no_transfer(material);
+    section("transfers", "Transfers to third countries (c)", &none, TRANSFERS, rows.collect())
 }
 
 /// Who receives: as the list has it.
@@ -205,28 +207,7 @@ pub(super) fn recipient(material: &Material, importer: &str) -> String {
 }
 
 fn security(material: &Material) -> Section {
-    let current = material.documents.values().filter(|document| is_current(document, &material.date));
-    let claims = current.flat_map(|document| {
-        document.claims.iter().filter(|claim| claim.kind() == ClaimKind::Security).map(move |claim| (document, claim))
-    });
-    let rows = claims.map(|(document, claim)| {
-        let line = if claim.line > 0 { claim.line.to_string() } else { String::new() };
-        vec![cell(&claim.quote), cell(title(document)), cell(line), cell(&document.name)]
-    });
+    let rows = quotations(material, ClaimKind::Security);
     let none = "No document in the registry says anything of security measures.";
-    section("security", "Technical and organisational security measures (d)", none, SECURITY, rows.collect())
-}
-
-/// A document by its title and its date.
-fn title(document: &Document) -> String {
-    match document.stated_date.as_str() {
-        "" => format!("{} (undated)", document.title),
-        date => format!("{}, {date}", document.title),
-    }
-}
-
-/// Whether a document applied on a day, as far as its dates say.
-fn is_current(document: &Document, day: &str) -> bool {
-    let from = if document.effective_date.is_empty() { &document.stated_date } else { &document.effective_date };
-    from.as_str() <= day && (document.end_date.is_empty() || day < document.end_date.as_str())
+    section("security", "Technical and organisational security measures (d)", none, SECURITY, rows)
 }

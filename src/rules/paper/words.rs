@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use super::material::{Judged, Material};
+use super::material::{Engagement, Judged, Material};
 use crate::{
     proto::v1::{
         Address, AssessmentReason, Contact, Dpa, Location, Mechanism, Module, Organization, Regime, Retention, Role,
@@ -208,8 +208,10 @@ pub fn dpa(material: &Material, dpa: &Dpa) -> String {
 /// An instrument by its title and citation.
 pub fn instrument(law: &Law, name: &str) -> String {
     let Some(known) = law.instrument(name) else { return name.to_owned() };
+    // What comes before the Official Journal's page often opens the title already.
+    let act = known.citation.split(" (OJ").next().unwrap_or_default();
     match known.citation.as_str() {
-        citation if citation.is_empty() || known.title.contains(citation) => known.title.clone(),
+        _ if known.title.contains(act) => known.title.clone(),
         citation => format!("{} ({citation})", known.title),
     }
 }
@@ -238,6 +240,45 @@ pub fn destinations(judged: &Judged) -> Vec<String> {
     match &judged.answer.derived_from {
         Some(from) if countries.is_empty() && !from.verbatim.is_empty() => vec![format!("“{}”", from.verbatim)],
         _ => countries,
+    }
+}
+
+/// The same within a sentence; none if no destination is stated.
+pub fn there(judged: &Judged) -> Option<String> {
+    let article = |name: String| {
+        let wanted = name.starts_with("United ")
+            || name.contains("Republic")
+            || name.contains("Islands")
+            || ["Netherlands", "Philippines", "Bahamas", "Gambia", "Maldives", "Comoros", "Seychelles"]
+                .iter()
+                .any(|one| name.starts_with(one));
+        if wanted { format!("the {name}") } else { name }
+    };
+    let names: Vec<String> = destinations(judged).into_iter().map(article).collect();
+    (!names.is_empty()).then(|| list(&names))
+}
+
+/// Whether it is known under which laws an organization exports.
+pub fn has_regimes(organization: &Organization) -> bool {
+    !organization.regimes.is_empty() || !organization.assumed_regimes.is_empty()
+}
+
+/// What is said where no transfer is known: no more than can be.
+pub fn no_transfer(material: &Material) -> String {
+    let placed = |one: &&Engagement| !one.subprocessor.locations.is_empty();
+    let (all, known) = (material.engagements.len(), material.engagements.iter().filter(placed).count());
+    let none = "No transfer to a third country is recorded for that day";
+    match (has_regimes(&material.organization), known) {
+        (false, _) => format!("{none}. Whether there is one is not stated."),
+        (true, 0) if all > 0 => {
+            format!("{none}. Whether there is one cannot be said: where recipients process is not stated.")
+        }
+        (true, known) if known < all => {
+            format!(
+                "{none}, and none follows from where recipients process as far as that is stated; for some it is not."
+            )
+        }
+        _ => format!("{none}, and none follows from where recipients process."),
     }
 }
 
@@ -292,8 +333,7 @@ fn reason(reason: &AssessmentReason) -> String {
 
 /// A transfer in one sentence: to where, under which law, how it stands, what it rests on and why.
 pub fn transfer(material: &Material, judged: &Judged) -> String {
-    let to = destinations(judged);
-    let to = if to.is_empty() { "a destination that is not stated".to_owned() } else { list(&to) };
+    let to = there(judged).unwrap_or_else(|| "a destination that is not stated".to_owned());
     let assumed = if judged.transfer.assumed { " (assumed)" } else { "" };
     let mut text =
         format!("To {to}, under {}{assumed}: {}", regime(judged.transfer.regime()), verdict(judged.answer.verdict()));

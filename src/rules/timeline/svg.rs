@@ -152,6 +152,7 @@ fn standing(timeline: &Timeline) -> String {
     let all = timeline.rows.len() + timeline.left_out.0;
     let of = if all == 1 { "1 transfer".to_owned() } else { format!("{all} transfers") };
     match timeline.gaps_today() {
+        _ if all == 0 => "No transfer.".to_owned(),
         0 => format!("{of}; none that takes place on {} is without cover.", timeline.today),
         1 => format!("{of}; 1 is not covered on {}.", timeline.today),
         gaps => format!("{of}; {gaps} are not covered on {}.", timeline.today),
