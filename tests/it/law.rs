@@ -2,7 +2,9 @@
 
 mod assess;
 mod claims;
+mod papers;
 mod points;
+mod timeline;
 mod turning_days;
 
 use serde_json::Value as Json;

@@ -21,7 +21,7 @@ use crate::support::{Backend, Place, both};
 mod compare;
 pub mod fill;
 mod traffic;
-mod wire;
+pub mod wire;
 
 use fill::{CHANGES, LARGE, rows, texts};
 use wire::Wire;
