@@ -75,7 +75,9 @@ fn harmless(headers: &mut HeaderMap) {
 /// A refusal in plain words.
 pub fn refusal(error: &Error) -> Response {
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, format!("{error}\n")).into_response();
+    let fields: String = error.field_violations().map(|(field, rule)| format!("{field}: {rule}\n")).collect();
+    let said = if fields.is_empty() { format!("{error}\n") } else { fields };
+    let mut response = (status, said).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     harmless(response.headers_mut());
     response

@@ -156,7 +156,7 @@ both! {
         assert_eq!(texts(&mail["locations"]), ["United States (US) (processing)"]);
         assert_eq!(mail["dpa"], "signed, 2022-01-15 (Executed clauses, https://acme.example/clauses.pdf)");
         let [transfer] = texts(&mail["transfers"]).try_into().expect("one");
-        assert!(transfer.starts_with("To United States (US), under the EU GDPR: covered, by Commission Implementing Decision (EU) 2021/914"), "{transfer}");
+        assert!(transfer.starts_with("To the United States (US), under the EU GDPR: covered, by Commission Implementing Decision (EU) 2021/914"), "{transfer}");
         assert!(transfer.contains("module three, signed 2022-01-15, papers: Executed clauses"), "{transfer}");
         assert_eq!(mail["transfers_covered"], "yes");
         // What is not known is not made up: several companies, no contact, nothing said of data.
@@ -217,7 +217,7 @@ both! {
         let said = |section: usize| texts(&notice["sections"][section]["paragraphs"]).join("\n");
         assert!(said(0).starts_with("Acme discloses personal data to these recipients: Hoster (hosting), Mailer (delivery of e-mail; outgoing mail only) and Analyst (reports); and to these recipients or categories of recipients of which no company is identified: Crunching companies (number crunching) and Payments (payments)."), "{}", said(0));
         let transfers = said(1);
-        assert!(transfers.contains("to Mailer in United States (US). Under the EU GDPR there is no adequacy decision that covers it; the appropriate safeguards are: "), "{transfers}");
+        assert!(transfers.contains("to Mailer in the United States (US). Under the EU GDPR there is no adequacy decision that covers it; the appropriate safeguards are: "), "{transfers}");
         assert!(transfers.contains("to Analyst in India (IN). Under the EU GDPR there is neither an adequacy decision nor an appropriate safeguard that covers it on that day"), "{transfers}");
         assert!(transfers.contains("The safeguards are available here: Executed clauses, https://acme.example/clauses.pdf. A copy can be asked for from privacy@acme.example (privacy)"), "{transfers}");
     }

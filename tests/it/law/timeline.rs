@@ -215,7 +215,7 @@ both! {
             ("?as_of=-1", 400, "as_of.revision: must not be negative"),
             ("?as_of=100000", 400, "revision 100000 is in the future"),
             ("?as_of=2999-01-01", 400, "is in the future"),
-            ("?colour=red&from=x", 400, "colour: is not offered here; there are from, to and as_of; from: must be"),
+            ("?colour=red&from=x", 400, "colour: is not offered here; there are from, to and as_of\nfrom: must be"),
             ("?from=2020-01-01&from=2021-01-01", 400, "from: is given twice"),
             ("?%3Cscript%3E=1", 400, "<script>: is not offered here"),
             ("?as_of=0", 404, "organizations/acme does not exist"),
