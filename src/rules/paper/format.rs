@@ -93,7 +93,7 @@ fn entries(records: &Records, lines: &mut Vec<String>) {
 }
 
 fn table(records: &Records, lines: &mut Vec<String>) {
-    let headings: Vec<&str> = records.columns.iter().map(|column| column.heading).collect();
+    let headings = headings(records);
     lines.extend([String::new(), format!("| {} |", headings.join(" | "))]);
     lines.push(format!("|{}", " --- |".repeat(headings.len())));
     let said = |(column, cell): (&Column, &Cell)| match cell.as_slice() {
@@ -102,8 +102,18 @@ fn table(records: &Records, lines: &mut Vec<String>) {
         several => several.iter().map(|one| escaped(one)).collect::<Vec<_>>().join("<br>"),
     };
     for row in &records.rows {
-        lines.push(format!("| {} |", records.columns.iter().zip(row).map(said).collect::<Vec<_>>().join(" | ")));
+        lines.push(format!("| {} |", shown(records, row).map(said).collect::<Vec<_>>().join(" | ")));
     }
+}
+
+/// What people read above the columns of a table.
+fn headings(records: &Records) -> Vec<&'static str> {
+    records.columns.iter().map(|column| column.heading).filter(|heading| !heading.is_empty()).collect()
+}
+
+/// The cells of a row that people read.
+fn shown<'a>(records: &Records, row: &'a [Cell]) -> impl Iterator<Item = (&'static Column, &'a Cell)> {
+    records.columns.iter().zip(row).filter(|(column, _)| !column.heading.is_empty())
 }
 
 /// A text in which Markdown finds no markup: every character that could begin some is escaped, and lines are joined.
@@ -147,8 +157,12 @@ impl Page<'_> {
             .collect()
     }
 
+    fn headings(&self, records: &Records) -> Vec<&'static str> {
+        headings(records)
+    }
+
     fn cells<'a>(&self, records: &Records, row: &'a [Cell]) -> Vec<(bool, &'a Cell)> {
-        records.columns.iter().map(|column| column.if_any).zip(row).collect()
+        shown(records, row).map(|(column, cell)| (column.if_any, cell)).collect()
     }
 
     /// Whether it speaks of a transfer that nothing covers, or of which that is not known.

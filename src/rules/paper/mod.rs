@@ -73,7 +73,7 @@ pub struct Records {
 pub struct Column {
     /// What programs know it by. Published: never renamed.
     pub key: &'static str,
-    /// What people read.
+    /// What people read. Empty: it is for programs only.
     pub heading: &'static str,
     /// Whether there can be several.
     pub many: bool,

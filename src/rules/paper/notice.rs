@@ -144,12 +144,17 @@ fn ground(material: &Material, judged: &Judged) -> Ground {
 fn sentences(material: &Material, ground: Ground, all: &[&Judged]) -> Vec<String> {
     let sentence = |judged: &&Judged| {
         let who = recipient(material, &judged.transfer.importer);
-        let to = words::there(judged).unwrap_or_else(|| "a country that is not stated".to_owned());
+        let place = match words::there(judged) {
+            // The words of the source, which name no country.
+            Some(words) if words.starts_with('“') => format!(" ({words})"),
+            Some(countries) => format!(" in {countries}"),
+            None => ", in a country that is not stated".to_owned(),
+        };
         let assumed = if judged.transfer.assumed { " (assumed)" } else { "" };
         let law = format!("{}{assumed}", words::regime(judged.transfer.regime()));
         let by = words::list(&words::carriers(material, judged));
         let why = words::why(judged).join("; ");
-        let said = format!("Personal data is transferred to {who} in {to}");
+        let said = format!("Personal data is transferred to {who}{place}");
         match ground {
             Ground::Adequacy => format!("{said}. Under {law} there is an adequacy decision: {by}."),
             Ground::Safeguards => {

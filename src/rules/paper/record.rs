@@ -44,7 +44,7 @@ const TRANSFERS: &[Column] = &[
     one("recipient", "Recipient"),
     many("countries", "Third country"),
     one("regime", "Law"),
-    one("verdict", "Verdict"),
+    one("verdict", "").if_any(),
     one("status", "How it stands"),
     many("safeguards", "Safeguards and their documentation").if_any(),
     many("reasons", "Why"),

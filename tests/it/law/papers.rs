@@ -394,3 +394,20 @@ async fn the_number_of_statements_does_not_grow() {
     assert_eq!(counts[0], counts[1], "as many for 5 as for 65");
     assert!(counts[0].iter().all(|count| *count < 40), "{counts:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_client_could_take_is_refused_with_the_numbers() {
+    let (_place, mut server) = acme(Backend::Sqlite).await;
+    let text = "x".repeat(12_000);
+    for revision in 0..4 {
+        let many: String = (0..100)
+            .map(|n| format!("  - {{id: m{revision}-{n}, display_name: M{n}, recorded_as_found: true, state: ACTIVE, service_description: {text}}}\n"))
+            .collect();
+        let manifest = format!("organization: {{id: big, display_name: Big}}\nsubprocessors:\n{many}");
+        apply(&mut server, &manifest).await.expect("applied");
+    }
+    let request = RenderPaperRequest { parent: "organizations/big".into(), ..of(Kind::SccAnnexIii, Format::Json) };
+    let answer = try_render(&mut server, request).await;
+    let status = refused(answer, Code::ResourceExhausted, "ANSWER_TOO_LARGE", &[]);
+    assert!(status.message().starts_with("the paper of organizations/big has "), "{status:?}");
+}
