@@ -22,6 +22,7 @@ mod remove;
 mod resolve;
 mod resource;
 mod service;
+mod simulate;
 mod timeline;
 mod trace;
 mod value;
@@ -88,6 +89,8 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Say what breaks if an instrument falls: what loses its cover, what a fallback saves, and whom it hits.
+    Simulate(simulate::Simulate),
     /// Make a paper that the law asks for: an annex of the clauses, the processor's record, or what a privacy notice says.
     Paper(paper::Paper),
     /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
@@ -174,6 +177,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Paper(paper) => client(paper.run(out)),
         Command::Timeline(timeline) => client(timeline.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),

@@ -2,8 +2,14 @@
 
 mod assess;
 mod claims;
+mod examples;
+mod gate;
+mod many;
 mod papers;
 mod points;
+mod properties;
+mod scene;
+mod simulate;
 mod timeline;
 mod turning_days;
 
