@@ -15,6 +15,7 @@ use crate::{
 pub const COLUMNS: &[Column] = &[
     one("listed_as", "Listed as"),
     one("name", "Name"),
+    one("name_note", "About the name").if_any(),
     one("address", "Address"),
     many("contacts", "Contact person’s name, position and contact details"),
     one("role", "Role").if_any(),
@@ -105,6 +106,7 @@ fn row(material: &Material, engagement: &Engagement) -> Vec<Cell> {
     vec![
         cell(&one.display_name),
         cell(name(engagement)),
+        cell(name_note(engagement)),
         cell(address(engagement)),
         words::contacts(contacts),
         cell(role(one.role())),
@@ -126,19 +128,21 @@ fn row(material: &Material, engagement: &Engagement) -> Vec<Cell> {
 
 /// The legal entity. Where several could be meant none is chosen.
 pub(super) fn name(engagement: &Engagement) -> String {
-    let stated = !engagement.subprocessor.vendor_entity.is_empty();
-    match (engagement.entity(), &engagement.vendor) {
-        (Some(entity), _) if stated => entity.legal_name.clone(),
-        (Some(entity), _) => {
-            format!("{} (the only entity known of the vendor; which is engaged is not stated)", entity.legal_name)
-        }
-        (None, Some(vendor)) if !vendor.entities.is_empty() => {
-            let names: Vec<&str> = vendor.entities.iter().take(MOST_NAMES).map(|one| one.legal_name.as_str()).collect();
-            let more = if vendor.entities.len() > MOST_NAMES { " and others" } else { "" };
-            format!("not stated which of {}{more}", names.join("; "))
-        }
-        _ => String::new(),
+    engagement.entity().map(|entity| entity.legal_name.clone()).unwrap_or_default()
+}
+
+/// How far the name can be relied on, where nobody stated which entity is engaged.
+fn name_note(engagement: &Engagement) -> String {
+    let entities: &[Entity] = engagement.vendor.as_ref().map_or(&[], |vendor| &vendor.entities);
+    if entities.is_empty() || !engagement.subprocessor.vendor_entity.is_empty() {
+        return String::new();
     }
+    if engagement.entity().is_some() {
+        return "which entity is engaged is not stated; it is the only one that the registry knows".to_owned();
+    }
+    let names: Vec<&str> = entities.iter().take(MOST_NAMES).map(|one| one.legal_name.as_str()).collect();
+    let more = if entities.len() > MOST_NAMES { "; or another" } else { "" };
+    format!("which entity is engaged is not stated: {}{more}", names.join("; or "))
 }
 
 /// How many entities are named at most where none is.
@@ -154,7 +158,7 @@ fn address(engagement: &Engagement) -> String {
 fn seat(entity: &Entity) -> String {
     match entity.region_code.as_str() {
         "" => String::new(),
-        code => format!("not stated, in {}", words::country(code)),
+        code => format!("{}; no more is stated", words::country(code)),
     }
 }
 

@@ -149,7 +149,10 @@ fn quotations(material: &Material, kind: ClaimKind) -> Vec<Vec<Cell>> {
         let line = if claim.line > 0 { claim.line.to_string() } else { String::new() };
         vec![cell(&claim.quote), cell(titled(document)), cell(line), cell(&document.name)]
     });
-    rows.collect()
+    // One sentence can make several claims.
+    let mut rows: Vec<_> = rows.collect();
+    rows.dedup();
+    rows
 }
 
 /// A document by its title and its date.
@@ -209,7 +212,12 @@ fn notes(material: &Material) -> Vec<String> {
     }
     let somewhere = |one: &&Engagement| !one.subprocessor.locations.is_empty();
     let (all, known) = (material.engagements.len(), material.engagements.iter().filter(somewhere).count());
-    if known < all {
+    if known == 0 && all > 0 {
+        notes.push(
+            "Where those on the list process is not stated. Transfers that follow from it are not known here."
+                .to_owned(),
+        );
+    } else if known < all {
         notes.push(format!(
             "Where {} of the {all} on the list process is not stated. Transfers that follow from it are not known here.",
             all - known

@@ -35,6 +35,8 @@ pub struct Timeline {
     pub revision: i64,
     /// The transfers.
     pub rows: Vec<Row>,
+    /// How many are not covered today, and of how many that cannot be said.
+    pub gaps: (usize, usize),
     /// How many were left out, and whether there are more than were counted.
     pub left_out: (usize, bool),
 }
@@ -114,15 +116,13 @@ impl Timeline {
     #[must_use]
     pub fn with(mut self, mut rows: Vec<Row>, more: bool) -> Self {
         rows.sort_by_key(|row| row.urgency(&self.today));
+        let today = rows.iter().filter_map(|row| row.on(&self.today)).filter(|verdict| !covers(*verdict));
+        let (unknown, gaps): (Vec<_>, Vec<_>) = today.partition(|verdict| *verdict == Verdict::Indeterminate);
+        self.gaps = (gaps.len(), unknown.len());
         self.left_out = (rows.len().saturating_sub(MOST_ROWS), more);
         rows.truncate(MOST_ROWS);
         self.rows = rows;
         self
-    }
-
-    /// How many of the rows are not covered today.
-    fn gaps_today(&self) -> usize {
-        self.rows.iter().filter(|row| row.urgency(&self.today) == 0).count()
     }
 }
 

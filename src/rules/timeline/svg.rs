@@ -151,12 +151,17 @@ fn head(svg: &mut Svg, timeline: &Timeline, height: f64) {
 fn standing(timeline: &Timeline) -> String {
     let all = timeline.rows.len() + timeline.left_out.0;
     let of = if all == 1 { "1 transfer".to_owned() } else { format!("{all} transfers") };
-    match timeline.gaps_today() {
-        _ if all == 0 => "No transfer.".to_owned(),
-        0 => format!("{of}; none that takes place on {} is without cover.", timeline.today),
-        1 => format!("{of}; 1 is not covered on {}.", timeline.today),
-        gaps => format!("{of}; {gaps} are not covered on {}.", timeline.today),
+    let is = |count: usize| if count == 1 { "is" } else { "are" };
+    let mut said = Vec::new();
+    match timeline.gaps {
+        _ if all == 0 => return "No transfer.".to_owned(),
+        (0, 0) => said.push("none that takes place is without cover".to_owned()),
+        (gaps, unknown) => {
+            said.extend((gaps > 0).then(|| format!("{gaps} {} not covered", is(gaps))));
+            said.extend((unknown > 0).then(|| format!("of {unknown} that cannot be determined")));
+        }
     }
+    format!("{of}; on {}, {}.", timeline.today, said.join(", and "))
 }
 
 fn left_out(timeline: &Timeline) -> Option<String> {

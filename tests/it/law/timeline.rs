@@ -116,7 +116,7 @@ both! {
         assert_eq!(all(&svg, "title")[0], "Cover of the transfers of Acme <&> Co");
         assert_eq!(
             all(&svg, "desc")[0],
-            format!("2016-01-01 to 2027-12-31, as of revision {revision}. 3 transfers; 2 are not covered on 2026-03-23.")
+            format!("2016-01-01 to 2027-12-31, as of revision {revision}. 3 transfers; on 2026-03-23, 2 are not covered.")
         );
         assert!(all(&svg, "script").is_empty() && all(&svg, "image").is_empty(), "nobody's name is an element");
         let texts = all(&svg, "text");
