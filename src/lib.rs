@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `main`, [`cli`] | the command line: a server, and a client of one |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
-//! | [`api`] | one file a service: unwrap, one call, wrap |
+//! | [`api`], [`web`] | one file a service, one a page: unwrap, one call, wrap |
 //! | [`auth`], [`catalog`], [`manifest`], [`import`] | who is calling; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
 //! | [`rules`] | the law of transfers, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
@@ -56,3 +56,4 @@ pub mod run;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod web;

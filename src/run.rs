@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api,
+    api::{self, Api},
     call::Call,
     catalog::{self, Catalog},
     clock::Clock,
@@ -17,7 +17,7 @@ use crate::{
     resource::name::{Kind, Name},
     server::{Bound, Server},
     store::{self, Store},
-    telemetry,
+    telemetry, web,
 };
 
 /// The example organizations, each a manifest, with their ids.
@@ -58,8 +58,8 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
         watch_buffer: settings.watch.buffer_revisions,
         slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
     };
-    let routes = api::routes(store, options, stopping.clone());
-    Server::on(bound, &settings.server, routes, stopping).await
+    let api = Api::new(store, options, stopping.clone());
+    Server::on(bound, &settings.server, api::routes(&api), web::pages(api), stopping).await
 }
 
 /// The store, with what is built in.

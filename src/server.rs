@@ -1,4 +1,4 @@
-//! The server: one port for gRPC, gRPC-Web, health and reflection, and what every call passes on its way to a handler.
+//! The server: one port for gRPC, gRPC-Web, health, reflection and pages, and what every call passes on its way to a handler.
 //!
 //! From the outside in, a call of our services passes: the connection (bounds, HTTP/2 keepalive), gRPC-Web translation,
 //! then the [gate](gate): span, principal, authorization, deadline, and errors made by the transport given our details.
@@ -88,10 +88,10 @@ impl Server {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(settings: &config::Server, routes: Routes, stopping: CancellationToken) -> Result<Self> {
-        Self::on(Bound::new(settings)?, settings, routes, stopping).await
+        Self::on(Bound::new(settings)?, settings, routes, Router::new(), stopping).await
     }
 
-    /// The same on an address already bound.
+    /// The same on an address already bound, with pages beside the services.
     ///
     /// # Errors
     /// If it cannot be listened on.
@@ -99,6 +99,7 @@ impl Server {
         bound: Bound,
         settings: &config::Server,
         routes: Routes,
+        pages: Router,
         stopping: CancellationToken,
     ) -> Result<Self> {
         let listener = bound.0.listen(BACKLOG).map_err(|error| unbound(settings.listen, error))?;
@@ -109,7 +110,7 @@ impl Server {
             health.set_service_status(service, ServingStatus::Serving).await;
         }
         let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone() };
-        let router = router(routes, &health, gate)?;
+        let router = router(routes, pages, &health, gate)?;
         let drain = Duration::from_secs(settings.drain_seconds);
         Ok(Self { listener, local_addr, router, health, stopping, drain })
     }
@@ -176,7 +177,7 @@ fn served_services() -> impl Iterator<Item = String> {
 }
 
 /// Everything that is served on the port.
-fn router(routes: Routes, health: &HealthReporter, gate: Gate) -> Result<Router> {
+fn router(routes: Routes, mut pages: Router, health: &HealthReporter, gate: Gate) -> Result<Router> {
     let gate = Arc::new(gate);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -197,9 +198,12 @@ fn router(routes: Routes, health: &HealthReporter, gate: Gate) -> Result<Router>
     let mut ours = routes.into_axum_router().reset_fallback();
     if ours.has_routes() {
         // Layers on no route at all are refused by axum with a panic.
-        ours = ours.route_layer(from_fn_with_state(gate, gate::ours)).route_layer(GrpcWebLayer::new());
+        ours = ours.route_layer(from_fn_with_state(gate.clone(), gate::ours)).route_layer(GrpcWebLayer::new());
     }
-    Ok(ours.merge(around).fallback(fallback))
+    if pages.has_routes() {
+        pages = pages.route_layer(from_fn_with_state(gate, gate::pages));
+    }
+    Ok(ours.merge(around).merge(pages).fallback(fallback))
 }
 
 /// What no route is for: a gRPC call is answered as gRPC, anything else as a web page that is not there.

@@ -20,7 +20,7 @@ use crate::{
 const LONGEST_RANGE: i16 = 100;
 
 impl Api {
-    pub(super) async fn assess(&self, request: &AssessTransfersRequest) -> Result<AssessTransfersResponse> {
+    pub(crate) async fn assess(&self, request: &AssessTransfersRequest) -> Result<AssessTransfersResponse> {
         let days = self.days(request)?;
         let name = Name::parse(&request.parent);
         let answer = match name.as_ref().map(Name::kind) {

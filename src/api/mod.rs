@@ -4,6 +4,7 @@
 mod assess;
 mod change_log;
 mod organization;
+mod paper;
 mod registry;
 mod simulate;
 mod subprocessor;
@@ -63,10 +64,21 @@ impl Default for Options {
     }
 }
 
-/// All services over a store. Streams end when `stopping` is cancelled.
-pub fn routes(store: Store, options: Options, stopping: CancellationToken) -> Routes {
-    let most = options.max_request_bytes;
-    let api = Api { store, options, stopping };
+impl Api {
+    /// The handlers over a store. Streams end when `stopping` is cancelled.
+    pub fn new(store: Store, options: Options, stopping: CancellationToken) -> Self {
+        Self { store, options, stopping }
+    }
+
+    /// What they read from.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// All services.
+pub fn routes(api: &Api) -> Routes {
+    let most = api.options.max_request_bytes;
     macro_rules! service {
         ($module:ident :: $server:ident) => {
             v1::$module::$server::new(api.clone())

@@ -11,9 +11,10 @@ use crate::{
         DeleteCertificationRequest, DeleteInstrumentRequest, DeleteTransferRequest, Document, GetCertificationRequest,
         GetInstrumentRequest, GetTransferRequest, Instrument, ListCertificationsRequest, ListCertificationsResponse,
         ListDocumentsRequest, ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest,
-        ListTransfersResponse, SimulateInstrumentEndRequest, SimulateInstrumentEndResponse, Transfer,
-        UndeleteCertificationRequest, UndeleteInstrumentRequest, UndeleteTransferRequest, UpdateCertificationRequest,
-        UpdateInstrumentRequest, UpdateTransferRequest, transfer_mechanism_service_server::TransferMechanismService,
+        ListTransfersResponse, RenderPaperRequest, RenderPaperResponse, SimulateInstrumentEndRequest,
+        SimulateInstrumentEndResponse, Transfer, UndeleteCertificationRequest, UndeleteInstrumentRequest,
+        UndeleteTransferRequest, UpdateCertificationRequest, UpdateInstrumentRequest, UpdateTransferRequest,
+        transfer_mechanism_service_server::TransferMechanismService,
     },
     resource::{
         name::{Kind, Name},
@@ -141,6 +142,10 @@ impl TransferMechanismService for Api {
         let law = self.store.law(revision).await?;
         let assessments = documents.iter().flat_map(|document| worth(&law, document, &date)).collect();
         Ok(Response::new(AssessClaimsResponse { assessments, next_page_token, revision, date }))
+    }
+
+    async fn render_paper(&self, request: Request<RenderPaperRequest>) -> Answer<RenderPaperResponse> {
+        Ok(Response::new(self.paper(request.get_ref()).await?))
     }
 }
 

@@ -154,6 +154,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("AssessTransfers", Read),
             ("AssessClaims", Read),
             ("SimulateInstrumentEnd", Read),
+            ("RenderPaper", Read),
         ],
     ),
     (

@@ -34,6 +34,11 @@ pub(super) fn organization(text: &str) -> String {
     if text.contains('/') { text.to_owned() } else { format!("organizations/{text}") }
 }
 
+/// The name of a customer of an organization that is given by its name or its id; empty for none.
+pub(super) fn customer(organization: &str, text: &str) -> String {
+    if text.is_empty() || text.contains('/') { text.to_owned() } else { format!("{organization}/customers/{text}") }
+}
+
 /// What to say of a name that is none.
 pub(super) fn no_name(name: &str) -> String {
     format!("\"{name}\" is no name of a resource, such as vendors/aws")

@@ -71,17 +71,13 @@ impl Diff {
     /// Compares, and prints what differs.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
         let parent = contract::organization(&self.organization);
-        let customer = match self.customer.as_str() {
-            id if id.is_empty() || id.contains('/') => id.to_owned(),
-            id => format!("{parent}/customers/{id}"),
-        };
         let request = DiffSubprocessorsRequest {
             base: self.base.map(|as_of| as_of.message()),
             target: self.target.map(|as_of| as_of.message()),
             base_effective_at: self.base_day.clone(),
             target_effective_at: self.target_day.clone(),
             parent: parent.clone(),
-            customer,
+            customer: contract::customer(&parent, &self.customer),
         };
         let registry = Registry::connect(&self.common).await?;
         let answer: DiffSubprocessorsResponse = registry.call("SubprocessorService/DiffSubprocessors", request).await?;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{self, IsTerminal, Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::Args;
@@ -14,6 +14,7 @@ use super::{
     Common,
     client::Registry,
     failure::{Failure, Outcome, printable},
+    file::Draft,
     output::Out,
 };
 use crate::{
@@ -213,39 +214,6 @@ impl Import {
         }
         files.into_iter().try_for_each(Draft::keep)?;
         if self.output.is_none() { out.text(manifest) } else { Ok(()) }
-    }
-}
-
-/// A file that is written whole beside its place, and put there by its name.
-struct Draft<'a> {
-    path: &'a Path,
-    beside: PathBuf,
-}
-
-impl<'a> Draft<'a> {
-    fn new(path: &'a Path, text: &str) -> Outcome<Self> {
-        let fail = |error: io::Error| Failure::Failed(format!("{}: cannot be written: {error}", path.display()));
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.is_empty() || path.is_dir() {
-            return Err(Failure::Failed(format!("{} is a directory", path.display())));
-        }
-        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-        let draft = Self { path, beside };
-        let mut file = fs::File::create(&draft.beside).map_err(fail)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
-        Ok(draft)
-    }
-
-    fn keep(self) -> Outcome {
-        fs::rename(&self.beside, self.path)
-            .map_err(|error| Failure::Failed(format!("{}: cannot be written: {error}", self.path.display())))
-    }
-}
-
-impl Drop for Draft<'_> {
-    fn drop(&mut self) {
-        // It is gone if it was kept.
-        let _ = fs::remove_file(&self.beside);
     }
 }
 

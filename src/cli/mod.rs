@@ -9,18 +9,21 @@ mod columns;
 mod contract;
 mod diff;
 mod failure;
+mod file;
 mod history;
 mod import;
 mod law;
 mod lifecycle;
 mod log;
 mod output;
+mod paper;
 mod progress;
 mod remove;
 mod resolve;
 mod resource;
 mod service;
 mod simulate;
+mod timeline;
 mod trace;
 mod value;
 
@@ -88,6 +91,10 @@ enum Command {
     Claims(law::Claims),
     /// Say what breaks if an instrument falls: what loses its cover, what a fallback saves, and whom it hits.
     Simulate(simulate::Simulate),
+    /// Make a paper that the law asks for: an annex of the clauses, the processor's record, or what a privacy notice says.
+    Paper(paper::Paper),
+    /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
+    Timeline(timeline::Timeline),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -171,6 +178,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
         Command::Simulate(simulate) => client(simulate.run(out)),
+        Command::Paper(paper) => client(paper.run(out)),
+        Command::Timeline(timeline) => client(timeline.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

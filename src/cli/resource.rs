@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use clap::Args;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     proto::v1::{self, as_of::Point},
-    resource::behavior,
+    resource::{behavior, text},
 };
 
 /// Resources asked for at a time: a page of this many is well below what clients accept in one message.
@@ -215,15 +214,7 @@ impl FromStr for AsOf {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(revision) = text.parse::<i64>() {
-            return Ok(Self(Point::Revision(revision)));
-        }
-        let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-        let instant: Option<Timestamp> =
-            text.parse().ok().or_else(|| text.parse().ok().filter(|_| text.len() == 10).and_then(midnight));
-        let instant = instant.ok_or("must be a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23")?;
-        let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
-        Ok(Self(Point::Time(prost_types::Timestamp { seconds, nanos })))
+        text::point(text).map(Self)
     }
 }
 

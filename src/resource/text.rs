@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use jiff::{Span, Timestamp, civil::Date};
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use url::Url;
 
-use crate::error::clip;
+use crate::{error::clip, proto::v1::as_of::Point};
 
 /// Characters of a single-line text.
 pub const SHORT: usize = 1_024;
@@ -81,6 +81,22 @@ pub fn instant(seconds: i64, nanos: i32) -> Result<Timestamp, String> {
     // The last day of all is beyond what the library knows; its last instant stands for it.
     let instant = fits.then(|| Timestamp::new(seconds, nanos).unwrap_or(Timestamp::MAX));
     instant.ok_or_else(|| "must be a time between the years 1 and 9999".to_owned())
+}
+
+/// A point in known time as people write it: a revision, an RFC 3339 time, or a day for its first instant (UTC).
+///
+/// # Errors
+/// The rule that is broken.
+pub fn point(text: &str) -> Result<Point, String> {
+    if let Ok(revision) = text.parse::<i64>() {
+        return Ok(Point::Revision(revision));
+    }
+    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let instant: Option<Timestamp> =
+        text.parse().ok().or_else(|| text.parse().ok().filter(|_| text.len() == 10).and_then(midnight));
+    let instant = instant.ok_or("must be a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23")?;
+    let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
+    Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
 }
 
 /// A date, or the month or year of one where no day is known.

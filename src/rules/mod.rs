@@ -7,5 +7,7 @@ pub mod law;
 pub mod list_diff;
 pub mod log;
 pub mod notice;
+pub mod paper;
 pub mod reach;
+pub mod timeline;
 pub mod vendor_name;

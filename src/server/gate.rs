@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, sync::LazyLock, time::Duration};
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{Method, StatusCode, header::CONTENT_TYPE},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -21,11 +21,14 @@ use super::{
 use crate::{
     auth::{self, Principal},
     error::{Error, Reason, clip},
-    proto,
+    proto, web,
 };
 
 /// How long a reader has to take the DEADLINE_EXCEEDED that ends its stream, before the stream is reset.
 const READER_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a page may take.
+const PAGE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the gate knows of the server.
 #[derive(Debug)]
@@ -96,6 +99,28 @@ pub(super) async fn around(State(gate): State<Arc<Gate>>, request: Request, next
             response.map(|body| axum::body::Body::new(body.while_running(gate.stopping.clone())))
         }
     }
+}
+
+/// The gate of the pages: whoever asks may read what the method reads that the page is made of, and nobody waits for
+/// ever, for browsers say no deadline.
+pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let method = web::PAGES.iter().find(|(page, _)| *page == path).map(|(_, method)| *method).unwrap_or_default();
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
+    let span = span::page(&path, request.headers(), peer);
+    let admitted = Principal::of(request.headers(), gate.trusted).and_then(|principal| {
+        span.record("principal", principal.as_str());
+        auth::authorize(&principal, method)
+    });
+    let response = match admitted {
+        Err(error) => web::refusal(&error),
+        Ok(()) => {
+            let answer = timeout_at(Instant::now() + PAGE_DEADLINE, next.run(request).instrument(span.clone()));
+            answer.await.unwrap_or_else(|_| web::refusal(&deadline::exceeded()))
+        }
+    };
+    span.record("http.response.status_code", response.status().as_u16());
+    response
 }
 
 /// The handler's answer, or DEADLINE_EXCEEDED.

@@ -26,17 +26,38 @@ pub(super) fn begin(method: Option<&str>, headers: &HeaderMap, local: SocketAddr
         client.address = Empty,
         principal = Empty,
     );
-    if !span.is_disabled() {
-        if let Some(peer) = peer {
-            span.record("client.address", tracing::field::display(peer.ip()));
-        }
-        if headers.contains_key("traceparent") {
-            let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-            // Fails if no traces are exported, which is no failure.
-            let _ = span.set_parent(parent);
-        }
-    }
+    attach(&span, headers, peer);
     span
+}
+
+/// Begins the span of a page, by the conventions for HTTP.
+pub(super) fn page(route: &str, headers: &HeaderMap, peer: Option<SocketAddr>) -> Span {
+    let span = tracing::info_span!(
+        "page",
+        otel.name = route,
+        otel.kind = "server",
+        http.route = route,
+        http.response.status_code = Empty,
+        client.address = Empty,
+        principal = Empty,
+    );
+    attach(&span, headers, peer);
+    span
+}
+
+/// Puts a span into the caller's trace.
+fn attach(span: &Span, headers: &HeaderMap, peer: Option<SocketAddr>) {
+    if span.is_disabled() {
+        return;
+    }
+    if let Some(peer) = peer {
+        span.record("client.address", tracing::field::display(peer.ip()));
+    }
+    if headers.contains_key("traceparent") {
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
+        // Fails if no traces are exported, which is no failure.
+        let _ = span.set_parent(parent);
+    }
 }
 
 /// Records how the call ended.

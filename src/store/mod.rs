@@ -33,6 +33,7 @@ pub mod customer;
 pub mod document;
 pub mod instrument;
 pub mod organization;
+pub mod papers;
 pub mod subprocessor;
 pub mod transfer;
 pub mod vendor;

@@ -19,6 +19,7 @@ use crate::{
 
 mod compare;
 mod import;
+mod papers;
 mod server;
 
 const PATIENCE: Duration = Duration::from_secs(60);

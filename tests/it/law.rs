@@ -5,10 +5,12 @@ mod claims;
 mod examples;
 mod gate;
 mod many;
+mod papers;
 mod points;
 mod properties;
 mod scene;
 mod simulate;
+mod timeline;
 mod turning_days;
 
 use serde_json::Value as Json;
