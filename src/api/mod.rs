@@ -3,6 +3,7 @@
 
 mod assess;
 mod change_log;
+mod findings;
 mod organization;
 mod registry;
 mod subprocessor;
@@ -145,6 +146,7 @@ mutations!(
     RetireRequest,
     ErasePersonalDataRequest,
     ApplyManifestRequest,
+    AcknowledgeFindingRequest,
 );
 
 /// Who calls, and what, taken from a request that writes. The request's own id and dry run are taken out of it: what is
@@ -220,6 +222,7 @@ page_request!(ListDocumentsRequest, parent: |r| Some(&r.parent));
 page_request!(ListCustomersRequest, parent: |r| Some(&r.parent));
 page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
+page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.

@@ -153,6 +153,10 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("UndeleteTransfer", Write),
             ("AssessTransfers", Read),
             ("AssessClaims", Read),
+            ("ListFindings", Read),
+            ("AcknowledgeFinding", Write),
+            ("GetAcknowledgement", Read),
+            ("ListAcknowledgements", Read),
         ],
     ),
     (
