@@ -6,6 +6,7 @@ mod change_log;
 mod findings;
 mod organization;
 mod registry;
+mod simulate;
 mod subprocessor;
 mod transfer_mechanism;
 mod vendor;

@@ -12,9 +12,10 @@ use crate::{
         Finding, GetAcknowledgementRequest, GetCertificationRequest, GetInstrumentRequest, GetTransferRequest,
         Instrument, ListAcknowledgementsRequest, ListAcknowledgementsResponse, ListCertificationsRequest,
         ListCertificationsResponse, ListDocumentsRequest, ListFindingsRequest, ListFindingsResponse,
-        ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest, ListTransfersResponse, Transfer,
-        UndeleteCertificationRequest, UndeleteInstrumentRequest, UndeleteTransferRequest, UpdateCertificationRequest,
-        UpdateInstrumentRequest, UpdateTransferRequest, transfer_mechanism_service_server::TransferMechanismService,
+        ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest, ListTransfersResponse,
+        SimulateInstrumentEndRequest, SimulateInstrumentEndResponse, Transfer, UndeleteCertificationRequest,
+        UndeleteInstrumentRequest, UndeleteTransferRequest, UpdateCertificationRequest, UpdateInstrumentRequest,
+        UpdateTransferRequest, transfer_mechanism_service_server::TransferMechanismService,
     },
     resource::{
         name::{Kind, Name},
@@ -126,6 +127,13 @@ impl TransferMechanismService for Api {
 
     async fn assess_transfers(&self, request: Request<AssessTransfersRequest>) -> Answer<AssessTransfersResponse> {
         Ok(Response::new(self.assess(request.get_ref()).await?))
+    }
+
+    async fn simulate_instrument_end(
+        &self,
+        request: Request<SimulateInstrumentEndRequest>,
+    ) -> Answer<SimulateInstrumentEndResponse> {
+        Ok(Response::new(self.simulate(request.into_inner()).await?))
     }
 
     async fn assess_claims(&self, request: Request<AssessClaimsRequest>) -> Answer<AssessClaimsResponse> {

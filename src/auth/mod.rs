@@ -153,6 +153,7 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("UndeleteTransfer", Write),
             ("AssessTransfers", Read),
             ("AssessClaims", Read),
+            ("SimulateInstrumentEnd", Read),
             ("ListFindings", Read),
             ("AcknowledgeFinding", Write),
             ("GetAcknowledgement", Read),

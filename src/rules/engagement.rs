@@ -53,14 +53,24 @@ pub struct Unmet {
 }
 
 /// The gates of putting `subprocessor` into use on `day` that are not met: a DPA in force for processor roles with a
-/// vendor (GDPR Art. 28(4)), and Annex III of the standard contractual clauses (name, address, contact person).
-pub fn unmet_gates(subprocessor: &Subprocessor, vendor: Option<&Vendor>, day: &str) -> Vec<Unmet> {
+/// vendor (GDPR Art. 28(4)), every transfer to it covered (Art. 44; `uncovered`: those that are not, in words), and
+/// Annex III of the standard contractual clauses (name, address, contact person).
+pub fn unmet_gates(
+    subprocessor: &Subprocessor,
+    vendor: Option<&Vendor>,
+    uncovered: &[String],
+    day: &str,
+) -> Vec<Unmet> {
     let mut unmet = Vec::new();
     if vendor.is_some() && is_processor(subprocessor.role()) && !dpa_in_force(subprocessor, day) {
         unmet.push(Unmet {
             gate: Gate::DpaInForce,
             detail: format!("no data processing agreement is in force on {day}: dpa.status must be SIGNED or INCORPORATED_BY_REFERENCE and not past dpa.expire_date"),
         });
+    }
+    if !uncovered.is_empty() {
+        let detail = format!("not covered on {day}: {}", uncovered.join("; "));
+        unmet.push(Unmet { gate: Gate::TransfersCovered, detail });
     }
     let missing = annex_iii_gaps(subprocessor, vendor);
     if !missing.is_empty() {
@@ -131,10 +141,15 @@ pub fn is_duplicate(a: &Subprocessor, b: &Subprocessor) -> bool {
     key(a) == key(b) && overlap(a, b)
 }
 
+/// Whether it is in use, or was: only then can it be on the list of a day.
+pub fn was_in_use(subprocessor: &Subprocessor) -> bool {
+    matches!(subprocessor.state(), State::Active | State::Suspended | State::Retired)
+}
+
 /// Whether it is on the list of an ISO 8601 day (DESIGN §4): in a state that is or was on it, begun and not ended.
 pub fn is_on_list(subprocessor: &Subprocessor, day: &str) -> bool {
     // An absent start is always, an absent end never.
-    matches!(subprocessor.state(), State::Active | State::Suspended | State::Retired)
+    was_in_use(subprocessor)
         && subprocessor.start_date.as_str() <= day
         && (subprocessor.end_date.is_empty() || day < subprocessor.end_date.as_str())
 }
@@ -191,32 +206,33 @@ mod tests {
     #[test]
     fn gates_name_what_is_missing() {
         let (subprocessor, vendor) = complete();
-        assert_eq!(unmet_gates(&subprocessor, Some(&vendor), "2026-02-28"), vec![]);
+        assert_eq!(unmet_gates(&subprocessor, Some(&vendor), &[], "2026-02-28"), vec![]);
         let future =
             Some(Dpa { status: DpaStatus::Signed.into(), sign_date: "2026-03-01".into(), ..Default::default() });
         let unsigned = Subprocessor { dpa: future, ..subprocessor.clone() };
-        assert_eq!(unmet_gates(&unsigned, Some(&vendor), "2026-02-28").len(), 1);
-        assert_eq!(unmet_gates(&unsigned, Some(&vendor), "2026-03-01"), vec![]);
-        let expired = unmet_gates(&subprocessor, Some(&vendor), "2026-03-01");
+        assert_eq!(unmet_gates(&unsigned, Some(&vendor), &[], "2026-02-28").len(), 1);
+        assert_eq!(unmet_gates(&unsigned, Some(&vendor), &[], "2026-03-01"), vec![]);
+        let expired = unmet_gates(&subprocessor, Some(&vendor), &[], "2026-03-01");
         assert_eq!(expired.iter().map(|u| u.gate).collect::<Vec<_>>(), [Gate::DpaInForce]);
         let referenced = Subprocessor {
             dpa: Some(Dpa { status: DpaStatus::IncorporatedByReference.into(), ..Default::default() }),
             ..subprocessor.clone()
         };
-        assert!(unmet_gates(&referenced, Some(&vendor), "2026-03-01").is_empty());
+        assert!(unmet_gates(&referenced, Some(&vendor), &[], "2026-03-01").is_empty());
         for status in [DpaStatus::NotChecked, DpaStatus::ActionRequired, DpaStatus::Expired, DpaStatus::Terminated] {
             let dpa = Some(Dpa { status: status.into(), ..Default::default() });
             assert_eq!(
-                unmet_gates(&Subprocessor { dpa, ..subprocessor.clone() }, Some(&vendor), "2026-01-01").len(),
+                unmet_gates(&Subprocessor { dpa, ..subprocessor.clone() }, Some(&vendor), &[], "2026-01-01").len(),
                 1
             );
         }
         let source = Subprocessor { role: Role::DataSource.into(), dpa: None, ..subprocessor.clone() };
-        assert!(unmet_gates(&source, Some(&vendor), "2026-01-01").is_empty(), "no processor, no DPA");
-        let unnamed = unmet_gates(&Subprocessor { vendor: String::new(), ..subprocessor.clone() }, None, "2026-01-01");
+        assert!(unmet_gates(&source, Some(&vendor), &[], "2026-01-01").is_empty(), "no processor, no DPA");
+        let unnamed =
+            unmet_gates(&Subprocessor { vendor: String::new(), ..subprocessor.clone() }, None, &[], "2026-01-01");
         assert_eq!(unnamed.iter().map(|u| u.gate).collect::<Vec<_>>(), [Gate::AnnexIiiComplete]);
         let bare = Vendor { contacts: vec![], ..vendor };
-        assert!(unmet_gates(&subprocessor, Some(&bare), "2026-01-01")[0].detail.contains("contact"));
+        assert!(unmet_gates(&subprocessor, Some(&bare), &[], "2026-01-01")[0].detail.contains("contact"));
     }
 
     #[test]

@@ -1,9 +1,16 @@
 //! What the answers about transfers rest on, read for a whole page of them by a number of queries that does not depend
 //! on how many there are.
 
+pub(super) mod gate;
+pub mod simulate;
+pub mod walk;
+
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, ExprTrait},
+};
 
 use super::{
     Store,
@@ -40,7 +47,52 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn facts(&self, transfers: &[Transfer], revision: i64) -> Result<Facts> {
-        let law = self.law(revision).await?;
+        Facts::read(self.reads(), self.law(revision).await?, transfers, revision, None).await
+    }
+
+    /// The live resources of a kind one of whose columns has one of these values, by name.
+    pub(crate) async fn at<R: Resource>(
+        &self,
+        key: &str,
+        values: Vec<String>,
+        revision: i64,
+    ) -> Result<HashMap<String, R>> {
+        at(self.reads(), key, values, revision).await
+    }
+}
+
+/// The live resources of a kind one of whose columns has one of these values, by name.
+async fn at<R: Resource>(
+    db: &impl ConnectionTrait,
+    key: &str,
+    mut values: Vec<String>,
+    revision: i64,
+) -> Result<HashMap<String, R>> {
+    values.sort();
+    values.dedup();
+    let mut found = HashMap::new();
+    for chunk in values.chunks(BOUND) {
+        let mut query = version_query(R::KIND);
+        query
+            .and_where(Expr::col(column(key)).is_in(chunk.iter().cloned()))
+            .and_where(Expr::col(column("deleted")).eq(false))
+            .cond_where(alive_at(revision));
+        for row in fetch_all(db, &query).await? {
+            found.extend(Stored::<R>::decode(row)?.map(|stored| (stored.name().to_owned(), stored.message)));
+        }
+    }
+    Ok(found)
+}
+
+impl Facts {
+    /// The facts, read over a connection. `anew`: a subprocessor as it is to become, which is not stored yet.
+    pub(super) async fn read(
+        db: &impl ConnectionTrait,
+        law: Arc<Law>,
+        transfers: &[Transfer],
+        revision: i64,
+        anew: Option<&Subprocessor>,
+    ) -> Result<Self> {
         let mut above: HashMap<String, Transfer> = HashMap::new();
         let mut wanted: Vec<String> = onward(transfers.iter());
         for _ in 0..LONGEST_CHAIN {
@@ -48,7 +100,7 @@ impl Store {
             if wanted.is_empty() {
                 break;
             }
-            let found: HashMap<String, Transfer> = self.at("name", wanted, revision).await?;
+            let found: HashMap<String, Transfer> = at(db, "name", wanted, revision).await?;
             wanted = onward(found.values());
             above.extend(found);
         }
@@ -57,46 +109,24 @@ impl Store {
             let names = all().flat_map(|one| [one.exporter.clone(), one.importer.clone()]);
             names.filter(move |name| Name::parse(name).is_some_and(|name| name.kind() == kind)).collect::<Vec<_>>()
         };
-        let subprocessors: HashMap<String, Subprocessor> =
-            self.at("name", parties(Kind::Subprocessor), revision).await?;
+        let mut subprocessors: HashMap<String, Subprocessor> =
+            at(db, "name", parties(Kind::Subprocessor), revision).await?;
+        subprocessors.extend(anew.map(|one| (one.name.clone(), one.clone())));
         let organizations: HashMap<String, Organization> =
-            self.at("name", parties(Kind::Organization), revision).await?;
+            at(db, "name", parties(Kind::Organization), revision).await?;
         let vendors = subprocessors.values().map(|one| one.vendor.clone()).filter(|name| !name.is_empty());
         let holders: Vec<String> = vendors.chain(organizations.keys().cloned()).collect();
         let mut certifications: HashMap<String, Vec<Certification>> = HashMap::new();
-        for (name, one) in self.at::<Certification>("parent", holders, revision).await? {
+        for (name, one) in at::<Certification>(db, "parent", holders, revision).await? {
             let holder = Name::parse(&name).and_then(|name| name.parent());
             certifications.entry(holder.map(|name| name.to_string()).unwrap_or_default()).or_default().push(one);
         }
         let names = all().flat_map(|one| &one.mechanisms).map(|one| one.certification.clone());
-        let named = self.at("name", names.filter(|name| !name.is_empty()).collect(), revision).await?;
+        let named = at(db, "name", names.filter(|name| !name.is_empty()).collect(), revision).await?;
         for list in certifications.values_mut() {
             list.sort_by(|a, b| a.name.cmp(&b.name));
         }
-        Ok(Facts { law, above, organizations, subprocessors, certifications, named })
-    }
-
-    /// The live resources of a kind one of whose columns has one of these values, by name.
-    pub(crate) async fn at<R: Resource>(
-        &self,
-        key: &str,
-        mut values: Vec<String>,
-        revision: i64,
-    ) -> Result<HashMap<String, R>> {
-        values.sort();
-        values.dedup();
-        let mut found = HashMap::new();
-        for chunk in values.chunks(BOUND) {
-            let mut query = version_query(R::KIND);
-            query
-                .and_where(Expr::col(column(key)).is_in(chunk.iter().cloned()))
-                .and_where(Expr::col(column("deleted")).eq(false))
-                .cond_where(alive_at(revision));
-            for row in fetch_all(self.reads(), &query).await? {
-                found.extend(Stored::<R>::decode(row)?.map(|stored| (stored.name().to_owned(), stored.message)));
-            }
-        }
-        Ok(found)
+        Ok(Self { law, above, organizations, subprocessors, certifications, named })
     }
 }
 
@@ -105,6 +135,11 @@ fn onward<'a>(transfers: impl Iterator<Item = &'a Transfer>) -> Vec<String> {
 }
 
 impl Facts {
+    /// A subprocessor that takes part in one of the transfers.
+    pub(crate) fn subprocessor(&self, name: &str) -> Option<&Subprocessor> {
+        self.subprocessors.get(name)
+    }
+
     /// A transfer with what its answer needs.
     pub fn subject<'a>(&'a self, transfer: &'a Transfer) -> Subject<'a> {
         self.link(transfer, LONGEST_CHAIN)

@@ -52,29 +52,41 @@ impl Store {
     /// If the database fails.
     pub async fn law(&self, revision: i64) -> Result<Arc<Law>> {
         let laws = &self.inner.laws;
-        let key = self.instruments_key(revision).await?;
-        if let Some(law) = laws.of(key) {
-            return Ok(law);
+        let (key, law) = laws.at(self.reads(), revision).await?;
+        laws.keep(key, &law);
+        Ok(law)
+    }
+}
+
+impl Laws {
+    /// The law at a revision, as a connection sees it, with what tells it from another.
+    async fn at(&self, db: &impl ConnectionTrait, revision: i64) -> Result<(Key, Arc<Law>)> {
+        let key = instruments_key(db, revision).await?;
+        if let Some(law) = self.of(key) {
+            return Ok((key, law));
         }
         let mut query = version_query(Kind::Instrument);
         query.cond_where(alive_at(revision)).and_where(Expr::col(column("deleted")).eq(false));
         let mut instruments = Vec::new();
-        for row in fetch_all(self.reads(), &query).await? {
+        for row in fetch_all(db, &query).await? {
             instruments.extend(Stored::<Instrument>::decode(row)?.map(|stored| stored.message));
         }
-        let law = Arc::new(Law::new(instruments, laws.territories.clone()));
-        laws.keep(key, &law);
-        Ok(law)
+        Ok((key, Arc::new(Law::new(instruments, self.territories.clone()))))
     }
 
-    async fn instruments_key(&self, revision: i64) -> Result<Key> {
-        let query = Query::select()
-            .expr_as(Func::max(Expr::col(column("from_revision"))), column("newest"))
-            .expr_as(Func::count(Expr::col(column("body"))), column("whole"))
-            .from(table(Kind::Instrument))
-            .and_where(Expr::col(column("from_revision")).lte(revision))
-            .to_owned();
-        let Some(row) = self.reads().query_one(&query).await? else { return Ok((0, 0)) };
-        Ok((row.try_get::<Option<i64>>("", "newest")?.unwrap_or(0), row.try_get("", "whole")?))
+    /// The law as a transaction sees it. What is not committed is not kept for others: it may never be.
+    pub(super) async fn within(&self, db: &impl ConnectionTrait, revision: i64) -> Result<Arc<Law>> {
+        Ok(self.at(db, revision).await?.1)
     }
+}
+
+async fn instruments_key(db: &impl ConnectionTrait, revision: i64) -> Result<Key> {
+    let query = Query::select()
+        .expr_as(Func::max(Expr::col(column("from_revision"))), column("newest"))
+        .expr_as(Func::count(Expr::col(column("body"))), column("whole"))
+        .from(table(Kind::Instrument))
+        .and_where(Expr::col(column("from_revision")).lte(revision))
+        .to_owned();
+    let Some(row) = db.query_one(&query).await? else { return Ok((0, 0)) };
+    Ok((row.try_get::<Option<i64>>("", "newest")?.unwrap_or(0), row.try_get("", "whole")?))
 }

@@ -64,7 +64,7 @@ struct Inner {
     watch: watch::Hub,
     resolver: resolve::Cache,
     clock: Arc<Clock>,
-    laws: law::Laws,
+    laws: Arc<law::Laws>,
 }
 
 impl Store {
@@ -76,8 +76,9 @@ impl Store {
         let reads = connect::reads(options).await?;
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
-        let writes = write::Queue::start(connection, Arc::clone(&clock), options.max_batch, watch.head());
-        let (resolver, laws) = (resolve::Cache::default(), law::Laws::new(territories));
+        let (resolver, laws) = (resolve::Cache::default(), Arc::new(law::Laws::new(territories)));
+        let common = write::Common { clock: Arc::clone(&clock), laws: Arc::clone(&laws) };
+        let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
         Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws }) })
     }
 

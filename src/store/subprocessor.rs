@@ -206,19 +206,27 @@ impl Subprocessor {
         if self.state() != State::Active || before.state() != State::Active {
             return Ok(());
         }
-        let today = day(writer.now());
-        let earlier = engagement::unmet_gates(before, before.find_vendor(writer).await?.as_ref(), &today);
-        let mut lost = engagement::unmet_gates(self, self.find_vendor(writer).await?.as_ref(), &today);
-        lost.retain(|unmet| !earlier.iter().any(|other| other.gate == unmet.gate));
-        if lost.is_empty() {
+        // What decides on gates: an update of anything else costs nothing here.
+        let decides = |one: &Self| {
+            (one.vendor.clone(), one.vendor_entity.clone(), one.role, one.dpa.clone(), one.locations.clone())
+        };
+        if decides(self) == decides(before) {
             return Ok(());
         }
         let organization = organization_of(writer, &self.name).await?;
-        if engagement::gates_bind(&organization) {
-            Err(lifecycle::refuse_gates(&self.name, &organization.name, &lost))
-        } else {
-            Ok(())
+        if !engagement::gates_bind(&organization) {
+            return Ok(());
         }
+        let today = day(writer.now());
+        let earlier = engagement::unmet_gates(before, before.find_vendor(writer).await?.as_ref(), &[], &today);
+        let known = writer.uncovered(&organization, before, &today).await?;
+        // A transfer that was not covered before is no worse than it was; another one is.
+        let mut uncovered = writer.uncovered(&organization, self, &today).await?;
+        uncovered.retain(|one| !known.iter().any(|other| other.key == one.key));
+        let uncovered: Vec<String> = uncovered.iter().map(ToString::to_string).collect();
+        let mut lost = engagement::unmet_gates(self, self.find_vendor(writer).await?.as_ref(), &uncovered, &today);
+        lost.retain(|unmet| !earlier.iter().any(|other| other.gate == unmet.gate));
+        if lost.is_empty() { Ok(()) } else { Err(lifecycle::refuse_gates(&self.name, &organization.name, &lost)) }
     }
 
     /// Whether it is brought back as found, or was found and is not any more.

@@ -96,7 +96,7 @@ impl Store {
         let vendor: Vendor = self.get(name, Some(AsOf::Revision(at.revision))).await?;
         let related = self.related(&vendor, at.revision).await?;
         let engaged = self.engaged(name, &related, at.revision, day).await?;
-        let above = self.above(&engaged, at.revision).await?;
+        let above = self.above(engaged.iter().map(|stored| &stored.message), at.revision).await?;
         let mut organizations: BTreeMap<String, OrganizationReach> = BTreeMap::new();
         let mut ids = HashMap::new();
         for Stored { message: subprocessor, organization_id, .. } in &engaged {
@@ -196,9 +196,13 @@ impl Store {
     }
 
     /// What stands above engagements in their chains, by name.
-    async fn above(&self, engaged: &[Stored<Subprocessor>], revision: i64) -> Result<HashMap<String, Subprocessor>> {
+    pub(super) async fn above(
+        &self,
+        engaged: impl Iterator<Item = &Subprocessor> + Send,
+        revision: i64,
+    ) -> Result<HashMap<String, Subprocessor>> {
         let mut above: HashMap<String, Subprocessor> = HashMap::new();
-        let mut level: HashSet<String> = engaged.iter().map(|stored| stored.message.engaged_by.clone()).collect();
+        let mut level: HashSet<String> = engaged.map(|one| one.engaged_by.clone()).collect();
         loop {
             let names: Vec<String> =
                 level.drain().filter(|name| !name.is_empty() && !above.contains_key(name)).collect();
@@ -226,7 +230,7 @@ impl Store {
     }
 
     /// Adds the customers that have one of the products concerned on a day.
-    async fn add_customers(
+    pub(super) async fn add_customers(
         &self,
         what: &str,
         organizations: &mut BTreeMap<String, OrganizationReach>,
@@ -294,7 +298,10 @@ fn customers_query(organization_ids: &[i64], revision: i64, day: &str) -> Select
 }
 
 /// The chain from the organization down to an engagement.
-fn climb<'a>(subprocessor: &'a Subprocessor, above: &'a HashMap<String, Subprocessor>) -> Vec<&'a Subprocessor> {
+pub(super) fn climb<'a>(
+    subprocessor: &'a Subprocessor,
+    above: &'a HashMap<String, Subprocessor>,
+) -> Vec<&'a Subprocessor> {
     let mut chain = vec![subprocessor];
     let mut seen = HashSet::from([subprocessor.name.as_str()]);
     let mut next = above.get(&subprocessor.engaged_by);

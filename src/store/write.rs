@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Store, connect, connect::Options, entity::counter, request, writer::Writer};
+use super::{Store, connect, connect::Options, entity::counter, law::Laws, request, writer::Writer};
 use crate::{
     call::Call,
     clock::Clock,
@@ -37,11 +37,20 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Starts the writer task. It ends when the queue is dropped.
-    pub(super) fn start(connection: Connection, clock: Arc<Clock>, max_batch: usize, head: watch::Sender<i64>) -> Self {
+    pub(super) fn start(connection: Connection, common: Common, max_batch: usize, head: watch::Sender<i64>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(run(connection, clock, queue, max_batch.max(1), head));
+        tokio::spawn(run(connection, common, queue, max_batch.max(1), head));
         Self { jobs }
     }
+}
+
+/// What every write has of its process.
+#[derive(Debug, Clone)]
+pub(super) struct Common {
+    /// What time it is.
+    pub(super) clock: Arc<Clock>,
+    /// The law that was read last.
+    pub(super) laws: Arc<Laws>,
 }
 
 /// The writer's one connection.
@@ -180,7 +189,7 @@ where
 
 async fn run(
     mut connection: Connection,
-    clock: Arc<Clock>,
+    common: Common,
     mut queue: mpsc::Receiver<Box<dyn Job>>,
     max_batch: usize,
     head: watch::Sender<i64>,
@@ -194,15 +203,15 @@ async fn run(
         }
         jobs.retain(|job| !job.is_abandoned());
         if !jobs.is_empty() {
-            batch(&mut connection, &clock, jobs, &head).await;
+            batch(&mut connection, &common, jobs, &head).await;
         }
     }
 }
 
 /// Runs a batch of jobs in one transaction and answers each.
-async fn batch(connection: &mut Connection, clock: &Clock, mut jobs: Vec<Box<dyn Job>>, head: &watch::Sender<i64>) {
+async fn batch(connection: &mut Connection, common: &Common, mut jobs: Vec<Box<dyn Job>>, head: &watch::Sender<i64>) {
     let attempted = match connection.get().await {
-        Ok(db) => attempt(&db, clock, &mut jobs).await,
+        Ok(db) => attempt(&db, common, &mut jobs).await,
         Err(error) => Err(error),
     };
     let Done { tx, counter, outcomes, kept, erased } = match attempted {
@@ -259,16 +268,17 @@ struct Done {
     erased: bool,
 }
 
-async fn attempt(db: &DatabaseConnection, clock: &Clock, jobs: &mut [Box<dyn Job>]) -> Result<Done> {
+async fn attempt(db: &DatabaseConnection, common: &Common, jobs: &mut [Box<dyn Job>]) -> Result<Done> {
     let tx = connect::begin(db).await?;
     let mut counter = lock_counter(&tx).await?;
     // Time passes in the database: it never goes back, whatever the clocks of the replicas say.
-    counter.commit_time = Ord::max(counter.commit_time, clock.now().as_microsecond());
+    counter.commit_time = Ord::max(counter.commit_time, common.clock.now().as_microsecond());
     let now = Timestamp::from_microsecond(counter.commit_time).map_err(Error::internal)?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     let (mut kept, mut erased) = (false, false);
     for job in jobs.iter_mut() {
-        let mut writer = Writer::new(tx.begin().await?, job.call().clone(), now, counter.clone());
+        let mut writer =
+            Writer::new(tx.begin().await?, job.call().clone(), now, counter.clone(), Arc::clone(&common.laws));
         // A defect in one write must not end the writer for all.
         let outcome = AssertUnwindSafe(job.run(&mut writer))
             .catch_unwind()

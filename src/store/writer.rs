@@ -1,6 +1,6 @@
 //! What a queued write works with: the latest state, and versions that record themselves as changes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -10,6 +10,7 @@ use sea_orm::{
 
 use super::{
     entity::{change, counter, resource as resource_row},
+    law::Laws,
     log,
     references::Written,
     resource,
@@ -37,6 +38,7 @@ pub struct Writer {
     call: Call,
     pub(super) now: Timestamp,
     pub(super) counter: counter::Model,
+    pub(super) laws: Arc<Laws>,
     changes: Vec<change::Model>,
     pub(super) written: Vec<Written>,
     /// The permanent ids of organizations under which something was made: those of a list are asked for once.
@@ -49,12 +51,19 @@ pub struct Writer {
 
 impl Writer {
     /// For one call, in a savepoint of its own.
-    pub(super) fn new(tx: DatabaseTransaction, call: Call, now: Timestamp, counter: counter::Model) -> Self {
+    pub(super) fn new(
+        tx: DatabaseTransaction,
+        call: Call,
+        now: Timestamp,
+        counter: counter::Model,
+        laws: Arc<Laws>,
+    ) -> Self {
         Self {
             tx,
             call,
             now,
             counter,
+            laws,
             changes: Vec::new(),
             written: Vec::new(),
             parents: HashMap::new(),

@@ -96,6 +96,9 @@ impl Bench {
         if R::KIND.has_parent() {
             parents.push(organization);
         }
+        if let [_, _, ..] = R::KIND.parents() {
+            parents.push(Parent::Every(Kind::Organization));
+        }
         for parent in &parents {
             for revision in [LARGE, OLD] {
                 let list = List {
@@ -337,6 +340,8 @@ both! {
         bench.check_all::<v1::Vendor>().await;
         bench.check_all::<v1::Subprocessor>().await;
         bench.check_all::<v1::Instrument>().await;
+        bench.check_all::<v1::Certification>().await;
+        bench.check_all::<v1::Transfer>().await;
         bench.check_comparisons().await;
         println!("lists checked in {} ms", start.elapsed().as_millis());
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {

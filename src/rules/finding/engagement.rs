@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     proto::v1::{
-        GateRecord, Location, Role, Subprocessor, Vendor,
+        GateRecord, Location, Role, Subprocessor, Transfer, Vendor,
         dpa::Status as DpaStatus,
         finding::{Kind, Severity},
         gate_record::{Gate, Outcome},
@@ -33,7 +33,9 @@ pub struct Engagement<'a> {
     pub subprocessor: &'a Subprocessor,
     /// Its vendor.
     pub vendor: Option<&'a Vendor>,
-    /// The recorded transfers to it.
+    /// What recorded transfers to it speak for: regime, importer, destination and dates.
+    pub spoken_for: Vec<&'a Transfer>,
+    /// The recorded transfers to it, if it was put into use while one was not covered.
     pub recorded: Vec<Subject<'a>>,
     /// The transfers that follow from its locations.
     pub derived: Vec<Flow<'a>>,
@@ -61,11 +63,9 @@ impl Examined for Engagement<'_> {
         let own = [&one.start_date, &one.end_date, &one.next_review_date].into_iter().chain(agreed);
         dates.extend(own.filter(|date| !date.is_empty()).cloned());
         dates.extend(one.gate_records.iter().map(record_day));
-        for subject in &self.recorded {
-            collect_dates(self.law, subject, dates);
-            let own = [&subject.transfer.start_date, &subject.transfer.end_date];
-            dates.extend(own.into_iter().filter(|date| !date.is_empty()).cloned());
-        }
+        let spans = self.spoken_for.iter().flat_map(|one| [&one.start_date, &one.end_date]);
+        dates.extend(spans.filter(|date| !date.is_empty()).cloned());
+        self.recorded.iter().for_each(|subject| collect_dates(self.law, subject, dates));
         self.derived.iter().for_each(|flow| collect_dates(self.law, &flow.subject, dates));
     }
 }
@@ -134,11 +134,9 @@ impl Engagement<'_> {
     /// The derived transfers for which no recorded one speaks on a day.
     fn unspoken<'b>(&'b self, day: &'b str) -> impl Iterator<Item = &'b Flow<'b>> {
         self.derived.iter().filter(move |flow| {
-            let speaks = |one: &Subject<'_>| {
-                within(day, &one.transfer.start_date, &one.transfer.end_date)
-                    && speaks_for(one.transfer, flow.subject.transfer)
-            };
-            !self.recorded.iter().any(speaks)
+            let speaks =
+                |one: &&Transfer| within(day, &one.start_date, &one.end_date) && speaks_for(one, flow.subject.transfer);
+            !self.spoken_for.iter().any(speaks)
         })
     }
 
@@ -224,7 +222,7 @@ impl Engagement<'_> {
     fn place(&self, day: &str) -> Option<Draft> {
         let one = self.subprocessor;
         let about_data = |place: &Location| place.activity() != Activity::Corporate;
-        let told = self.recorded.iter().any(|it| within(day, &it.transfer.start_date, &it.transfer.end_date));
+        let told = self.spoken_for.iter().any(|it| within(day, &it.start_date, &it.end_date));
         if told || one.locations.iter().any(about_data) || one.role() == Role::DataSource {
             return None;
         }

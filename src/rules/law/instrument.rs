@@ -97,6 +97,21 @@ pub(super) fn effect<'a>(instrument: &'a Instrument, standing: Standing<'a>) -> 
     }
 }
 
+/// An instrument as it is if it has no effect from a day on, under these regimes; under all if there are none. What had
+/// ended before stays as it was, and what was to begin later never does.
+pub(super) fn ended(instrument: &Instrument, day: &str, regimes: &[Regime], reason: EndReason) -> Instrument {
+    let concerned = |one: &Period| regimes.is_empty() || regimes.contains(&one.regime());
+    let over = |one: &Period| !one.end_date.is_empty() && one.end_date.as_str() <= day;
+    let mut ended = instrument.clone();
+    ended.periods.retain(|one| !concerned(one) || over(one) || one.from_date.as_str() < day);
+    for period in ended.periods.iter_mut().filter(|one| concerned(one) && !over(one)) {
+        day.clone_into(&mut period.end_date);
+        period.set_end_reason(reason);
+        period.ending_event = None;
+    }
+    ended
+}
+
 /// The periods of an instrument for one regime and area.
 pub(super) fn periods(instrument: &Instrument, regime: Regime, area: ExporterArea) -> impl Iterator<Item = &Period> {
     instrument.periods.iter().filter(move |one| one.regime() == regime && one.exporter_areas().any(|a| a == area))

@@ -10,21 +10,27 @@
 //! - [`certification`]: whether somebody takes part in a framework on a day.
 //! - [`mechanism`]: the tests of one mechanism, in the order of the law.
 //! - [`transfer`]: the verdict of a transfer, until when it holds, and its intervals over a range.
+//! - [`days`], [`answer`]: the days a question is about, and its answers as callers get them.
 //! - [`derived`]: the transfers that follow from where subprocessors process.
+//! - [`simulation`]: what the end of an instrument does to a transfer.
 //! - [`claim`]: what a claim in a document is worth.
 
+pub mod answer;
 pub mod certification;
 pub mod claim;
+pub mod days;
 pub mod derived;
 pub mod instrument;
 pub mod mechanism;
+pub mod simulation;
 pub mod territory;
 pub mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::proto::v1::{
-    AssessmentReason, Instrument, Verdict, assessment_reason::Code, instrument::Kind as InstrumentKind,
+    AssessmentReason, Instrument, Regime, Verdict, assessment_reason::Code, instrument::Kind as InstrumentKind,
+    period::EndReason,
 };
 use territory::Territories;
 
@@ -58,6 +64,15 @@ impl Law {
     /// The instrument of that name.
     pub fn instrument(&self, name: &str) -> Option<&Instrument> {
         self.instruments.get(name)
+    }
+
+    /// The law as it is if an instrument has no effect from a day on, under these regimes; under all if there are none.
+    pub fn ending(&self, name: &str, day: &str, regimes: &[Regime], reason: EndReason) -> Self {
+        let instruments = self
+            .instruments
+            .values()
+            .map(|one| if one.name == name { instrument::ended(one, day, regimes, reason) } else { one.clone() });
+        Self::new(instruments, self.territories.clone())
     }
 
     /// Every instrument, by name.

@@ -209,7 +209,7 @@ fn to_destination(case: &Case<'_>, upstream: Option<&Answer>) -> Answer {
             "GDPR Art. 44",
         ));
     }
-    if !covers(verdict) && upstream.is_some_and(|upstream| by_agreement(case, upstream)) {
+    if verdict > Verdict::Valid && upstream.is_some_and(|upstream| by_agreement(case, upstream)) {
         verdict = Verdict::Valid;
         let text = "the exporter is certified, and a data processing agreement with the importer is in force";
         reasons.push(reason(Code::OnwardByAgreement, text, "DPF Principles, III.10; GDPR Art. 28(4)"));

@@ -10,7 +10,11 @@ use sea_orm::{
 use super::{BATCH, Batch, Examined, Question};
 use crate::{
     error::Result,
-    proto::v1::{Certification, Document, Organization, Role, Subprocessor, Transfer, Vendor, subprocessor::State},
+    proto::v1::{
+        Certification, Document, Organization, Role, Subprocessor, Transfer, Vendor,
+        gate_record::{Gate, Outcome},
+        subprocessor::State,
+    },
     resource::{
         filter::{Expr as Filter, Field, FieldKind, Literal, Op},
         name::{Kind, Name},
@@ -302,8 +306,10 @@ impl Store {
         let vendors: HashMap<String, Vendor> = self.at("name", names(|one| one.vendor.clone()), revision).await?;
         let organizations: HashMap<String, Organization> =
             self.at("name", names(|one| organization_of(&one.name)), revision).await?;
+        let spoken_for = self.recorded_to(&page.items, revision).await?;
+        let looked_at = page.items.iter().filter(|one| passed_uncovered(one)).map(|one| one.name.clone()).collect();
         let recorded: BTreeMap<String, Transfer> =
-            self.at("importer", names(|one| one.name.clone()), revision).await?.into_iter().collect();
+            self.at("importer", looked_at, revision).await?.into_iter().collect();
         let derived: Vec<Derived> = page
             .items
             .iter()
@@ -314,6 +320,7 @@ impl Store {
         let all: Vec<Transfer> =
             recorded.values().cloned().chain(derived.iter().map(|one| one.transfer.clone())).collect();
         let facts = self.facts(&all, revision).await?;
+        let spoken_for = by_importer(&spoken_for, |one| one);
         let (recorded, derived) =
             (by_importer(recorded.values(), |one| one), by_importer(&derived, |one| &one.transfer));
         let found = page.items.iter().map(|subprocessor| {
@@ -323,6 +330,7 @@ impl Store {
                 law: &facts.law,
                 subprocessor,
                 vendor: vendors.get(&subprocessor.vendor),
+                spoken_for: spoken_for.get(subprocessor.name.as_str()).cloned().unwrap_or_default(),
                 recorded: to.map(|one| facts.subject(one)).collect(),
                 derived: from.map(|one| Flow { from: &one.from, subject: facts.subject(&one.transfer) }).collect(),
             };
@@ -341,6 +349,11 @@ impl Store {
         });
         Ok(Batch { subjects: found.collect(), next: next(&page) })
     }
+}
+
+/// Whether it was put into use although a transfer was not covered.
+fn passed_uncovered(one: &Subprocessor) -> bool {
+    one.gate_records.iter().any(|one| one.gate() == Gate::TransfersCovered && one.outcome() == Outcome::Advisory)
 }
 
 fn by_importer<'a, T>(

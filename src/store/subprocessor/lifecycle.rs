@@ -100,11 +100,13 @@ impl Writer {
 
     async fn pass_gates(&self, after: &mut Subprocessor, over: Option<Override>, today: &str) -> Result<()> {
         let vendor = after.find_vendor(self).await?;
-        let unmet = engagement::unmet_gates(after, vendor.as_ref(), today);
+        let organization = organization_of(self, &after.name).await?;
+        let uncovered = self.uncovered(&organization, after, today).await?;
+        let uncovered: Vec<String> = uncovered.iter().map(ToString::to_string).collect();
+        let unmet = engagement::unmet_gates(after, vendor.as_ref(), &uncovered, today);
         if unmet.is_empty() {
             return Ok(());
         }
-        let organization = organization_of(self, &after.name).await?;
         if engagement::gates_bind(&organization) && over.is_none() {
             return Err(refuse_gates(&after.name, &organization.name, &unmet));
         }

@@ -329,7 +329,7 @@ both! {
             (v1::AssessTransfersRequest { from_date: "2024-01-02".into(), ..Default::default() }, "to_date"),
             (v1::AssessTransfersRequest { from_date: "1900-01-02".into(), to_date: "2101-01-01".into(), ..Default::default() }, "to_date"),
             (v1::AssessTransfersRequest { date: "never".into(), ..Default::default() }, "date"),
-            (v1::AssessTransfersRequest { parent: "organizations/-".into(), ..Default::default() }, "parent"),
+            (v1::AssessTransfersRequest { parent: "vendors/-".into(), ..Default::default() }, "parent"),
         ] {
             let parent = if request.parent.is_empty() { ACME.to_owned() } else { request.parent.clone() };
             let answer = server.mechanisms.assess_transfers(v1::AssessTransfersRequest { parent, ..request }).await;

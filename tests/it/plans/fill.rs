@@ -16,8 +16,16 @@ pub const LARGE: i64 = 105_001;
 /// How many changes it has.
 pub const CHANGES: usize = 1_000;
 
-const KINDS: [(&str, i32); 6] =
-    [("organization", 1), ("document", 2), ("customer", 3), ("vendor", 4), ("subprocessor", 5), ("instrument", 6)];
+const KINDS: [(&str, i32); 8] = [
+    ("organization", 1),
+    ("document", 2),
+    ("customer", 3),
+    ("vendor", 4),
+    ("subprocessor", 5),
+    ("instrument", 6),
+    ("certification", 7),
+    ("transfer", 8),
+];
 
 /// The repeated fields of a kind by which it can be filtered.
 fn repeated(kind: &str) -> Vec<&'static str> {
@@ -27,6 +35,8 @@ fn repeated(kind: &str) -> Vec<&'static str> {
         "customer" => v1::Customer::FIELDS,
         "vendor" => v1::Vendor::FIELDS,
         "subprocessor" => v1::Subprocessor::FIELDS,
+        "certification" => v1::Certification::FIELDS,
+        "transfer" => v1::Transfer::FIELDS,
         _ => v1::Instrument::FIELDS,
     };
     let repeated = fields.iter().filter(|field| matches!(field.kind, FieldKind::Texts | FieldKind::Choices(_)));

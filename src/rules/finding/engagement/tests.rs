@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    proto::v1::{Address, Contact, DerivedFrom, Dpa, Entity, Override, Regime, Transfer, Verdict, subprocessor::State},
+    proto::v1::{Address, Contact, DerivedFrom, Dpa, Entity, Override, Regime, Verdict, subprocessor::State},
     rules::law::territory::{Span, Territories},
 };
 
@@ -46,7 +46,15 @@ fn with(change: impl FnOnce(&mut Subprocessor)) -> Subprocessor {
 
 fn on(one: &Subprocessor, vendor: Option<&Vendor>, day: &str) -> Vec<Draft> {
     let law = law();
-    Engagement { law: &law, subprocessor: one, vendor, recorded: Vec::new(), derived: Vec::new() }.on(day)
+    Engagement {
+        law: &law,
+        subprocessor: one,
+        vendor,
+        spoken_for: Vec::new(),
+        recorded: Vec::new(),
+        derived: Vec::new(),
+    }
+    .on(day)
 }
 
 fn kinds(one: &Subprocessor, day: &str) -> Vec<Kind> {
@@ -188,6 +196,7 @@ fn a_location_outside_needs_cover_unless_a_transfer_speaks_for_it() {
         law: &law,
         subprocessor: &one,
         vendor: Some(&vendor),
+        spoken_for: vec![&spoken],
         recorded: vec![subject(&spoken)],
         derived: vec![Flow { from: &from, subject: subject(&flow) }],
     };
