@@ -9,6 +9,7 @@ mod columns;
 mod contract;
 mod diff;
 mod failure;
+mod findings;
 mod history;
 mod import;
 mod law;
@@ -85,6 +86,8 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Show what is wrong, or falls due, in one organization or all; or acknowledge it for a while.
+    Findings(findings::Findings),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -167,6 +170,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Findings(findings) => client(findings.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

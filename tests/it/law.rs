@@ -2,6 +2,7 @@
 
 mod assess;
 mod claims;
+mod findings;
 mod points;
 mod turning_days;
 
