@@ -144,6 +144,11 @@ impl Engagement<'_> {
         self.vendor.is_some() && is_processor(self.subprocessor.role())
     }
 
+    /// Who it is, and where, is not the organization's to say: data comes from it, or the customer chooses it.
+    fn is_chosen_elsewhere(&self) -> bool {
+        matches!(self.subprocessor.role(), Role::DataSource | Role::CustomerDirected)
+    }
+
     fn agreement(&self, day: &str) -> Option<Draft> {
         if !self.needs_agreement() || dpa_in_force(self.subprocessor, day) {
             return None;
@@ -203,7 +208,7 @@ impl Engagement<'_> {
         if gaps.is_empty() && one.incomplete_reason.is_empty() {
             return None;
         }
-        let severity = if gaps.is_empty() { Severity::Info } else { Severity::Warning };
+        let severity = if gaps.is_empty() || self.is_chosen_elsewhere() { Severity::Info } else { Severity::Warning };
         let facts =
             if gaps.is_empty() { "facts are missing".to_owned() } else { format!("not known: {}", gaps.join(", ")) };
         let text = match one.incomplete_reason.as_str() {
@@ -223,7 +228,7 @@ impl Engagement<'_> {
         let one = self.subprocessor;
         let about_data = |place: &Location| place.activity() != Activity::Corporate;
         let told = self.spoken_for.iter().any(|it| within(day, &it.start_date, &it.end_date));
-        if told || one.locations.iter().any(about_data) || one.role() == Role::DataSource {
+        if told || one.locations.iter().any(about_data) || self.is_chosen_elsewhere() {
             return None;
         }
         let (essence, text) = match one.locations.first() {

@@ -131,6 +131,12 @@ fn what_is_missing_is_named() {
     assert!(reason[0].text.contains("not in the text"));
 
     assert_eq!(kinds(&with(|one| one.locations.clear()), "2025-01-01"), [Kind::LocationNotStated]);
+    let chosen = with(|one| {
+        (one.role, one.vendor, one.dpa) = (Role::CustomerDirected.into(), String::new(), None);
+        one.locations.clear();
+    });
+    let found = on(&chosen, None, "2025-01-01");
+    assert_eq!((found.len(), found[0].kind, found[0].severity), (1, Kind::FactMissing, Severity::Info));
     let seat = |one: &mut Subprocessor| one.locations[0].activity = Activity::Corporate.into();
     assert_eq!(kinds(&with(seat), "2025-01-01"), [Kind::LocationNotStated]);
 }

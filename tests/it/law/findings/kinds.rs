@@ -271,6 +271,7 @@ both! {
             line: 12,
             instrument: "instruments/eu-us-privacy-shield".into(),
             regime: v1::Regime::EuGdpr.into(),
+            exporter_areas: vec![v1::ExporterArea::Eu.into()],
             participation: claim::Participation::Certified.into(),
             reliance: claim::Reliance::ReliedOn.into(),
             ..Default::default()

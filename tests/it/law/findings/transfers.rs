@@ -54,7 +54,7 @@ both! {
         let (_place, mut server) = with_catalog(backend).await;
         let us = engage(&mut server, "us", located("US")).await;
         engage(&mut server, "de", Subprocessor { section: "DE".into(), ..located("DE") }).await;
-        engage(&mut server, "jp", Subprocessor { section: "JP".into(), ..located("JP") }).await;
+        engage(&mut server, "ch", Subprocessor { section: "CH".into(), ..located("CH") }).await;
         let world = Location { area: "global".into(), verbatim: "worldwide".into(), ..Default::default() };
         let world = Subprocessor { section: "W".into(), locations: vec![world], ..located("US") };
         let world = engage(&mut server, "world", world).await;
