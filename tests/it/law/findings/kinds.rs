@@ -277,7 +277,7 @@ both! {
             ..Default::default()
         };
         publish(&mut server, "policy", document::Kind::PrivacyPolicy, vec![claim.clone()]).await;
-        assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2020-07-15").await, since("2016-08-01", Severity::Warning));
+        assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2020-07-15").await, since("2016-07-12", Severity::Warning));
         assert_eq!(one(&mut server, Kind::ClaimOutdated, "2020-07-15").await, None);
         assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2020-07-16").await, None);
         assert_eq!(one(&mut server, Kind::ClaimOutdated, "2020-07-16").await, since("2020-07-16", Severity::Critical));
@@ -293,7 +293,7 @@ both! {
             ..Default::default()
         };
         certify(&mut server, ACME, shield).await;
-        assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2016-12-31").await, since("2016-08-01", Severity::Warning));
+        assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2016-12-31").await, since("2016-07-12", Severity::Warning));
         assert_eq!(one(&mut server, Kind::ClaimUnsupported, "2017-01-01").await, None);
         assert_eq!(one(&mut server, Kind::ClaimOutdated, TODAY).await, since("2020-07-16", Severity::Critical));
     }
