@@ -19,7 +19,7 @@ use crate::proto::v1::{
 /// Arguments of `assess`.
 #[derive(Debug, Args)]
 pub(super) struct Assess {
-    /// An organization, or one transfer, `organizations/{organization}/transfers/{transfer}`.
+    /// An organization, `organizations/-` for all, or one transfer, `organizations/{organization}/transfers/{transfer}`.
     parent: String,
     /// The day. Absent, without a range: today (UTC).
     #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true, conflicts_with_all = ["from", "to"])]
@@ -78,11 +78,15 @@ impl Assess {
 /// How many are asked for at once: an answer with its reasons is some hundred bytes.
 const PAGE: i32 = 200;
 
-fn assessed(one: &TransferAssessment) -> Vec<String> {
-    let what = match &one.derived_from {
+/// The transfer that an answer is about, or the location it is derived from.
+pub(super) fn what(one: &TransferAssessment) -> String {
+    match &one.derived_from {
         Some(from) => format!("{} locations[{}] {}", from.subprocessor, from.location_index, from.region_code),
         None => one.transfer.clone(),
-    };
+    }
+}
+
+fn assessed(one: &TransferAssessment) -> Vec<String> {
     let days = match one.date.as_str() {
         "" => format!("{} to before {}", one.from_date, one.end_date),
         day => day.to_owned(),
@@ -91,7 +95,7 @@ fn assessed(one: &TransferAssessment) -> Vec<String> {
     let reasons = one.reasons.iter().chain(best.iter().flat_map(|mechanism| &mechanism.reasons));
     let assumed = if one.assumed { " (assumed)" } else { "" };
     vec![
-        what,
+        what(one),
         format!("{}{assumed}", value::short("Regime", one.regime)),
         days,
         value::short("Verdict", one.verdict),

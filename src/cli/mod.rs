@@ -21,6 +21,7 @@ mod remove;
 mod resolve;
 mod resource;
 mod service;
+mod simulate;
 mod trace;
 mod value;
 
@@ -86,6 +87,8 @@ enum Command {
     Assess(law::Assess),
     /// Say what the claims of documents are worth on a day: by the law alone, and by what they prove.
     Claims(law::Claims),
+    /// Say what breaks if an instrument falls: what loses its cover, what a fallback saves, and whom it hits.
+    Simulate(simulate::Simulate),
     /// Show what is wrong, or falls due, in one organization or all; or acknowledge it for a while.
     Findings(findings::Findings),
     /// Find the vendors that names mean, as published lists write them.
@@ -170,6 +173,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::History(history) => client(history.run(out)),
         Command::Assess(assess) => client(assess.run(out)),
         Command::Claims(claims) => client(claims.run(out)),
+        Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Findings(findings) => client(findings.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),

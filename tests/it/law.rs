@@ -2,8 +2,14 @@
 
 mod assess;
 mod claims;
+mod examples;
 mod findings;
+mod gate;
+mod many;
 mod points;
+mod properties;
+mod scene;
+mod simulate;
 mod turning_days;
 
 use serde_json::Value as Json;

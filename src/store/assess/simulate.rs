@@ -22,7 +22,7 @@ use crate::{
         page::MAX_SIZE,
     },
     rules::{
-        law::{Law, answer, days::Days, simulation},
+        law::{Law, answer, days::Days, simulation, transfer::assess},
         reach,
     },
     store::{Store, read::AsOf, resource, trace::climb},
@@ -134,6 +134,10 @@ impl Found {
     fn judge(&mut self, end: &End, facts: &Facts, without: &Law, one: &Judged) {
         let subject = facts.subject(&one.transfer);
         self.judged += 1;
+        // Most transfers have nothing to do with it: only of the others the whole answer is wanted.
+        if assess(&facts.law, &subject, &end.date) == assess(without, &subject, &end.date) {
+            return;
+        }
         let answer = |law: &Law| answer::on_day(law, &subject, one.derived_from.as_ref(), &end.date);
         let (before, after) = (answer(&facts.law), answer(without));
         let Some((effect, fallback)) = simulation::effect(end.instrument.as_str(), &before, &after) else { return };

@@ -32,13 +32,15 @@ both! {
     async fn each_is_found_what_its_text_lacks_and_nothing_else(backend: Backend) {
         let place = Place::new(backend).await;
         let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true")]).await;
-        use Kind::{AnnexIiiIncomplete, ClaimOutdated, Contradiction, DpaDue, FactMissing, LocationNotStated};
+        use Kind::{
+            AnnexIiiIncomplete, ClaimOutdated, Contradiction, DpaDue, FactMissing, LocationNotStated, TransferNotCovered,
+        };
         for (organization, expected) in [
-            ("cloudengage", vec![(LocationNotStated, 6), (DpaDue, 6), (AnnexIiiIncomplete, 2), (FactMissing, 7)]),
+            ("cloudengage", vec![(LocationNotStated, 6), (DpaDue, 6), (AnnexIiiIncomplete, 2), (FactMissing, 7), (TransferNotCovered, 1)]),
             ("concert-cloud", vec![(LocationNotStated, 4), (ClaimOutdated, 3), (FactMissing, 5), (Contradiction, 1)]),
             ("crescendo", vec![(LocationNotStated, 2), (DpaDue, 2), (FactMissing, 3), (Contradiction, 1)]),
             ("optymyze", vec![(LocationNotStated, 3), (ClaimOutdated, 2), (FactMissing, 3)]),
-            ("prodsmart", vec![(LocationNotStated, 7), (DpaDue, 1), (AnnexIiiIncomplete, 1), (FactMissing, 7)]),
+            ("prodsmart", vec![(LocationNotStated, 6), (DpaDue, 1), (AnnexIiiIncomplete, 1), (FactMissing, 7), (TransferNotCovered, 2)]),
         ] {
             let found = of(&mut server, organization, "2026-03-23").await;
             assert_eq!(counts(&found), expected.into_iter().collect(), "{organization}");
@@ -77,6 +79,7 @@ both! {
             parent: "organizations/-".into(),
             date: "2026-03-23".into(),
             severity: Severity::Critical.into(),
+            kinds: vec![Kind::ClaimOutdated.into()],
             ..Default::default()
         };
         let dead = ask(&mut server, dead).await;
