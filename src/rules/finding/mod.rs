@@ -181,6 +181,8 @@ fn finding(organization: &str, draft: Draft, since: &str, id: &str) -> Finding {
 fn fact(resource: &str, field: &str, text: impl Into<String>, sources: &[Source]) -> Evidence {
     let of = |path: &str| sources.iter().find(|source| source.field == path && !source.quote.is_empty());
     let source = of(field).or_else(|| of(field.split(['[', '.']).next().unwrap_or_default())).or_else(|| of(""));
+    // Of the resource as a whole every word of it speaks.
+    let source = source.or_else(|| sources.iter().find(|source| field.is_empty() && !source.quote.is_empty()));
     let (document, line, quote) = match source {
         Some(source) => (source.document.clone(), source.line, source.quote.clone()),
         None => Default::default(),
@@ -261,5 +263,7 @@ mod tests {
         assert_eq!(quote("addresses[0]"), "whole");
         assert_eq!(quote("dpa.expire_date"), "agreement");
         assert_eq!(fact("organizations/a", "dpa", "", &[]).quote, "");
+        assert_eq!(fact("organizations/a", "", "", &sources[1..]).quote, "second");
+        assert_eq!(fact("organizations/a", "vendor", "", &sources[1..]).quote, "");
     }
 }

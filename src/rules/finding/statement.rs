@@ -114,7 +114,7 @@ pub(super) fn denials(document: &Document, engaged: &[Engaged], day: &str) -> Ve
 pub(super) fn against_others(document: &Document, others: &[Document], day: &str) -> Vec<Draft> {
     let mut found: Vec<Draft> = Vec::new();
     let mut seen = BTreeSet::new();
-    for (i, claim) in document.claims.iter().enumerate() {
+    for (i, claim) in document.claims.iter().enumerate().filter(|(_, claim)| is_compared(claim)) {
         let own = document.claims.iter().enumerate().skip(i + 1).map(|(j, other)| (document, j, other));
         let later = others.iter().filter(|other| other.name > document.name && is_published(other, day));
         let later = later.flat_map(|other| other.claims.iter().enumerate().map(move |(j, claim)| (other, j, claim)));
@@ -129,6 +129,11 @@ pub(super) fn against_others(document: &Document, others: &[Document], day: &str
         }
     }
     found
+}
+
+/// Whether it says something that another claim can contradict.
+fn is_compared(claim: &Claim) -> bool {
+    claim.retention.is_some() || !claim.instrument.is_empty()
 }
 
 /// In what two claims contradict each other: what tells this contradiction from others, and the words for it.
