@@ -1,5 +1,7 @@
 //! Transfers that nothing covers, or not firmly, on record and derived.
 
+use std::slice::from_ref;
+
 use subprocessor_registry::proto::v1::{
     self, Location, Mechanism, Regime, Subprocessor, Transfer, Verdict,
     finding::{Kind, Severity},
@@ -93,11 +95,11 @@ both! {
         let day = async |server: &mut Server, date: &str| found(server, date).await;
         assert_eq!(day(&mut server, "2020-07-15").await, []);
         let weak = (TransferWeaklyCovered, Verdict::MissingTia, Critical, "2020-07-16".to_owned());
-        assert_eq!(day(&mut server, "2020-07-16").await, [weak.clone()]);
-        assert_eq!(day(&mut server, "2022-12-27").await, [weak.clone()]);
+        assert_eq!(day(&mut server, "2020-07-16").await, from_ref(&weak));
+        assert_eq!(day(&mut server, "2022-12-27").await, from_ref(&weak));
         let gone = (TransferNotCovered, Verdict::Expired, Critical, "2022-12-28".to_owned());
-        assert_eq!(day(&mut server, "2022-12-28").await, [gone.clone()]);
-        assert_eq!(day(&mut server, "2026-03-23").await, [gone.clone()]);
+        assert_eq!(day(&mut server, "2022-12-28").await, from_ref(&gone));
+        assert_eq!(day(&mut server, "2026-03-23").await, from_ref(&gone));
         // Within a horizon both come, each on its first day, and under the same names.
         let request = v1::ListFindingsRequest {
             parent: ACME.into(), date: "2020-07-15".into(), within_days: 3_660, ..Default::default()
