@@ -13,6 +13,7 @@ mod m20261121_000007_instrument;
 mod m20261122_000008_vendor_changes;
 mod m20261122_000009_certification;
 mod m20261122_000010_transfer;
+mod m20261122_000011_acknowledgement;
 mod schema;
 
 /// Runs the steps.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_vendor_changes::Migration),
             Box::new(m20261122_000009_certification::Migration),
             Box::new(m20261122_000010_transfer::Migration),
+            Box::new(m20261122_000011_acknowledgement::Migration),
         ]
     }
 }

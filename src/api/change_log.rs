@@ -6,9 +6,9 @@ use super::{Answer, Api, kinds, mutation, watch};
 use crate::{
     error::{Error, Result},
     proto::v1::{
-        Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse, GetRevisionRequest,
-        Instrument, ListRevisionsRequest, ListRevisionsResponse, Organization, Revision, Subprocessor, Transfer,
-        Vendor, VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
+        Acknowledgement, Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse,
+        GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Organization, Revision,
+        Subprocessor, Transfer, Vendor, VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
         change_log_service_server::ChangeLogService,
     },
     reset::StreamReset,
@@ -115,6 +115,7 @@ impl ChangeLogService for Api {
                         Kind::Instrument => writer.erase::<Instrument>(&name, &reason).await,
                         Kind::Certification => writer.erase::<Certification>(&name, &reason).await,
                         Kind::Transfer => writer.erase::<Transfer>(&name, &reason).await,
+                        Kind::Acknowledgement => writer.erase::<Acknowledgement>(&name, &reason).await,
                     }
                 })
             })

@@ -3,6 +3,7 @@
 
 mod assess;
 mod change_log;
+mod findings;
 mod organization;
 mod paper;
 mod registry;
@@ -158,6 +159,7 @@ mutations!(
     RetireRequest,
     ErasePersonalDataRequest,
     ApplyManifestRequest,
+    AcknowledgeFindingRequest,
 );
 
 /// Who calls, and what, taken from a request that writes. The request's own id and dry run are taken out of it: what is
@@ -233,6 +235,7 @@ page_request!(ListDocumentsRequest, parent: |r| Some(&r.parent));
 page_request!(ListCustomersRequest, parent: |r| Some(&r.parent));
 page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
+page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.

@@ -6,15 +6,16 @@ use super::{Answer, Api, Listed, as_of, mutation};
 use crate::{
     error::{Error, Result},
     proto::v1::{
-        AssessClaimsRequest, AssessClaimsResponse, AssessTransfersRequest, AssessTransfersResponse, Certification,
-        ClaimAssessment, CreateCertificationRequest, CreateInstrumentRequest, CreateTransferRequest,
-        DeleteCertificationRequest, DeleteInstrumentRequest, DeleteTransferRequest, Document, GetCertificationRequest,
-        GetInstrumentRequest, GetTransferRequest, Instrument, ListCertificationsRequest, ListCertificationsResponse,
-        ListDocumentsRequest, ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest,
-        ListTransfersResponse, RenderPaperRequest, RenderPaperResponse, SimulateInstrumentEndRequest,
-        SimulateInstrumentEndResponse, Transfer, UndeleteCertificationRequest, UndeleteInstrumentRequest,
-        UndeleteTransferRequest, UpdateCertificationRequest, UpdateInstrumentRequest, UpdateTransferRequest,
-        transfer_mechanism_service_server::TransferMechanismService,
+        AcknowledgeFindingRequest, Acknowledgement, AssessClaimsRequest, AssessClaimsResponse, AssessTransfersRequest,
+        AssessTransfersResponse, Certification, ClaimAssessment, CreateCertificationRequest, CreateInstrumentRequest,
+        CreateTransferRequest, DeleteCertificationRequest, DeleteInstrumentRequest, DeleteTransferRequest, Document,
+        Finding, GetAcknowledgementRequest, GetCertificationRequest, GetInstrumentRequest, GetTransferRequest,
+        Instrument, ListAcknowledgementsRequest, ListAcknowledgementsResponse, ListCertificationsRequest,
+        ListCertificationsResponse, ListDocumentsRequest, ListFindingsRequest, ListFindingsResponse,
+        ListInstrumentsRequest, ListInstrumentsResponse, ListTransfersRequest, ListTransfersResponse,
+        RenderPaperRequest, RenderPaperResponse, SimulateInstrumentEndRequest, SimulateInstrumentEndResponse, Transfer,
+        UndeleteCertificationRequest, UndeleteInstrumentRequest, UndeleteTransferRequest, UpdateCertificationRequest,
+        UpdateInstrumentRequest, UpdateTransferRequest, transfer_mechanism_service_server::TransferMechanismService,
     },
     resource::{
         name::{Kind, Name},
@@ -146,6 +147,28 @@ impl TransferMechanismService for Api {
 
     async fn render_paper(&self, request: Request<RenderPaperRequest>) -> Answer<RenderPaperResponse> {
         Ok(Response::new(self.paper(request.get_ref()).await?))
+    }
+
+    async fn list_findings(&self, request: Request<ListFindingsRequest>) -> Answer<ListFindingsResponse> {
+        Ok(Response::new(self.findings(request.get_ref()).await?))
+    }
+
+    async fn acknowledge_finding(&self, request: Request<AcknowledgeFindingRequest>) -> Answer<Finding> {
+        let (call, request) = mutation(request, "TransferMechanismService/AcknowledgeFinding");
+        Ok(Response::new(self.acknowledge(call, request).await?))
+    }
+
+    async fn get_acknowledgement(&self, request: Request<GetAcknowledgementRequest>) -> Answer<Acknowledgement> {
+        let request = request.into_inner();
+        self.get(&request.name, request.as_of.as_ref()).await
+    }
+
+    async fn list_acknowledgements(
+        &self,
+        request: Request<ListAcknowledgementsRequest>,
+    ) -> Answer<ListAcknowledgementsResponse> {
+        let Listed { items, next_page_token, revision } = self.list(request.get_ref()).await?;
+        Ok(Response::new(ListAcknowledgementsResponse { acknowledgements: items, next_page_token, revision }))
     }
 }
 

@@ -155,6 +155,10 @@ const METHODS: &[(&str, &[(&str, Access)])] = &[
             ("AssessClaims", Read),
             ("SimulateInstrumentEnd", Read),
             ("RenderPaper", Read),
+            ("ListFindings", Read),
+            ("AcknowledgeFinding", Write),
+            ("GetAcknowledgement", Read),
+            ("ListAcknowledgements", Read),
         ],
     ),
     (

@@ -100,6 +100,28 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "findings",
+        &[
+            ("SEVERITY", "severity"),
+            ("KIND", "kind"),
+            ("SINCE", "since_date"),
+            ("SUBJECT", "subject"),
+            ("WHAT", "text"),
+            ("NAME", "name"),
+        ],
+    ),
+    (
+        "acknowledgements",
+        &[
+            ("NAME", "name"),
+            ("UNTIL", "return_date"),
+            ("KIND", "finding_kind"),
+            ("SUBJECT", "subject"),
+            ("REASON", "reason"),
+            ("PRINCIPAL", "principal"),
+        ],
+    ),
+    (
         "revisions",
         &[
             ("NUMBER", "number"),

@@ -10,6 +10,7 @@ mod contract;
 mod diff;
 mod failure;
 mod file;
+mod findings;
 mod history;
 mod import;
 mod law;
@@ -95,6 +96,8 @@ enum Command {
     Paper(paper::Paper),
     /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
     Timeline(timeline::Timeline),
+    /// Show what is wrong, or falls due, in one organization or all; or acknowledge it for a while.
+    Findings(findings::Findings),
     /// Find the vendors that names mean, as published lists write them.
     Resolve(resolve::Resolve),
     /// Follow what is changed, as it is committed. Resumes by itself when the server restarts.
@@ -180,6 +183,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Paper(paper) => client(paper.run(out)),
         Command::Timeline(timeline) => client(timeline.run(out)),
+        Command::Findings(findings) => client(findings.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),

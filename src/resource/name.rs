@@ -24,11 +24,13 @@ pub enum Kind {
     Certification = 7,
     /// `organizations/{organization}/transfers/{transfer}`
     Transfer = 8,
+    /// `organizations/{organization}/acknowledgements/{acknowledgement}`
+    Acknowledgement = 9,
 }
 
 impl Kind {
     /// Every kind. What a kind refers to comes before it, so that writing in this order never dangles.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Instrument,
         Self::Vendor,
         Self::Organization,
@@ -37,6 +39,7 @@ impl Kind {
         Self::Subprocessor,
         Self::Transfer,
         Self::Customer,
+        Self::Acknowledgement,
     ];
 
     /// The collection segment, which is also the word for the type in requests: `subprocessors`.
@@ -50,6 +53,7 @@ impl Kind {
             Self::Instrument => "instruments",
             Self::Certification => "certifications",
             Self::Transfer => "transfers",
+            Self::Acknowledgement => "acknowledgements",
         }
     }
 
@@ -64,6 +68,7 @@ impl Kind {
             Self::Instrument => "subprocessor.registry.v1.Instrument",
             Self::Certification => "subprocessor.registry.v1.Certification",
             Self::Transfer => "subprocessor.registry.v1.Transfer",
+            Self::Acknowledgement => "subprocessor.registry.v1.Acknowledgement",
         }
     }
 
@@ -78,13 +83,16 @@ impl Kind {
             Self::Instrument => "instrument",
             Self::Certification => "certification",
             Self::Transfer => "transfer",
+            Self::Acknowledgement => "acknowledgement",
         }
     }
 
     /// The kinds it can live under; none: it lives under nothing.
     pub const fn parents(self) -> &'static [Self] {
         match self {
-            Self::Document | Self::Customer | Self::Subprocessor | Self::Transfer => &[Self::Organization],
+            Self::Document | Self::Customer | Self::Subprocessor | Self::Transfer | Self::Acknowledgement => {
+                &[Self::Organization]
+            }
             Self::Certification => &[Self::Vendor, Self::Organization],
             Self::Organization | Self::Vendor | Self::Instrument => &[],
         }

@@ -84,12 +84,12 @@ pub fn gates_bind(organization: &Organization) -> bool {
     organization.notice_policy.as_ref().is_some_and(|policy| policy.enforcement() == Enforcement::Required)
 }
 
-fn is_processor(role: Role) -> bool {
+pub(crate) fn is_processor(role: Role) -> bool {
     // A role nobody stated is taken for the usual one: a list of sub-processors lists sub-processors.
     matches!(role, Role::SubProcessor | Role::Processor | Role::Both | Role::NotStated | Role::Unspecified)
 }
 
-fn dpa_in_force(subprocessor: &Subprocessor, day: &str) -> bool {
+pub(crate) fn dpa_in_force(subprocessor: &Subprocessor, day: &str) -> bool {
     subprocessor.dpa.as_ref().is_some_and(|dpa| {
         matches!(dpa.status(), DpaStatus::Signed | DpaStatus::IncorporatedByReference)
             && (dpa.sign_date.is_empty() || dpa.sign_date.as_str() <= day)
@@ -97,7 +97,7 @@ fn dpa_in_force(subprocessor: &Subprocessor, day: &str) -> bool {
     })
 }
 
-fn annex_iii_gaps(subprocessor: &Subprocessor, vendor: Option<&Vendor>) -> Vec<&'static str> {
+pub(crate) fn annex_iii_gaps(subprocessor: &Subprocessor, vendor: Option<&Vendor>) -> Vec<&'static str> {
     let Some(vendor) = vendor else { return vec!["the vendor"] };
     let entity = if subprocessor.vendor_entity.is_empty() {
         vendor.entities.first()

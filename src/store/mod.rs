@@ -12,6 +12,7 @@ pub mod durability;
 mod entity;
 pub mod erase;
 mod filter;
+pub mod findings;
 mod law;
 pub mod list_diff;
 pub mod log;
@@ -28,6 +29,7 @@ pub mod watch;
 pub mod write;
 pub mod writer;
 
+pub mod acknowledgement;
 pub mod certification;
 pub mod customer;
 pub mod document;

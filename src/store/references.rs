@@ -36,7 +36,9 @@ impl Written {
         let deleted = message.header().delete_time.is_some();
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
-        if let Some(parent) = name.parent().filter(|_| !deleted) {
+        // What was said to findings goes with its organization, and holds nothing back.
+        let follows = name.kind() == Kind::Acknowledgement;
+        if let Some(parent) = name.parent().filter(|_| !deleted && !follows) {
             references.push(Reference::to(parent.kind(), "parent", parent.as_str()));
         }
         Self { is_new, resource_id, organization_id, name: name.to_string(), deleted, references }

@@ -3,6 +3,7 @@
 mod assess;
 mod claims;
 mod examples;
+mod findings;
 mod gate;
 mod many;
 mod papers;

@@ -342,6 +342,7 @@ both! {
         bench.check_all::<v1::Instrument>().await;
         bench.check_all::<v1::Certification>().await;
         bench.check_all::<v1::Transfer>().await;
+        bench.check_all::<v1::Acknowledgement>().await;
         bench.check_comparisons().await;
         println!("lists checked in {} ms", start.elapsed().as_millis());
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {

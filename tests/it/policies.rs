@@ -47,6 +47,7 @@ async fn get(server: &mut Server, name: &str) -> Json {
         Kind::Instrument => ask!(mechanisms, get_instrument, GetInstrumentRequest),
         Kind::Certification => ask!(mechanisms, get_certification, GetCertificationRequest),
         Kind::Transfer => ask!(mechanisms, get_transfer, GetTransferRequest),
+        Kind::Acknowledgement => ask!(mechanisms, get_acknowledgement, GetAcknowledgementRequest),
     }
 }
 

@@ -25,7 +25,7 @@ pub fn is_active(certification: &Certification, day: &str) -> bool {
 }
 
 /// Adds the days on which its status may change.
-pub(super) fn dates(certification: &Certification, dates: &mut Dates) {
+pub(crate) fn dates(certification: &Certification, dates: &mut Dates) {
     let own = [&certification.start_date, &certification.end_date].into_iter().filter(|date| !date.is_empty());
     dates.extend(own.chain(certification.history.iter().map(|entry| &entry.from_date)).cloned());
 }

@@ -118,7 +118,7 @@ pub(super) fn periods(instrument: &Instrument, regime: Regime, area: ExporterAre
 }
 
 /// Adds the days on which its effect may change under a regime.
-pub(super) fn dates(instrument: &Instrument, regime: Regime, dates: &mut Dates) {
+pub(crate) fn dates(instrument: &Instrument, regime: Regime, dates: &mut Dates) {
     for period in instrument.periods.iter().filter(|one| one.regime() == regime) {
         let all =
             [&period.from_date, &period.no_new_contracts_from_date, &period.end_date, &period.tia_required_from_date];
@@ -127,7 +127,7 @@ pub(super) fn dates(instrument: &Instrument, regime: Regime, dates: &mut Dates) 
 }
 
 /// How an instrument is cited.
-pub(super) fn citation(instrument: &Instrument) -> String {
+pub(crate) fn citation(instrument: &Instrument) -> String {
     if instrument.citation.is_empty() { instrument.title.clone() } else { instrument.citation.clone() }
 }
 

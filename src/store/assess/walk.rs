@@ -153,7 +153,11 @@ impl Store {
 
     /// What the transfers on record to some subprocessors speak for: regime, importer, one destination (or none) and
     /// dates, each once, however many transfers have the same.
-    async fn recorded_to(&self, importers: &[Subprocessor], revision: i64) -> Result<Vec<Transfer>> {
+    pub(in crate::store) async fn recorded_to(
+        &self,
+        importers: &[Subprocessor],
+        revision: i64,
+    ) -> Result<Vec<Transfer>> {
         let (versions, values) = (table(Kind::Transfer), value_table(Kind::Transfer));
         let own = |name: &'static str| Expr::col((versions.clone(), column(name)));
         let value = |name: &'static str| Expr::col((values.clone(), column(name)));

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Certification, Customer, Document, Instrument, Organization, Subprocessor, Transfer, Vendor,
+        Acknowledgement, Certification, Customer, Document, Instrument, Organization, Subprocessor, Transfer, Vendor,
         change::Kind as ChangeKind, problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
@@ -150,6 +150,7 @@ impl Facts {
                 Kind::Instrument => versions::<Instrument>(tx, chunk).await?,
                 Kind::Certification => versions::<Certification>(tx, chunk).await?,
                 Kind::Transfer => versions::<Transfer>(tx, chunk).await?,
+                Kind::Acknowledgement => versions::<Acknowledgement>(tx, chunk).await?,
             };
             self.versions.extend(found);
         }

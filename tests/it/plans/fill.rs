@@ -16,7 +16,7 @@ pub const LARGE: i64 = 105_001;
 /// How many changes it has.
 pub const CHANGES: usize = 1_000;
 
-const KINDS: [(&str, i32); 8] = [
+const KINDS: [(&str, i32); 9] = [
     ("organization", 1),
     ("document", 2),
     ("customer", 3),
@@ -25,6 +25,7 @@ const KINDS: [(&str, i32); 8] = [
     ("instrument", 6),
     ("certification", 7),
     ("transfer", 8),
+    ("acknowledgement", 9),
 ];
 
 /// The repeated fields of a kind by which it can be filtered.
@@ -37,6 +38,7 @@ fn repeated(kind: &str) -> Vec<&'static str> {
         "subprocessor" => v1::Subprocessor::FIELDS,
         "certification" => v1::Certification::FIELDS,
         "transfer" => v1::Transfer::FIELDS,
+        "acknowledgement" => v1::Acknowledgement::FIELDS,
         _ => v1::Instrument::FIELDS,
     };
     let repeated = fields.iter().filter(|field| matches!(field.kind, FieldKind::Texts | FieldKind::Choices(_)));

@@ -16,6 +16,7 @@ pub async fn statements() -> BTreeSet<String> {
     place.url.clone_from(&wire.url);
     let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true")]).await;
     write(&mut server).await;
+    find(&mut server).await;
     follow(&mut server).await;
     server.stop().await;
     wire.statements()
@@ -66,6 +67,76 @@ async fn write(server: &mut Server) {
     let manifest = server.registry.export_manifest(export).await.expect("exported").into_inner().manifest;
     let apply = v1::ApplyManifestRequest { manifest, prune: true, ..Default::default() };
     server.registry.apply_manifest(apply).await.expect("applied");
+}
+
+/// Findings of every kind of subject, and what is said to one.
+async fn find(server: &mut Server) {
+    let location = v1::Location { region_code: "US".into(), ..Default::default() };
+    let far = v1::Subprocessor {
+        display_name: "far".into(),
+        vendor: "vendors/big".into(),
+        recorded_as_found: true,
+        state: v1::subprocessor::State::Active.into(),
+        locations: vec![location],
+        ..Default::default()
+    };
+    let far = subprocessor(server, ORGANIZATION, "far", far).await.expect("created").name;
+    let transfer = v1::Transfer {
+        regime: v1::Regime::EuGdpr.into(),
+        exporter: "customers".into(),
+        importer: far.clone(),
+        destination_region_codes: vec!["US".into()],
+        ..Default::default()
+    };
+    let request =
+        v1::CreateTransferRequest { parent: ORGANIZATION.into(), transfer: Some(transfer), ..Default::default() };
+    let transfer = server.mechanisms.create_transfer(request).await.expect("created").into_inner().name;
+    let unused = v1::Claim {
+        kind: v1::claim::Kind::SubprocessorUse.into(),
+        quote: "we do not use Big".into(),
+        subject: "vendors/big".into(),
+        affirmed: Some(false),
+        instrument: "instruments/eu-us-dpf".into(),
+        regime: v1::Regime::EuGdpr.into(),
+        ..Default::default()
+    };
+    let policy = v1::Document {
+        title: "Policy".into(),
+        kind: v1::document::Kind::PrivacyPolicy.into(),
+        claims: vec![unused],
+        ..Default::default()
+    };
+    let request =
+        v1::CreateDocumentRequest { parent: ORGANIZATION.into(), document: Some(policy), ..Default::default() };
+    let policy = server.organizations.create_document(request).await.expect("created").into_inner().name;
+    let mut finding = String::new();
+    let certification = "vendors/big/certifications/dpf";
+    for parent in ["organizations/-", ORGANIZATION] {
+        for subject in ["", ORGANIZATION, &far, &transfer, &policy, certification] {
+            let mut request = v1::ListFindingsRequest {
+                parent: parent.into(),
+                subject: subject.into(),
+                within_days: 30,
+                page_size: 20,
+                ..Default::default()
+            };
+            loop {
+                let page = server.mechanisms.list_findings(request.clone()).await.expect("found").into_inner();
+                finding = page.findings.last().map_or(finding, |one| one.name.clone());
+                request.page_token = page.next_page_token;
+                if request.page_token.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    let said = v1::AcknowledgeFindingRequest {
+        name: finding,
+        reason: "known".into(),
+        return_date: "2199-01-01".into(),
+        ..Default::default()
+    };
+    server.mechanisms.acknowledge_finding(said).await.expect("acknowledged");
 }
 
 /// A list compared with itself, with and without days, and for a customer.
