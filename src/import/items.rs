@@ -11,7 +11,7 @@ use super::{
 };
 
 pub(super) use aside::begins_with_key;
-use aside::{ending_brackets, keyed_sentences, place_in_brackets, place_said, split_brackets};
+use aside::{ending_brackets, keyed_sentences, place_apart, place_in_brackets, split_brackets};
 pub(super) use name::{address_behind, is_name_like, name_line};
 
 /// What stands between a name and what is said of it, in the order in which they are tried.
@@ -76,7 +76,10 @@ fn is_grouped(list: &List, separator: Option<&str>) -> bool {
     }
     let is_heading = |item: &Item| {
         let bare = item.content.links().is_empty() && split(&item.content, separator).1.is_empty();
-        bare && !item.children.iter().any(|child| keyed(&child.content).is_some())
+        bare && !item
+            .children
+            .iter()
+            .any(|child| keyed_sentences(child.content.clone()).iter().any(|c| keyed(c).is_some()))
     };
     let names = |item: &Item| {
         let own = |child: &&Item| {
@@ -138,14 +141,16 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
     let mut place = Cell::default();
     if purpose.is_empty() {
         (name, purpose, place) = split_brackets(name, places);
-    } else if let Some((before, inside)) = ending_brackets(&purpose)
-        && places.read(&inside.text(), false).is_whole()
-    {
-        (purpose, place) = (before, inside);
+    } else if let Some(apart) = place_apart(&purpose, places) {
+        (purpose, place) = apart;
     } else if let Some(inside) = place_in_brackets(&purpose, places) {
         place = inside;
-    } else if let Some((before, behind)) = place_said(&purpose, places) {
-        (purpose, place) = (before, behind);
+    }
+    if place.is_empty()
+        && let Some((bare, inside)) = ending_brackets(&name)
+        && places.read(&inside.text(), false).is_whole()
+    {
+        (name, place) = (bare, inside);
     }
     finish_name(&mut name);
     finish_sentence(&mut purpose);

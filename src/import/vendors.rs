@@ -110,7 +110,9 @@ impl<'a> Chooser<'a> {
         let is_one = [" & ", " and ", " und "].iter().any(|word| name.split(word).eq(parts));
         parts.iter().any(known)
             || !is_one
-                && parts.iter().all(|part| part.chars().next().is_some_and(char::is_uppercase) && items::is_name_like(part))
+                && parts
+                    .iter()
+                    .all(|part| part.chars().next().is_some_and(char::is_uppercase) && items::is_name_like(part))
     }
 
     /// What a part of a cell means, as it was looked up alone, or in the cell.

@@ -186,6 +186,9 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "nature of sub processing",
             "nature and purpose*",
             "subject matter*",
+            "subject matter nature and duration*",
+            "subject nature and duration*",
+            "nature purpose and duration*",
             "service provided",
             "services provided",
             "services performed",
@@ -950,8 +953,19 @@ pub(super) fn speaks_of_data(heading: &str) -> bool {
 /// Whether a heading only says that places are in the column, or that they are the company's.
 pub(super) fn is_bare_country(heading: &str) -> bool {
     let places = [
-        "country", "countries", "location", "locations", "land", "pays", "pais", "paese", "region", "所在国", "国名",
-        "国家", "국가",
+        "country",
+        "countries",
+        "location",
+        "locations",
+        "land",
+        "pays",
+        "pais",
+        "paese",
+        "region",
+        "所在国",
+        "国名",
+        "国家",
+        "국가",
     ];
     let companies = [
         "provider",

@@ -1,10 +1,7 @@
 //! What an item says beside its name: a place in brackets or behind a dash, a key in the middle of its sentences.
 
 use super::{
-    super::{
-        page::Cell,
-        places::Places,
-    },
+    super::{page::Cell, places::Places},
     after, before, is_key, is_said,
 };
 use crate::import::text;
@@ -51,14 +48,31 @@ pub(super) fn ending_brackets(cell: &Cell) -> Option<(Cell, Cell)> {
     Some((bare, content))
 }
 
+/// What is said, and the place that stands before or behind it: "Hosting – Germany", "(Germany) Hosting", "Hosting
+/// (Germany)".
+pub(super) fn place_apart(cell: &Cell, places: Places) -> Option<(Cell, Cell)> {
+    let is_place = |inside: &Cell| places.read(&inside.text(), false).is_whole();
+    let at_end = || ending_brackets(cell).filter(|(_, inside)| is_place(inside));
+    place_said(cell, places).or_else(at_end).or_else(|| {
+        let raw = cell.raw();
+        let open = raw.len() - raw.trim_start().strip_prefix('(')?.len();
+        let close = open + raw.get(open..)?.find(')')?;
+        let inside = before(&after(cell, open), close - open);
+        let rest = after(cell, close + 1);
+        (is_place(&inside) && !rest.is_empty()).then_some((rest, inside))
+    })
+}
+
 /// "Hosting – Germany", "mails, Paris, France": the place at the end of what is said, where nothing before it is one.
-pub(super) fn place_said(cell: &Cell, places: Places) -> Option<(Cell, Cell)> {
+fn place_said(cell: &Cell, places: Places) -> Option<(Cell, Cell)> {
     let raw = cell.raw();
     let dashes = [" – ", " — ", " - ", " | "].iter().filter_map(|sign| Some((raw.rfind(sign)?, sign.len()))).max();
     let commas = raw.rmatch_indices(", ").take(COMMAS).map(|(at, sign)| (at, sign.len()));
     let is_place = |(at, length): &(usize, usize)| {
         let named = places.read(&text::collapse(&raw[..*at]), false).found.is_empty();
-        named && places.read(&text::collapse(&raw[at + length..]), false).is_whole()
+        let tail = &raw[at + length..];
+        let is_closed = tail.matches('(').count() == tail.matches(')').count();
+        named && is_closed && places.read(&text::collapse(tail), false).is_whole()
     };
     // Of several, the longest: the city before its country.
     let found = dashes.filter(is_place).or_else(|| commas.filter(is_place).last());
