@@ -253,7 +253,7 @@ fn countries(rows: &[Row], index: usize, places: Places, guesses: &[Guess]) -> O
     };
     let count = texts.iter().filter(located).count();
     let reason = format!("{count} of {} cells are countries", texts.len());
-    (texts.len() > 1 && count * 5 >= texts.len() * 4).then(|| Guess {
+    (texts.len() > 1 && count * 5 >= texts.len() * 4).then_some(Guess {
         field: Field::Location,
         confidence: 0.96,
         reason,

@@ -865,7 +865,7 @@ fn name_and_more(heading: &str) -> Option<Guess> {
     let at = joints.iter().filter_map(|joint| folded.find(joint)).min()?;
     let first = words(folded.get(..at)?);
     let guess = of_words(&first, &folded).into_iter().next()?;
-    (guess.field == Field::Name && guess.confidence >= 0.75).then(|| Guess { confidence: 0.85, ..guess })
+    (guess.field == Field::Name && guess.confidence >= 0.75).then_some(Guess { confidence: 0.85, ..guess })
 }
 
 fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
