@@ -202,6 +202,7 @@ pub(super) fn guess(table: &Table, told: &Told, places: Places) -> Vec<Column> {
         let mut guesses = words::of_heading(&heading);
         place_bonus(&mut guesses, index);
         guesses.extend(by_content(&table.rows, index, places, guesses.is_empty()));
+        guesses.extend(countries(&table.rows, index, places, &guesses));
         options.push(guesses);
     }
     settle(table, &mut options, columns)
@@ -236,6 +237,27 @@ fn by_content(rows: &[Row], index: usize, places: Places, silent: bool) -> Optio
     } else {
         None
     }
+}
+
+/// A column of nothing but countries is one of places, though its heading speaks of data or services in words that are
+/// not known.
+fn countries(rows: &[Row], index: usize, places: Places, guesses: &[Guess]) -> Option<Guess> {
+    let misread = [Field::DataCategories, Field::Service, Field::Purpose, Field::Products];
+    if !guesses.first().is_some_and(|guess| misread.contains(&guess.field)) {
+        return None;
+    }
+    let texts: Vec<String> = rows.iter().take(200).filter_map(|row| Some(row.cell(index)?.text())).collect();
+    let located = |text: &&String| {
+        let reading = places.read(text, false);
+        reading.is_whole() && reading.found.iter().any(|found| !found.code.is_empty())
+    };
+    let count = texts.iter().filter(located).count();
+    let reason = format!("{count} of {} cells are countries", texts.len());
+    (texts.len() > 1 && count * 5 >= texts.len() * 4).then_some(Guess {
+        field: Field::Location,
+        confidence: 0.96,
+        reason,
+    })
 }
 
 /// Gives each field that stands once to the column that claims it best; what loses takes its next guess, or is kept
@@ -318,7 +340,10 @@ fn name_and_purpose(table: &Table, columns: &mut [Option<Column>]) {
 
 /// Beside a column that speaks of processing, a bare "Country" is the company's.
 fn corporate_beside_processing(columns: &mut [Column]) {
-    let speaks = |column: &Column| column.field == Field::Location && words::speaks_of_data(&column.heading);
+    let speaks = |column: &Column| {
+        let bare = words::is_bare_country(&column.heading);
+        column.field == Field::Location && !bare && words::speaks_of_data(&column.heading)
+    };
     if !columns.iter().any(speaks) {
         return;
     }

@@ -8,6 +8,7 @@ use super::{
     columns::{Column, Field},
     find::Part,
     footnotes::{self, Footnotes},
+    items,
     page::{Cell, Row},
     places::Places,
     report::{NotUnderstood, Report, RowNote},
@@ -179,6 +180,10 @@ impl<'a> Drafter<'a> {
         let mut shown = whole;
         self.short(&mut draft, &mut shown, "name");
         draft.message.display_name = shown;
+        if let Some((name, address)) = cell.and_then(items::address_behind) {
+            draft.bare = name;
+            draft.address = Some(text::clip(&address, SHORT));
+        }
         draft.bare = fitting(&draft.bare);
         for mark in marks {
             self.footnote(&mut draft, &mark, true);

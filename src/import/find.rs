@@ -17,6 +17,7 @@ use crate::rules::vendor_name::{Index, MATCH};
 
 use context::Context;
 pub(super) use context::{Stated, has_legal_form, is_coined};
+pub(super) use table::names_columns;
 
 /// Names that are looked up to judge a table or list.
 const SAMPLE: usize = 40;
@@ -183,7 +184,7 @@ impl Finder<'_> {
         ];
         let others = columns.iter().filter(|column| said.contains(&column.field) && column.confidence >= 0.5).count();
         let names: Vec<Cell> = table.rows.iter().filter_map(|row| row.cell(index)).take(SAMPLE).cloned().collect();
-        let named = names.iter().filter(|cell| items::is_name_like(&cell.text())).count();
+        let named = names.iter().filter(|cell| items::is_name_like(&items::name_line(cell))).count();
         if named * 2 < names.len() {
             return Err("what stands in place of names are sentences".to_owned());
         }
@@ -228,7 +229,7 @@ impl Finder<'_> {
 
     /// How many of the names are known, or have the form of a company's: 0 to 1.
     fn share_of_known(&self, names: &[Cell]) -> f64 {
-        let known = names.iter().filter(|cell| self.is_known(&cell.text())).count();
+        let known = names.iter().filter(|cell| self.is_known(&items::name_line(cell))).count();
         if names.is_empty() { 0.0 } else { known as f64 / names.len() as f64 }
     }
 
@@ -240,7 +241,7 @@ impl Finder<'_> {
 
     /// How much a name looks like that of a company.
     fn weight(&self, cell: &Cell) -> f64 {
-        let text = cell.text();
+        let text = items::name_line(cell);
         if !items::is_name_like(&text) {
             return 0.0;
         }
@@ -331,7 +332,10 @@ impl Finder<'_> {
             (1, _) | (_, 1) => known >= 0.8 && mostly_said,
             _ => known >= 0.9 && mostly_said && list.items.len() > 2,
         };
-        if taken {
+        // A list under a heading beside one whose list was taken needs less.
+        let firm = names.iter().filter(|cell| self.weight(cell) >= 0.8).count();
+        let beside = self.context.is_beside_taken() && spoken > 1 && mostly_said && firm * 10 >= names.len() * 3;
+        if taken || beside {
             Ok(self.because(known, spoken))
         } else if spoken == 0 {
             Err("nothing above it speaks of subprocessors".to_owned())

@@ -1,5 +1,6 @@
 //! HTML pages. What frames a page (navigation, header, footer, scripts) is not read, but for headings of the header.
 
+mod grid;
 mod table;
 
 pub(super) use table::{MAX_COLUMNS, MAX_ROWS};
@@ -131,7 +132,17 @@ impl<'a> Reader<'a> {
     }
 
     fn these(&mut self, children: &[Id], style: &Style, depth: usize) {
-        for child in children {
+        let mut taken = 0;
+        for (at, child) in children.iter().enumerate() {
+            if at < taken {
+                continue;
+            }
+            if let Some((table, used)) = children.get(at..).and_then(|rest| self.grid(rest)).filter(|_| !style.header) {
+                self.flush();
+                self.blocks.push(Block::Table(table));
+                taken = at + used;
+                continue;
+            }
             match self.dom.kind(*child) {
                 Kind::Text(text) => self.push(*child, text, style),
                 Kind::Element(_) => self.element(*child, style, depth),

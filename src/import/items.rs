@@ -1,11 +1,18 @@
 //! Lists as tables: an item's name, what is said of it, and where that says so, the place.
 
+mod aside;
+mod name;
+
 use super::{
     columns::{self, Column, Field},
     page::{Cell, Item, List, Row, Run, Table},
     places::Places,
     text,
 };
+
+pub(super) use aside::begins_with_key;
+use aside::{ending_brackets, keyed_sentences, place_apart, place_in_brackets, split_brackets};
+pub(super) use name::{address_behind, is_name_like, name_line};
 
 /// What stands between a name and what is said of it, in the order in which they are tried.
 const SEPARATORS: [&str; 8] = [" – ", " — ", " - ", ": ", " | ", " → ", " -- ", "\t"];
@@ -69,7 +76,10 @@ fn is_grouped(list: &List, separator: Option<&str>) -> bool {
     }
     let is_heading = |item: &Item| {
         let bare = item.content.links().is_empty() && split(&item.content, separator).1.is_empty();
-        bare && !item.children.iter().any(|child| keyed(&child.content).is_some())
+        bare && !item
+            .children
+            .iter()
+            .any(|child| keyed_sentences(child.content.clone()).iter().any(|c| keyed(c).is_some()))
     };
     let names = |item: &Item| {
         let own = |child: &&Item| {
@@ -101,7 +111,8 @@ pub(super) fn keyed_in_bold(cell: &Cell) -> Option<(String, Cell)> {
 }
 
 fn is_key(text: &str) -> bool {
-    (1..=40).contains(&text.chars().count()) && !columns::by_words(text).is_empty()
+    let is_sentence = text.contains(". ");
+    !is_sentence && (1..=40).contains(&text.chars().count()) && !columns::by_words(text).is_empty()
 }
 
 fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<String>) -> Row {
@@ -117,7 +128,7 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         }
         _ => split(&first, separator),
     };
-    for line in lines.into_iter().chain(item.children.iter().map(flat)) {
+    for line in lines.into_iter().chain(item.children.iter().map(flat)).flat_map(keyed_sentences) {
         match keyed(&line).or_else(|| keyed_in_bold(&line)) {
             Some(pair) => own.push(pair),
             None => said.push(line),
@@ -130,12 +141,16 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
     let mut place = Cell::default();
     if purpose.is_empty() {
         (name, purpose, place) = split_brackets(name, places);
-    } else if let Some((before, inside)) = ending_brackets(&purpose)
-        && places.read(&inside.text(), false).is_whole()
-    {
-        (purpose, place) = (before, inside);
+    } else if let Some(apart) = place_apart(&purpose, places) {
+        (purpose, place) = apart;
     } else if let Some(inside) = place_in_brackets(&purpose, places) {
         place = inside;
+    }
+    if place.is_empty()
+        && let Some((bare, inside)) = ending_brackets(&name)
+        && places.read(&inside.text(), false).is_whole()
+    {
+        (name, place) = (bare, inside);
     }
     finish_name(&mut name);
     finish_sentence(&mut purpose);
@@ -231,6 +246,15 @@ fn split(cell: &Cell, separator: Option<&str>) -> (Cell, Cell) {
     }
 }
 
+/// Whether a paragraph begins with a name that is bold or a link, with a sign behind it and more: "**Acme** – hosting".
+pub(super) fn begins_with_name(cell: &Cell) -> bool {
+    let Some(end) = lead(cell) else { return false };
+    let (raw, name) = (cell.raw(), before(cell, end).text());
+    let rest = raw.get(end..).unwrap_or_default();
+    let is_apart = name.ends_with(':') || rest.trim_start().starts_with(['–', '—', '-', ':', '|', '(']);
+    is_apart && !rest.trim().is_empty() && is_name_like(&name) && keyed(cell).is_none()
+}
+
 /// Where the bold or linked text ends with which an item begins.
 fn lead(cell: &Cell) -> Option<usize> {
     let mut end = 0;
@@ -294,48 +318,12 @@ fn strip_separator(cell: &Cell) -> Cell {
     after(cell, raw.len() - rest.len())
 }
 
-/// "Stripe (payments, United States)": what stands in brackets at the end is a place, or what is said of the name; an
-/// alias stays with it.
-fn split_brackets(name: Cell, places: Places) -> (Cell, Cell, Cell) {
-    let Some((bare, inside)) = ending_brackets(&name) else { return (name, Cell::default(), Cell::default()) };
-    let words = inside.text();
-    if places.read(&words, false).is_whole() {
-        return (bare, Cell::default(), inside);
-    }
-    if is_said(&words) {
-        return (bare, inside, Cell::default());
-    }
-    (name, Cell::default(), Cell::default())
-}
-
-/// A place in brackets in the middle of what is said, which stays as it is.
-fn place_in_brackets(cell: &Cell, places: Places) -> Option<Cell> {
-    let raw = cell.raw();
-    let inside = raw.match_indices('(').filter_map(|(open, _)| Some((open + 1, raw[open..].find(')')? - 1)));
-    let mut found = inside.map(|(start, length)| before(&after(cell, start), length));
-    found.find(|inside| places.read(&inside.text(), false).is_whole())
-}
-
 /// Whether words in brackets are what is said of a name: a name has capitals, what a company does is written small.
 fn is_said(words: &str) -> bool {
     let alias = ["aka", "a.k.a", "formerly", "d/b/a", "dba", "now ", "previously", "part of", "owned by"];
     words.chars().next().is_some_and(char::is_lowercase)
         && !alias.iter().any(|word| words.starts_with(word))
         && !super::find::is_coined(words)
-}
-
-/// What stands before the brackets at the end, and inside them.
-fn ending_brackets(cell: &Cell) -> Option<(Cell, Cell)> {
-    let raw = cell.raw();
-    let body = raw.trim_end_matches(|c: char| c.is_whitespace() || c == '.');
-    let inside = body.strip_suffix(')')?;
-    let open = inside.rfind('(')?;
-    if raw[..open].trim().is_empty() {
-        return None;
-    }
-    let content = before(&after(cell, open + 1), inside.len() - open - 1);
-    let bare = before(cell, open);
-    Some((bare, content))
 }
 
 /// A sentence's end behind a name: ". " that ends no abbreviation.
@@ -364,25 +352,6 @@ fn comma(text: &str) -> Option<(usize, usize)> {
     }
     let again = at + 2 + text[at + 2..].find(", ")?;
     Some((again, 2))
-}
-
-/// Whether a text can be a name: short, and no sentence.
-pub(super) fn is_name_like(text: &str) -> bool {
-    let text = text.trim();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let verbs = [
-        "is", "are", "was", "will", "be", "been", "we", "you", "your", "our", "may", "must", "shall", "should", "can",
-        "has", "have", "that", "which", "this", "these", "any", "all", "when", "where", "how", "if", "not", "it",
-        "its", "they", "their", "wir", "sie", "werden", "wird", "ist", "nous", "vous", "sont",
-    ];
-    (1..=8).contains(&words.len())
-        && text.chars().count() <= 80
-        && !text.ends_with(['?', '!', ';'])
-        && !text.starts_with("http")
-        && !words
-            .iter()
-            .any(|word| verbs.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str()))
-        && text.chars().any(|c| c.is_uppercase() || c.is_ascii_digit() || c == '.' || !c.is_ascii())
 }
 
 /// The sign between a name and what is said of it can stand inside the bold of the name.

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Refusal, data, html, page::Page};
+use super::{Refusal, data, html, items, page::Page};
 
 /// Reads a page.
 pub(super) fn read(text: &str) -> Result<Page, Refusal> {
@@ -106,6 +106,10 @@ impl Writer<'_> {
             }
             // The mark as it stands: part of the words.
             Event::FootnoteReference(label) => self.text(&format!("[^{label}]")),
+            // A line that says one thing ("Location: Germany") was meant to be a line.
+            Event::SoftBreak if items::begins_with_key(self.source.get(range.end..).unwrap_or_default()) => {
+                self.write("<br>\n");
+            }
             Event::SoftBreak => self.write("\n"),
             Event::HardBreak => self.write("<br>"),
             Event::Rule => self.write("<hr>"),

@@ -106,8 +106,13 @@ impl<'a> Chooser<'a> {
     /// Whether the parts of a cell are names, at least one of them known or all of them in the form of names.
     fn are_names(&self, name: &str, parts: &[String]) -> bool {
         let known = |part: &String| self.best(name, part).is_some();
+        // "Mill & Mason" is one company, if neither is known.
+        let is_one = [" & ", " and ", " und "].iter().any(|word| name.split(word).eq(parts));
         parts.iter().any(known)
-            || parts.iter().all(|part| part.chars().next().is_some_and(char::is_uppercase) && items::is_name_like(part))
+            || !is_one
+                && parts
+                    .iter()
+                    .all(|part| part.chars().next().is_some_and(char::is_uppercase) && items::is_name_like(part))
     }
 
     /// What a part of a cell means, as it was looked up alone, or in the cell.
@@ -274,7 +279,9 @@ fn split_names(name: &str) -> Option<(Vec<String>, bool)> {
     let joined = [" + ", " & ", " and ", " und ", "; ", "\n"];
     let cut = |separator: &str| {
         let parts: Vec<String> = name.split(separator).map(|part| part.trim().to_owned()).collect();
-        (parts.len() > 1 && parts.len() <= 6 && parts.iter().all(|part| part.chars().count() > 1)).then_some(parts)
+        let closed = |part: &String| part.matches('(').count() == part.matches(')').count();
+        let is_part = |part: &String| part.chars().count() > 1 && closed(part);
+        (parts.len() > 1 && parts.len() <= 6 && parts.iter().all(is_part)).then_some(parts)
     };
     if let Some(parts) = alternatives.iter().find_map(|separator| cut(separator)) {
         return Some((parts, true));

@@ -182,8 +182,13 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "use case*",
             "used for",
             "nature of processing",
+            "nature of subprocessing",
+            "nature of sub processing",
             "nature and purpose*",
             "subject matter*",
+            "subject matter nature and duration*",
+            "subject nature and duration*",
+            "nature purpose and duration*",
             "service provided",
             "services provided",
             "services performed",
@@ -375,10 +380,26 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "国名",
             "処理場所*",
             "保管場所*",
+            "データ保管*",
+            "データの保管*",
+            "データ保存*",
+            "データ処理場所*",
+            "データの処理場所*",
+            "データセンター*",
+            "データ所在*",
             "국가",
             "이전 국가",
             "소재지",
             "위치",
+            "数据存储*",
+            "数据中心*",
+            "数据所在*",
+            "数据处理地*",
+            "处理地*",
+            "存储地*",
+            "데이터 위치",
+            "처리 위치*",
+            "보관 위치*",
             "国家*",
             "地区*",
             "位置*",
@@ -488,6 +509,7 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
             "category of data",
             "personal information",
             "data",
+            "data subject to*",
             "personal data",
             "data processed",
             "data categor*",
@@ -559,7 +581,8 @@ const PHRASES: &[(Field, f64, &[&str])] = &[
         Field::DataSubjects,
         0.95,
         &[
-            "data subject*",
+            "data subject",
+            "data subjects*",
             "categories of data subject*",
             "category of data subject*",
             "affected persons",
@@ -811,7 +834,14 @@ pub(in super::super) fn by_words(heading: &str) -> Vec<Guess> {
     if words.is_empty() || words.len() > 14 || question {
         return Vec::new();
     }
-    of_words(&words, heading)
+    let guesses = of_words(&words, heading);
+    // Phrases of several words know better.
+    match name_and_more(heading) {
+        Some(guess) if guesses.first().is_none_or(|first| first.field != Field::Name) => {
+            std::iter::once(guess).chain(guesses).collect()
+        }
+        _ => guesses,
+    }
 }
 
 /// The same for a heading that certainly is one: a typing error in it is read over.
@@ -826,6 +856,16 @@ pub(super) fn of_heading(heading: &str) -> Vec<Guess> {
         guess.reason.push_str(", but for a letter");
     }
     guesses
+}
+
+/// The guess for a heading that begins with the name and says what else stands below it: "Name und Anschrift".
+fn name_and_more(heading: &str) -> Option<Guess> {
+    let joints = [" and ", " und ", " et ", " y ", " e ", " en ", " och ", " og ", " & ", " + ", " / ", "/", ", "];
+    let folded = heading.to_lowercase();
+    let at = joints.iter().filter_map(|joint| folded.find(joint)).min()?;
+    let first = words(folded.get(..at)?);
+    let guess = of_words(&first, &folded).into_iter().next()?;
+    (guess.field == Field::Name && guess.confidence >= 0.75).then_some(Guess { confidence: 0.85, ..guess })
 }
 
 fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
@@ -904,12 +944,29 @@ pub(super) fn speaks_of_data(heading: &str) -> bool {
         "verwerk",
         "behandl",
     ];
-    words(heading).iter().any(|word| data.iter().any(|stem| word.starts_with(stem)))
+    let of_company = |word: &str| word.starts_with("processor");
+    let in_other_scripts = ["データ", "処理", "保管", "数据", "处理", "存储", "데이터", "처리"];
+    in_other_scripts.iter().any(|part| heading.contains(part))
+        || words(heading).iter().any(|word| !of_company(word) && data.iter().any(|stem| word.starts_with(stem)))
 }
 
 /// Whether a heading only says that places are in the column, or that they are the company's.
 pub(super) fn is_bare_country(heading: &str) -> bool {
-    let places = ["country", "countries", "location", "locations", "land", "pays", "pais", "paese", "region"];
+    let places = [
+        "country",
+        "countries",
+        "location",
+        "locations",
+        "land",
+        "pays",
+        "pais",
+        "paese",
+        "region",
+        "所在国",
+        "国名",
+        "国家",
+        "국가",
+    ];
     let companies = [
         "provider",
         "vendor",

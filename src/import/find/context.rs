@@ -147,6 +147,8 @@ pub(in super::super) struct Context {
     intro: Vec<Cell>,
     /// Whether a list above under the same heading was taken.
     going_on: bool,
+    /// The level of the heading under which the last list was taken, while its section or those beside it go on.
+    taken: Option<u8>,
 }
 
 /// A place that a sentence or heading states for all that stands below it.
@@ -166,6 +168,7 @@ impl Context {
     }
 
     pub(super) fn heading(&mut self, level: u8, text: String, line: u32) {
+        self.taken = self.taken.filter(|taken| level >= *taken);
         self.headings.retain(|(above, _, _)| *above < level);
         self.headings.push((level, text, line));
         self.intro.clear();
@@ -183,6 +186,12 @@ impl Context {
     pub(super) fn used(&mut self) {
         self.intro.clear();
         self.going_on = true;
+        self.taken = self.headings.last().map(|(level, _, _)| *level).or(self.taken);
+    }
+
+    /// Whether the heading above stands beside one, under the same heading, whose list was taken.
+    pub(super) fn is_beside_taken(&self) -> bool {
+        self.headings.last().is_some_and(|(level, _, _)| self.taken == Some(*level))
     }
 
     /// One was left out.

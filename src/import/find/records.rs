@@ -4,7 +4,7 @@
 use super::super::{
     columns::{self, Field},
     items,
-    page::{Block, Cell, Item, Row, Table},
+    page::{Block, Cell, Item, List, Row, Table},
 };
 
 /// A heading with what is said below it.
@@ -48,6 +48,34 @@ pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
         }
     }
     flush(&mut run, &mut out);
+    paragraphs(out)
+}
+
+/// Makes lists of paragraphs that stand one after another and each begin with a name that is bold or a link.
+fn paragraphs(blocks: Vec<Block>) -> Vec<Block> {
+    let mut out = Vec::with_capacity(blocks.len());
+    let mut rest = blocks.into_iter().peekable();
+    while let Some(block) = rest.next() {
+        let mut items = match block {
+            Block::Text(cell) if items::begins_with_name(&cell) => vec![cell],
+            block => {
+                out.push(block);
+                continue;
+            }
+        };
+        while let Some(Block::Text(next)) =
+            rest.next_if(|next| matches!(next, Block::Text(cell) if items::begins_with_name(cell)))
+        {
+            items.push(next);
+        }
+        if items.len() < 2 {
+            out.extend(items.into_iter().map(Block::Text));
+            continue;
+        }
+        let line = items.first().map_or(1, |cell| cell.line);
+        let items = items.into_iter().map(|content| Item { content, children: Vec::new() }).collect();
+        out.push(Block::List(List { line, items, ..List::default() }));
+    }
     out
 }
 

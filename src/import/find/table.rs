@@ -33,7 +33,7 @@ fn known(cells: &[Cell]) -> usize {
 }
 
 /// Whether a row says in so many words that names are below it, and something else too.
-fn names_columns(cells: &[Cell]) -> bool {
+pub(in super::super) fn names_columns(cells: &[Cell]) -> bool {
     let sure =
         |cell: &Cell| columns::by_words(&cell.text()).into_iter().next().filter(|guess| guess.confidence >= 0.75);
     let fields: Vec<Field> = cells.iter().filter_map(sure).map(|guess| guess.field).collect();

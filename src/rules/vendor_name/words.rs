@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::LazyLock};
 const CORPORATE: &str = "technologies technology tech labs lab software systems system solutions solution group groups \
     holding holdings company companies industries industry services service international global worldwide enterprises \
     networks network digital studio studios interactive communications operations operating ventures limited \
-    incorporated corporation computing development consulting partners management";
+    incorporated corporation computing development partners management";
 
 /// Words that say of a company's product that it is one.
 const PRODUCT: &str = "cloud platform app apps application applications api apis suite enterprise online web saas pro \
@@ -37,12 +37,14 @@ const LEFT_OUT: &str = "analytics ai data hq";
 /// Words of a company in another trade: what follows a vendor's name and ends in one of them is another company.
 const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics art arts association attorneys bakery bank \
     bikes brewing brothers capital care charity church church clinic club clothing college construction consultancy \
-    consultants dental doctors education energy estate experts farm farms fashion festival film films finance fitness \
+    consultants consulting dental doctors education energy estate experts farm farms fashion festival film films finance fitness \
     foods foundation furniture gallery games hospital hospitals hotel hotels institute insurance jewelry law \
     lawyers library logistics magazine medical motors museum nutrition orchestra pharma pharmaceuticals pharmacy \
     photography publishing realty records recruiting recruitment restaurant restaurants resort resorts school schools \
     solicitors sons sport sports staffing steel surgical talent theater theatre therapeutics tours toys transport travel \
-    trust university wealth winery wines";
+    trust university wealth winery wines accountants advokat advocaten anwalte architects architekten asesores avocats \
+    brewers brewery cabinet couriers council immobilien kanzlei logistik mining municipality notaires notare \
+    rechtsanwalte sparkasse spedition steuerberater steuerberatung stiftung verein verlag versicherung versicherungen";
 
 /// Words that join others; no product is called so.
 const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its like";
