@@ -31,13 +31,14 @@ const OLD: i64 = 50_000;
 
 /// Statements that read a whole table because all of it is asked for: `verify` looks for versions, values and resources
 /// that the log does not explain, for what lies beyond its ends, and, where content is missing, for all erasures.
-const WHOLE: [&str; 7] = [
+const WHOLE: [&str; 8] = [
     r#"WHERE "revision"."number" > $1 OR "revision"."number" < $2"#,
     r#"WHERE "change"."kind" = $1 OR "change"."after_digest" IS NULL"#,
     r#"WHERE "change"."revision" > $1 OR "change"."revision" < $2"#,
     "FROM change c WHERE c.resource_id = v.resource_id AND c.revision = v.from_revision",
     "WHERE v.resource_id = x.resource_id AND v.from_revision = x.from_revision)",
     "FROM resource r LEFT JOIN change c ON c.resource_id = r.id",
+    r#"COUNT("body") AS "whole" FROM "instrument""#,
     // The law is all instruments, read once for as long as none of them changes.
     r#"FROM "instrument" WHERE "from_revision" <= $1 AND ("to_revision" IS NULL OR "to_revision" > $2) AND "deleted""#,
 ];
