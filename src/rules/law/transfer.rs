@@ -199,7 +199,7 @@ fn to_destination(case: &Case<'_>, upstream: Option<&Answer>) -> Answer {
     ordered.sort_by_key(|one| one.precedence);
     let mut mechanisms: Vec<MechanismAssessment> =
         ordered.into_iter().map(|one| assessment(&one.instrument, mechanism::assess(case, one), false)).collect();
-    mechanisms.extend(implied(case));
+    mechanisms.extend(implied(case, &mechanisms));
     let mut verdict = mechanisms.iter().map(|one| one.verdict()).min().unwrap_or(Verdict::NoMechanism);
     let mut reasons = Vec::new();
     if mechanisms.is_empty() {
@@ -226,10 +226,11 @@ fn assessment(instrument: &str, finding: Finding, implied: bool) -> MechanismAss
     }
 }
 
-/// The decisions in effect that cover everybody at the destination, where the transfer does not name them itself.
-fn implied(case: &Case<'_>) -> Vec<MechanismAssessment> {
-    let named = |one: &&Instrument| case.subject.transfer.mechanisms.iter().any(|m| m.instrument == one.name);
-    let decisions = case.law.adequacy_of(case.destination).filter(|one| !named(one));
+/// The decisions in effect that cover everybody at the destination, but for those of which the transfer says so itself.
+/// That it names one and does not rely on it any more takes nothing away: a decision needs no papers.
+fn implied(case: &Case<'_>, named: &[MechanismAssessment]) -> Vec<MechanismAssessment> {
+    let said = |one: &&Instrument| named.iter().any(|m| m.instrument == one.name && m.verdict() == Verdict::Valid);
+    let decisions = case.law.adequacy_of(case.destination).filter(|one| !said(one));
     let worth = decisions.map(|one| {
         let stand_in = Mechanism { instrument: one.name.clone(), ..Mechanism::default() };
         (one, mechanism::assess(case, &stand_in))

@@ -68,6 +68,8 @@ pub(super) struct Known {
     pub(super) vendor: u32,
     pub(super) via: Via,
     pub(super) text: Box<str>,
+    /// The vendor's own words: a name without what stood in brackets inside it is none of them.
+    pub(super) matched: Box<str>,
     pub(super) form: Box<str>,
     /// The lengths of its words.
     pub(super) lengths: Box<[u8]>,
@@ -145,6 +147,7 @@ impl Builder {
             vendor,
             via,
             text: part.into(),
+            matched: if text.contains(part) { part.into() } else { text.as_str().into() },
             form: "".into(),
             lengths: Box::default(),
             entity: entity.into(),
@@ -240,6 +243,7 @@ impl Builder {
             vendor,
             via: Via::Domain,
             text: host.as_str().into(),
+            matched: host.as_str().into(),
             form: "".into(),
             lengths: Box::default(),
             entity: "".into(),

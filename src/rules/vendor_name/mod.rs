@@ -59,7 +59,7 @@ impl Index {
             // Two digits are more than the rules know. What is almost a match is none.
             score: (verdict.found.score.clamp(0.0, 1.0) * 100.0 + 1e-4).floor() / 100.0,
             via: known.via.into(),
-            matched: known.text.to_string(),
+            matched: known.matched.to_string(),
             part: part.to_owned(),
             reason: reason(verdict, known.via),
         })

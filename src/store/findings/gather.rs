@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{
     ConnectionTrait,
-    sea_query::{Alias, Condition, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement},
+    sea_query::{
+        Alias, Asterisk, Condition, Expr, ExprTrait, IntoIden, JoinType, Order, Query, SelectStatement, UnionType,
+    },
 };
 
 use super::{BATCH, Batch, Examined, Question};
@@ -38,14 +40,15 @@ use crate::{
     store::{
         Store,
         read::{List, Page, alive_at, fetch_all, version_query},
+        resource,
         version::{NO_DATE, Resource, Stored, column, table, value_table},
     },
 };
 
 /// Processors of one organization that are held against its documents' statements.
-const ENGAGED: usize = 20;
+const ENGAGED: u64 = 20;
 /// Documents of one organization that are compared with each other.
-const BESIDE: usize = 100;
+const BESIDE: u64 = 100;
 /// Rows of one query about several organizations.
 const ROWS: u64 = 2_000;
 /// By which the vendors of subprocessors are walked through.
@@ -130,10 +133,12 @@ impl Store {
         let certifications = self.held_by(holders.filter(|name| !name.is_empty()).collect(), revision).await?;
         let instruments: HashSet<String> =
             claims().map(|claim| claim.instrument.clone()).filter(|name| !name.is_empty()).collect();
-        let mut relied_on = self.relied_on(&organizations, instruments, revision).await?;
-        let mut beside = self.documents_of(&organizations, revision).await?;
+        let ids: Vec<i64> =
+            resource::find_all(self.reads(), organizations.clone()).await?.into_iter().map(|row| row.id).collect();
+        let mut relied_on = self.relied_on(&ids, instruments, revision).await?;
+        let mut beside = self.documents_of(&ids, revision).await?;
         let mut engaged = match claims().any(is_denial) {
-            true => self.processors_of(question, &organizations, of_kind(Kind::Vendor).collect()).await?,
+            true => self.processors_of(question, &ids, of_kind(Kind::Vendor).collect()).await?,
             false => HashMap::new(),
         };
         let record = |name: String| {
@@ -152,7 +157,7 @@ impl Store {
     /// Which of these instruments the transfers of organizations rest on.
     async fn relied_on(
         &self,
-        organizations: &[String],
+        organizations: &[i64],
         instruments: HashSet<String>,
         revision: i64,
     ) -> Result<HashMap<String, HashSet<String>>> {
@@ -182,7 +187,7 @@ impl Store {
                         .equals((transfer.clone(), column("organization_id"))),
                 ),
             )
-            .and_where(of(&transfer, "organization_id").in_subquery(ids(organizations)))
+            .and_where(of(&transfer, "organization_id").is_in(organizations.iter().copied()))
             .and_where(of(&transfer, "deleted").eq(false))
             .and_where(of(&transfer, "from_revision").lte(revision))
             .cond_where(
@@ -201,14 +206,17 @@ impl Store {
     }
 
     /// The documents of organizations, the first [`BESIDE`] of each.
-    async fn documents_of(&self, organizations: &[String], revision: i64) -> Result<HashMap<String, Vec<Document>>> {
-        let mut query = version_query(Kind::Document);
-        query
-            .and_where(Expr::col(column("organization_id")).in_subquery(ids(organizations)))
-            .and_where(Expr::col(column("deleted")).eq(false))
-            .cond_where(alive_at(revision));
+    async fn documents_of(&self, organizations: &[i64], revision: i64) -> Result<HashMap<String, Vec<Document>>> {
+        let of = |id: i64| {
+            version_query(Kind::Document)
+                .and_where(Expr::col(column("organization_id")).eq(id))
+                .and_where(Expr::col(column("deleted")).eq(false))
+                .cond_where(alive_at(revision))
+                .to_owned()
+        };
         let mut found: HashMap<String, Vec<Document>> = HashMap::new();
-        for row in fetch_all(self.reads(), &first_of_each(query, BESIDE)).await? {
+        let Some(query) = first_of_each(of, organizations, BESIDE) else { return Ok(found) };
+        for row in fetch_all(self.reads(), &query).await? {
             if let Some(stored) = Stored::<Document>::decode(row)? {
                 let Document { name, kind, stated_date, effective_date, end_date, mut claims, .. } = stored.message;
                 claims.iter_mut().for_each(|claim| claim.note.clear());
@@ -225,16 +233,17 @@ impl Store {
     async fn processors_of(
         &self,
         question: &Question,
-        organizations: &[String],
+        organizations: &[i64],
         vendors: Vec<String>,
     ) -> Result<HashMap<String, Vec<Engaged>>> {
         let mut found: HashMap<String, Vec<Engaged>> = HashMap::new();
-        let named = processors(question, organizations)
+        let named = processors(question, organizations.iter().copied())
             .and_where(Expr::col(column("vendor")).is_in(vendors))
             .limit(ROWS)
             .to_owned();
         let columns = ["name", "display_name", "vendor", "start_date", "end_date"];
-        for query in [first_of_each(processors(question, organizations), ENGAGED), named] {
+        let first = first_of_each(|id| processors(question, [id]), organizations, ENGAGED);
+        for query in first.into_iter().chain([named]) {
             for row in self.reads().query_all(&query).await? {
                 let text = |name: &str| row.try_get::<String>("", name);
                 let date = |name: &str| text(name).map(|date| if date == NO_DATE { String::new() } else { date });
@@ -367,24 +376,15 @@ fn by_importer<'a, T>(
     grouped
 }
 
-/// The permanent ids of organizations.
-fn ids(organizations: &[String]) -> SelectStatement {
-    Query::select()
-        .column(column("id"))
-        .from(Alias::new("resource").into_iden())
-        .and_where(Expr::col(column("name")).is_in(organizations.iter().cloned()))
-        .to_owned()
-}
-
-/// Processors on the lists of organizations in the window.
-fn processors(question: &Question, organizations: &[String]) -> SelectStatement {
+/// Processors on the lists of organizations, by their permanent ids, in the window.
+fn processors(question: &Question, organizations: impl IntoIterator<Item = i64>) -> SelectStatement {
     let roles = [Role::SubProcessor, Role::Processor, Role::Both, Role::NotStated, Role::Unspecified].map(i32::from);
     let states = [State::Active, State::Suspended, State::Retired].map(i32::from);
     let start = || Expr::col(column("start_date"));
     Query::select()
-        .columns(["organization_id", "name", "display_name", "vendor", "start_date", "end_date"].map(column))
+        .columns(["name", "display_name", "vendor", "start_date", "end_date"].map(column))
         .from(table(Subprocessor::KIND))
-        .and_where(Expr::col(column("organization_id")).in_subquery(ids(organizations)))
+        .and_where(Expr::col(column("organization_id")).is_in(organizations))
         .and_where(Expr::col(column("deleted")).eq(false))
         .and_where(Expr::col(column("body")).is_not_null())
         .cond_where(alive_at(question.revision))
@@ -395,14 +395,13 @@ fn processors(question: &Question, organizations: &[String]) -> SelectStatement 
         .to_owned()
 }
 
-/// Of each organization the first rows by name.
-fn first_of_each(mut query: SelectStatement, most: usize) -> SelectStatement {
-    let place = Expr::cust(r#"ROW_NUMBER() OVER (PARTITION BY "organization_id" ORDER BY "name")"#);
-    query.expr_as(place, column("place"));
-    Query::select()
-        .column(sea_orm::sea_query::Asterisk)
-        .from_subquery(query, Alias::new("numbered").into_iden())
-        .and_where(Expr::col(column("place")).lte(i64::try_from(most).unwrap_or(i64::MAX)))
-        .limit(ROWS)
-        .to_owned()
+/// Of each organization the first rows by name, each looked up by itself: no list is read further than it counts.
+fn first_of_each(of: impl Fn(i64) -> SelectStatement, organizations: &[i64], most: u64) -> Option<SelectStatement> {
+    let one = |id: &i64| {
+        let rows = of(*id).order_by(column("name"), Order::Asc).limit(most).to_owned();
+        Query::select().column(Asterisk).from_subquery(rows, Alias::new("first").into_iden()).to_owned()
+    };
+    let mut each = organizations.iter().map(one);
+    let first = each.next()?;
+    Some(each.fold(first, |mut all, one| all.union(UnionType::All, one).to_owned()))
 }

@@ -42,7 +42,9 @@ fn repeated(kind: &str) -> Vec<&'static str> {
         _ => v1::Instrument::FIELDS,
     };
     let repeated = fields.iter().filter(|field| matches!(field.kind, FieldKind::Texts | FieldKind::Choices(_)));
-    repeated.map(|field| field.path).collect()
+    let paths: Vec<&str> = repeated.map(|field| field.path).collect();
+    // A table without rows is read whole, whatever its indexes.
+    if paths.is_empty() { vec!["none"] } else { paths }
 }
 
 pub async fn rows(db: &DatabaseConnection, sql: &str) -> Vec<sea_orm::QueryResult> {
