@@ -1,6 +1,7 @@
 //! What columns hold: guessed from the words of their headings, then from what stands in them, and told apart where
 //! several claim one field.
 
+mod phrases;
 mod words;
 
 use serde::Serialize;

@@ -12,7 +12,7 @@ use sea_orm::{
 use super::{
     Store,
     read::{AsOf, alive_at, fetch_all, in_effect, version_query},
-    version::{Resource, Stored, column, stored_value, table, value_table},
+    version::{Stored, column, stored_value, table, value_table},
 };
 use crate::{
     error::{Error, Reason, Result, answer_fits},
@@ -134,9 +134,9 @@ impl Store {
         let mut related = BTreeMap::from([(vendor.name.clone(), Relation::Direct)]);
         let mut next = vendor.parent_vendor.clone();
         while !next.is_empty() && !related.contains_key(&next) {
-            let owner = self.named::<Vendor>(std::slice::from_ref(&next), revision).await?.pop();
+            let owner = self.at::<Vendor>("name", vec![next.clone()], revision).await?.remove(&next);
             related.insert(next, Relation::Owner);
-            next = owner.map(|owner| owner.message.parent_vendor).unwrap_or_default();
+            next = owner.map(|owner| owner.parent_vendor).unwrap_or_default();
         }
         let mut level = vec![vendor.name.clone()];
         while !level.is_empty() {
@@ -209,24 +209,11 @@ impl Store {
             if names.is_empty() {
                 return Ok(above);
             }
-            for stored in self.named::<Subprocessor>(&names, revision).await? {
-                level.insert(stored.message.engaged_by.clone());
-                above.insert(stored.message.name.clone(), stored.message);
+            for (name, one) in self.at::<Subprocessor>("name", names, revision).await? {
+                level.insert(one.engaged_by.clone());
+                above.insert(name, one);
             }
         }
-    }
-
-    /// The resources of these names that were live at a revision.
-    async fn named<R: Resource>(&self, names: &[String], revision: i64) -> Result<Vec<Stored<R>>> {
-        let mut found = Vec::new();
-        for names in names.chunks(NAMES) {
-            let mut query = live_query(R::KIND, revision);
-            query.and_where(Expr::col(column("name")).is_in(names));
-            for row in fetch_all(self.reads(), &query).await? {
-                found.extend(Stored::decode(row)?);
-            }
-        }
-        Ok(found)
     }
 
     /// Adds the customers that have one of the products concerned on a day.
