@@ -14,6 +14,7 @@ mod m20261122_000008_vendor_changes;
 mod m20261122_000009_certification;
 mod m20261122_000010_transfer;
 mod m20261122_000011_acknowledgement;
+mod m20261122_000012_notice;
 mod schema;
 
 /// Runs the steps.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_certification::Migration),
             Box::new(m20261122_000010_transfer::Migration),
             Box::new(m20261122_000011_acknowledgement::Migration),
+            Box::new(m20261122_000012_notice::Migration),
         ]
     }
 }

@@ -171,7 +171,8 @@ impl Error {
             | Reason::ResourceInUse
             | Reason::ReferenceNotFound
             | Reason::StateTransitionRefused
-            | Reason::GateRefused => Code::FailedPrecondition,
+            | Reason::GateRefused
+            | Reason::NoticeRefused => Code::FailedPrecondition,
             Reason::LogNotYetWritten => Code::OutOfRange,
             Reason::LogHashMismatch | Reason::LogCorrupt => Code::DataLoss,
             Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge | Reason::AnswerTooLarge => {

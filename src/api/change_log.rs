@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     proto::v1::{
         Acknowledgement, Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse,
-        GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Organization, Revision,
+        GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Notice, NoticeRecipient, Objection, Organization, Revision,
         Subprocessor, Transfer, Vendor, VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
         change_log_service_server::ChangeLogService,
     },
@@ -116,6 +116,9 @@ impl ChangeLogService for Api {
                         Kind::Certification => writer.erase::<Certification>(&name, &reason).await,
                         Kind::Transfer => writer.erase::<Transfer>(&name, &reason).await,
                         Kind::Acknowledgement => writer.erase::<Acknowledgement>(&name, &reason).await,
+                        Kind::Notice => writer.erase::<Notice>(&name, &reason).await,
+                        Kind::Recipient => writer.erase::<NoticeRecipient>(&name, &reason).await,
+                        Kind::Objection => writer.erase::<Objection>(&name, &reason).await,
                     }
                 })
             })

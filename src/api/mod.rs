@@ -3,7 +3,9 @@
 
 mod assess;
 mod change_log;
+mod evidence;
 mod findings;
+mod notification;
 mod organization;
 mod paper;
 mod registry;
@@ -15,6 +17,11 @@ mod watch;
 
 use std::time::Duration;
 
+use axum::{
+    extract::{Request as AxumRequest, State},
+    middleware::Next,
+    response::Response as AxumResponse,
+};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +30,7 @@ use tonic::{Request, Response, Status, codec::CompressionEncoding, service::Rout
 use crate::{
     auth::Principal,
     call::Call,
-    error::{Error, Result},
+    error::{Error, Result, causes},
     proto::v1,
     resource::{
         filter,
@@ -90,12 +97,23 @@ pub fn routes(api: &Api) -> Routes {
                 .send_compressed(CompressionEncoding::Zstd)
         };
     }
-    Routes::new(service!(organization_service_server::OrganizationServiceServer))
+    let services = Routes::new(service!(organization_service_server::OrganizationServiceServer))
         .add_service(service!(vendor_service_server::VendorServiceServer))
         .add_service(service!(subprocessor_service_server::SubprocessorServiceServer))
         .add_service(service!(transfer_mechanism_service_server::TransferMechanismServiceServer))
+        .add_service(service!(change_notification_service_server::ChangeNotificationServiceServer))
         .add_service(service!(change_log_service_server::ChangeLogServiceServer))
-        .add_service(service!(registry_service_server::RegistryServiceServer))
+        .add_service(service!(registry_service_server::RegistryServiceServer));
+    // Whoever asks is not answered from before what is due.
+    services.into_axum_router().layer(axum::middleware::from_fn_with_state(api.store.clone(), after_what_is_due)).into()
+}
+
+/// Lets time catch up before a call. If that fails the call is answered all the same: the schedule tries again.
+async fn after_what_is_due(State(store): State<Store>, request: AxumRequest, next: Next) -> AxumResponse {
+    if let Err(error) = store.catch_up().await {
+        tracing::warn!(%error, cause = %causes(&error), "what is due could not be applied");
+    }
+    next.run(request).await
 }
 
 /// What a handler returns.
@@ -154,6 +172,22 @@ mutations!(
     UpdateTransferRequest,
     DeleteTransferRequest,
     UndeleteTransferRequest,
+    CreateNoticeRequest,
+    UpdateNoticeRequest,
+    DeleteNoticeRequest,
+    UndeleteNoticeRequest,
+    ApproveNoticeRequest,
+    PublishNoticeRequest,
+    WithdrawNoticeRequest,
+    AcknowledgeNoticeRequest,
+    AuthorizeNoticeRequest,
+    DenyNoticeRequest,
+    AskNoticeQuestionRequest,
+    AnswerNoticeQuestionRequest,
+    RecordDeliveryRequest,
+    CreateObjectionRequest,
+    UpdateObjectionRequest,
+    ResolveObjectionRequest,
     ActivateRequest,
     SuspendRequest,
     RetireRequest,
@@ -236,6 +270,9 @@ page_request!(ListCustomersRequest, parent: |r| Some(&r.parent));
 page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
+page_request!(ListNoticesRequest, parent: |r| Some(&r.parent));
+page_request!(ListNoticeRecipientsRequest, parent: |r| Some(&r.parent));
+page_request!(ListObjectionsRequest, parent: |r| Some(&r.parent));
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.

@@ -19,6 +19,8 @@ use crate::{
     },
     store::{
         list_diff::{Comparison, Side},
+        notice::gate::Passes,
+        standard,
         subprocessor::lifecycle::Taken,
     },
 };
@@ -54,7 +56,13 @@ impl SubprocessorService for Api {
 
     async fn update_subprocessor(&self, request: Request<UpdateSubprocessorRequest>) -> Answer<Subprocessor> {
         let (call, request) = mutation(request, "SubprocessorService/UpdateSubprocessor");
-        self.update(call, request.subprocessor, request.update_mask).await
+        let correction = request.correction.map(|one| shape::accept(&one, "correction")).transpose()?;
+        let over = request.r#override.map(|over| shape::accept(&over, "override")).transpose()?;
+        let passes = Passes { correction, over };
+        let change = standard::change(request.subprocessor, request.update_mask)?;
+        let updated =
+            self.store.write(call, |writer| Box::pin(writer.update_subprocessor(change, passes))).await?;
+        Ok(Response::new(updated))
     }
 
     async fn delete_subprocessor(&self, request: Request<DeleteSubprocessorRequest>) -> Answer<Subprocessor> {

@@ -139,7 +139,9 @@ impl Run<'_> {
             if self.problems.is_full() {
                 break;
             }
-            if let Err(error) = after.verify(self.writer, before.as_ref()).await
+            let verified = after.verify(self.writer, before.as_ref()).await;
+            let outcome = if verified.is_ok() { after.follow(self.writer).await } else { verified };
+            if let Err(error) = outcome
                 && let Some(place) = self.places.remove(after.header().name)
             {
                 self.refuse(&place, R::KIND.singular(), error)?;

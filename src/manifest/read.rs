@@ -54,8 +54,12 @@ impl File<'_> {
         for kind in self.flavour.sections() {
             let Some(section) = root.get(section_key(*kind)) else { continue };
             match kind {
-                // What was said to findings is in no manifest.
-                ResourceKind::Organization | ResourceKind::Acknowledgement => {}
+                // What was told and answered is in no manifest.
+                ResourceKind::Organization
+                | ResourceKind::Acknowledgement
+                | ResourceKind::Notice
+                | ResourceKind::Recipient
+                | ResourceKind::Objection => {}
                 ResourceKind::Document => manifest.documents = self.list(*kind, section, parent.as_ref())?,
                 ResourceKind::Vendor => manifest.vendors = self.list(*kind, section, None)?,
                 ResourceKind::Instrument => manifest.instruments = self.list(*kind, section, None)?,

@@ -48,8 +48,8 @@ pub fn write(sections: &Sections<'_>) -> Json {
             Kind::Certification => list(sections.certifications),
             Kind::Transfer => list(sections.transfers),
             Kind::Customer => list(sections.customers),
-            // Only the catalog has instruments, and nothing has what was said to findings.
-            Kind::Instrument | Kind::Acknowledgement => continue,
+            // Only the catalog has instruments, and nothing has what was told and answered.
+            Kind::Instrument | Kind::Acknowledgement | Kind::Notice | Kind::Recipient | Kind::Objection => continue,
         };
         if !entries.is_empty() {
             out.insert(section_key(*kind).to_owned(), Json::Array(entries));

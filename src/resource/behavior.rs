@@ -16,6 +16,8 @@ pub struct Behavior {
     pub output_only: bool,
     /// "Immutable.": an update that changes it is refused.
     pub immutable: bool,
+    /// "Partial.": of what is required inside, nothing is.
+    pub partial: bool,
     /// "Output only, unless …": the resource's own rules decide when a caller may set it.
     pub conditional: bool,
 }
@@ -53,6 +55,7 @@ fn read(comment: &str) -> Behavior {
         required: comment.starts_with("Required."),
         output_only: comment.starts_with("Output only.") || comment.starts_with("Identifier."),
         immutable: comment.starts_with("Immutable."),
+        partial: comment.starts_with("Partial."),
         conditional,
     }
 }

@@ -26,11 +26,17 @@ pub enum Kind {
     Transfer = 8,
     /// `organizations/{organization}/acknowledgements/{acknowledgement}`
     Acknowledgement = 9,
+    /// `organizations/{organization}/notices/{notice}`
+    Notice = 10,
+    /// `organizations/{organization}/notices/{notice}/recipients/{recipient}`
+    Recipient = 11,
+    /// `organizations/{organization}/notices/{notice}/objections/{objection}`
+    Objection = 12,
 }
 
 impl Kind {
     /// Every kind. What a kind refers to comes before it, so that writing in this order never dangles.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Instrument,
         Self::Vendor,
         Self::Organization,
@@ -40,6 +46,9 @@ impl Kind {
         Self::Transfer,
         Self::Customer,
         Self::Acknowledgement,
+        Self::Notice,
+        Self::Recipient,
+        Self::Objection,
     ];
 
     /// The collection segment, which is also the word for the type in requests: `subprocessors`.
@@ -54,6 +63,9 @@ impl Kind {
             Self::Certification => "certifications",
             Self::Transfer => "transfers",
             Self::Acknowledgement => "acknowledgements",
+            Self::Notice => "notices",
+            Self::Recipient => "recipients",
+            Self::Objection => "objections",
         }
     }
 
@@ -69,6 +81,9 @@ impl Kind {
             Self::Certification => "subprocessor.registry.v1.Certification",
             Self::Transfer => "subprocessor.registry.v1.Transfer",
             Self::Acknowledgement => "subprocessor.registry.v1.Acknowledgement",
+            Self::Notice => "subprocessor.registry.v1.Notice",
+            Self::Recipient => "subprocessor.registry.v1.NoticeRecipient",
+            Self::Objection => "subprocessor.registry.v1.Objection",
         }
     }
 
@@ -84,15 +99,22 @@ impl Kind {
             Self::Certification => "certification",
             Self::Transfer => "transfer",
             Self::Acknowledgement => "acknowledgement",
+            Self::Notice => "notice",
+            Self::Recipient => "recipient",
+            Self::Objection => "objection",
         }
     }
 
     /// The kinds it can live under; none: it lives under nothing.
     pub const fn parents(self) -> &'static [Self] {
         match self {
-            Self::Document | Self::Customer | Self::Subprocessor | Self::Transfer | Self::Acknowledgement => {
-                &[Self::Organization]
-            }
+            Self::Document
+            | Self::Customer
+            | Self::Subprocessor
+            | Self::Transfer
+            | Self::Acknowledgement
+            | Self::Notice => &[Self::Organization],
+            Self::Recipient | Self::Objection => &[Self::Notice],
             Self::Certification => &[Self::Vendor, Self::Organization],
             Self::Organization | Self::Vendor | Self::Instrument => &[],
         }
@@ -145,16 +167,19 @@ impl Name {
 
     /// The name that `text` is, whatever its kind.
     pub fn parse(text: &str) -> Option<Self> {
-        let segments: Vec<&str> = text.splitn(5, '/').collect();
-        let (kind, ids): (Kind, &[&str]) = match segments.as_slice() {
-            [collection, id] => (Kind::from_collection(collection).filter(|k| !k.has_parent())?, &[id]),
-            [above, parent, collection, id] => {
-                let above = Kind::from_collection(above)?;
-                (Kind::from_collection(collection).filter(|k| k.parents().contains(&above))?, &[parent, id])
+        // One more than the longest name has, so that a longer text is none.
+        let segments: Vec<&str> = text.splitn(7, '/').collect();
+        let mut above: Option<Kind> = None;
+        for pair in segments.chunks(2) {
+            let [collection, id] = pair else { return None };
+            let kind = Kind::from_collection(collection)?;
+            let fits = above.map_or(!kind.has_parent(), |above| kind.parents().contains(&above));
+            if !fits || !is_id(id) {
+                return None;
             }
-            _ => return None,
-        };
-        ids.iter().all(|id| is_id(id)).then(|| Self { kind, text: text.to_owned() })
+            above = Some(kind);
+        }
+        above.map(|kind| Self { kind, text: text.to_owned() })
     }
 
     /// The name of a `kind` in a request's `field`.
@@ -184,7 +209,10 @@ impl Name {
 
     /// The organization it is, or lives under.
     pub fn organization(&self) -> Option<Self> {
-        let above = if self.kind.has_parent() { self.parent()? } else { self.clone() };
+        let mut above = self.clone();
+        while above.kind.has_parent() {
+            above = above.parent()?;
+        }
         (above.kind == Kind::Organization).then_some(above)
     }
 
@@ -219,6 +247,8 @@ pub enum Parent {
     Organization(Name),
     /// Under one vendor.
     Vendor(Name),
+    /// Under one notice.
+    Notice(Name),
     /// Under every resource of a kind (`organizations/-`).
     Every(Kind),
     /// Everywhere: a collection without a parent.
@@ -232,6 +262,10 @@ impl Parent {
     /// # Errors
     /// FIELD_INVALID if it is neither.
     pub fn of(kind: Kind, text: &str) -> Result<Self> {
+        // `organizations/-/notices/-` is everywhere, `organizations/a/notices/-` all of one organization.
+        if let Some(organizations) = text.strip_suffix("/notices/-").filter(|_| kind.parents() == [Kind::Notice]) {
+            return Self::of(Kind::Notice, organizations);
+        }
         if let Some(collection) = text.strip_suffix("/-")
             && let Some(above) = kind.parents().iter().find(|above| above.collection() == collection)
         {
@@ -239,7 +273,11 @@ impl Parent {
             return Ok(if kind.parents().len() == 1 { Self::Any } else { Self::Every(*above) });
         }
         let name = Name::parent_of(kind, text)?;
-        Ok(if name.kind() == Kind::Vendor { Self::Vendor(name) } else { Self::Organization(name) })
+        Ok(match name.kind() {
+            Kind::Vendor => Self::Vendor(name),
+            Kind::Notice => Self::Notice(name),
+            _ => Self::Organization(name),
+        })
     }
 
     /// One organization or all of them, in the `parent` field of a request about everything an organization has.
@@ -275,6 +313,10 @@ mod tests {
         for text in ["vendors/aws", "organizations/a-1", "organizations/a/subprocessors/0x", "instruments/eu"] {
             assert_eq!(Name::parse(text).map(|n| n.to_string()).as_deref(), Some(text));
         }
+        let nested = Name::parse("organizations/a/notices/b/objections/c").expect("a name");
+        assert_eq!((nested.kind(), nested.id()), (Kind::Objection, "c"));
+        assert_eq!(nested.parent().map(|n| n.to_string()).as_deref(), Some("organizations/a/notices/b"));
+        assert_eq!(nested.organization().map(|n| n.to_string()).as_deref(), Some("organizations/a"));
         let name = Name::parse("organizations/a/documents/b").expect("a name");
         assert_eq!((name.kind(), name.id()), (Kind::Document, "b"));
         assert_eq!(name.parent().map(|n| n.to_string()).as_deref(), Some("organizations/a"));
@@ -293,6 +335,11 @@ mod tests {
             "documents/a",
             "organizations/a/vendors/b",
             "organizations/a/documents/b/c",
+            "organizations/a/notices/b/documents/c",
+            "organizations/a/documents/b/objections/c",
+            "organizations/a/notices/-/objections/c",
+            "organizations/a/notices/b/objections/c/d",
+            "notices/b/objections/c",
             "vendors/a\0",
             "vendors/ä",
             "vendors/-",

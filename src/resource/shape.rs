@@ -35,11 +35,12 @@ pub fn accept<M: ReflectMessage + Default>(message: &M, prefix: &str) -> Result<
 pub fn examine<M: ReflectMessage + Default>(message: &M, prefix: &str) -> Result<(M, Violations)> {
     let mut dynamic = message.transcode_to_dynamic();
     let mut violations = Violations::new();
-    walk(&mut dynamic, prefix, &mut violations);
+    walk(&mut dynamic, prefix, false, &mut violations);
     Ok((dynamic.transcode_to().map_err(Error::internal)?, violations))
 }
 
-fn walk(message: &mut DynamicMessage, prefix: &str, out: &mut Violations) {
+/// `partial`: nothing of it is required.
+fn walk(message: &mut DynamicMessage, prefix: &str, partial: bool, out: &mut Violations) {
     let descriptor = message.descriptor();
     for field in descriptor.fields() {
         if out.len() >= MAX_VIOLATIONS {
@@ -52,7 +53,7 @@ fn walk(message: &mut DynamicMessage, prefix: &str, out: &mut Violations) {
         }
         let path = join(prefix, field.name());
         if !message.has_field(&field) {
-            if behavior.required {
+            if behavior.required && !partial {
                 out.push((path, "is required".to_owned()));
             }
             continue;
@@ -64,7 +65,7 @@ fn walk(message: &mut DynamicMessage, prefix: &str, out: &mut Violations) {
             list(&field, value, &path, out);
         } else {
             single(&field, value, &path, out);
-            if behavior.required && matches!(value, Value::String(text) if text.is_empty()) {
+            if behavior.required && !partial && matches!(value, Value::String(text) if text.is_empty()) {
                 out.push((path, "is required".to_owned()));
             }
         }
@@ -131,7 +132,7 @@ fn single(field: &FieldDescriptor, value: &mut Value, path: &str, out: &mut Viol
         Value::Message(message) if message.descriptor().full_name() == "google.protobuf.Timestamp" => {
             check(timestamp(message));
         }
-        Value::Message(message) => walk(message, path, out),
+        Value::Message(message) => walk(message, path, behavior::of(field).partial, out),
         _ => {}
     }
 }
@@ -209,6 +210,13 @@ fn is_long(field: &FieldDescriptor) -> bool {
             | "items"
             | "adaptations"
             | "document"
+            | "body"
+            | "grounds"
+            | "resolution"
+            | "question"
+            | "answer"
+            | "mitigation"
+            | "evidence"
     ) || field.full_name() == "subprocessor.registry.v1.Event.title"
 }
 

@@ -50,6 +50,15 @@ pub struct Unmet {
     pub gate: Gate,
     /// What is missing.
     pub detail: String,
+    /// Of whom it is missing; empty: of the engagement itself.
+    pub subject: String,
+}
+
+impl Unmet {
+    /// A gate that an engagement does not meet.
+    pub fn new(gate: Gate, detail: impl Into<String>) -> Self {
+        Self { gate, detail: detail.into(), subject: String::new() }
+    }
 }
 
 /// The gates of putting `subprocessor` into use on `day` that are not met: a DPA in force for processor roles with a
@@ -63,18 +72,16 @@ pub fn unmet_gates(
 ) -> Vec<Unmet> {
     let mut unmet = Vec::new();
     if vendor.is_some() && is_processor(subprocessor.role()) && !dpa_in_force(subprocessor, day) {
-        unmet.push(Unmet {
-            gate: Gate::DpaInForce,
-            detail: format!("no data processing agreement is in force on {day}: dpa.status must be SIGNED or INCORPORATED_BY_REFERENCE and not past dpa.expire_date"),
-        });
+        let detail = format!("no data processing agreement is in force on {day}: dpa.status must be SIGNED or INCORPORATED_BY_REFERENCE and not past dpa.expire_date");
+        unmet.push(Unmet::new(Gate::DpaInForce, detail));
     }
     if !uncovered.is_empty() {
         let detail = format!("not covered on {day}: {}", uncovered.join("; "));
-        unmet.push(Unmet { gate: Gate::TransfersCovered, detail });
+        unmet.push(Unmet::new(Gate::TransfersCovered, detail));
     }
     let missing = annex_iii_gaps(subprocessor, vendor);
     if !missing.is_empty() {
-        unmet.push(Unmet { gate: Gate::AnnexIiiComplete, detail: format!("not known: {}", missing.join(", ")) });
+        unmet.push(Unmet::new(Gate::AnnexIiiComplete, format!("not known: {}", missing.join(", "))));
     }
     unmet
 }

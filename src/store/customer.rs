@@ -63,4 +63,10 @@ impl Managed for Customer {
     fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         check_products(writer, &self.name, Self::KIND.singular(), product_paths("", &self.products)).boxed()
     }
+
+    /// Who joins is told what is announced, and for who leaves nothing waits.
+    fn follow<'a>(&'a self, writer: &'a mut Writer) -> BoxFuture<'a, Result<()>> {
+        writer.customer_written(self);
+        async { Ok(()) }.boxed()
+    }
 }

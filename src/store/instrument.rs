@@ -77,9 +77,13 @@ impl Managed for Instrument {
         }
     }
 
-    fn admit(&mut self, _writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+    fn admit<'a>(
+        &'a mut self,
+        _writer: &'a Writer,
+        before: Option<&'a Stored<Self>>,
+    ) -> BoxFuture<'a, Result<()>> {
         self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
-        Ok(())
+        async { Ok(()) }.boxed()
     }
 
     /// What it requires must be known: an answer would otherwise be given without it.

@@ -33,9 +33,13 @@ pub mod acknowledgement;
 pub mod certification;
 pub mod customer;
 pub mod document;
+pub mod due;
 pub mod instrument;
+pub mod notice;
+pub mod objection;
 pub mod organization;
 pub mod papers;
+pub mod recipient;
 pub mod subprocessor;
 pub mod transfer;
 pub mod vendor;
@@ -66,6 +70,7 @@ struct Inner {
     resolver: resolve::Cache,
     clock: Arc<Clock>,
     laws: Arc<law::Laws>,
+    due: Arc<due::Due>,
 }
 
 impl Store {
@@ -78,9 +83,10 @@ impl Store {
         let connection = write::Connection::open(options, durability::must_ask(&reads).await?).await?;
         let watch = watch::Hub::start(&reads, options).await?;
         let (resolver, laws) = (resolve::Cache::default(), Arc::new(law::Laws::new(territories)));
-        let common = write::Common { clock: Arc::clone(&clock), laws: Arc::clone(&laws) };
+        let due = Arc::new(due::Due::default());
+        let common = write::Common { clock: Arc::clone(&clock), laws: Arc::clone(&laws), due: Arc::clone(&due) };
         let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws }) })
+        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws, due }) })
     }
 
     /// The clock by which this store stamps its transactions.

@@ -83,7 +83,7 @@ async fn refuse_lost_products(writer: &Writer, organization_id: i64, name: &str,
         return Ok(());
     }
     let mut users = Vec::new();
-    for kind in [Kind::Subprocessor, Kind::Customer, Kind::Document] {
+    for kind in [Kind::Subprocessor, Kind::Customer, Kind::Document, Kind::Notice] {
         users.extend(super::read::users_of(writer.tx(), kind, organization_id, PRODUCT_FIELDS, lost).await?);
     }
     if users.is_empty() {

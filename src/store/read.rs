@@ -209,7 +209,7 @@ impl Store {
                 let id = self.row_at(name, list.revision).await?;
                 query.and_where(Expr::col(column("organization_id")).eq(id));
             }
-            Parent::Vendor(name) => {
+            Parent::Vendor(name) | Parent::Notice(name) => {
                 self.row_at(name, list.revision).await?;
                 query.and_where(Expr::col(column("parent")).eq(name.as_str()));
             }

@@ -1,6 +1,6 @@
 //! The standard methods (AIP-131 to 135, 164) for every resource, with the places where a resource's own rules come in.
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use prost_reflect::ReflectMessage;
 use prost_types::FieldMask;
 
@@ -26,8 +26,12 @@ pub trait Managed: Resource {
     ///
     /// # Errors
     /// FIELD_INVALID if the caller says what is the server's to say.
-    fn admit(&mut self, _writer: &Writer, _before: Option<&Stored<Self>>) -> Result<()> {
-        Ok(())
+    fn admit<'a>(
+        &'a mut self,
+        _writer: &'a Writer,
+        _before: Option<&'a Stored<Self>>,
+    ) -> BoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed()
     }
 
     /// Takes over what a manifest that is silent about it does not change: what methods of the resource's own have set.
@@ -39,6 +43,14 @@ pub trait Managed: Resource {
     /// # Errors
     /// The rule that is broken.
     fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>>;
+
+    /// Writes what follows from this for other resources: a customer that joins has notices to be told of.
+    ///
+    /// # Errors
+    /// If the write fails.
+    fn follow<'a>(&'a self, _writer: &'a mut Writer) -> BoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed()
+    }
 }
 
 /// What became of a resource of a manifest.
@@ -55,7 +67,15 @@ pub struct Established<R> {
 /// What a Create request asks for, checked as far as it can be without the database.
 #[derive(Debug)]
 pub struct Creation<R> {
-    message: R,
+    /// The message, with its name.
+    pub(super) message: R,
+}
+
+impl<R> Creation<R> {
+    /// What is to be created, with its name.
+    pub fn into_message(self) -> R {
+        self.message
+    }
 }
 
 /// Checks a Create request: parent, id and message, all at once.
@@ -159,11 +179,15 @@ impl Writer {
     /// Writes a message that is in order as such, and verifies it.
     async fn settle<R: Managed>(&mut self, before: Option<&Stored<R>>, mut message: R) -> Result<R> {
         let mut wrong = Violations::new();
-        collect(message.admit(self, before), &mut wrong)?;
+        collect(message.admit(self, before).await, &mut wrong)?;
         // `create` has looked at the name.
         let after = self.put_unused(before, message).await?;
         collect(after.verify(self, before).await, &mut wrong)?;
-        if wrong.is_empty() { Ok(after) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
+        if !wrong.is_empty() {
+            return Err(Error::fields(Reason::FieldInvalid, wrong));
+        }
+        after.follow(self).await?;
+        Ok(after)
     }
 
     /// Makes a resource what `message` says, whatever it was before: new, live or deleted. For manifests, which
@@ -193,7 +217,7 @@ impl Writer {
         }
         message.header().name.clone_into(merged.header_mut().name);
         merged.check(R::KIND.singular(), &mut wrong);
-        collect(merged.admit(self, before.as_ref()), &mut wrong)?;
+        collect(merged.admit(self, before.as_ref()).await, &mut wrong)?;
         let after = self.put(before.as_ref(), merged).await?;
         Ok(Established { before, after, wrong })
     }
@@ -211,7 +235,9 @@ impl Writer {
         match_etag(&before, etag)?;
         let mut message = before.message.clone();
         *message.header_mut().delete_time = Some(timestamp(self.now().as_microsecond()));
-        self.put(Some(&before), message).await
+        let after = self.put(Some(&before), message).await?;
+        after.follow(self).await?;
+        Ok(after)
     }
 
     /// Brings a deleted resource back.

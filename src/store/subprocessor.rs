@@ -9,7 +9,8 @@ use super::{
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
     read::{fetch_all, version_query},
     resource,
-    standard::{Managed, collect, path},
+    notice::gate::Passes,
+    standard::{Change, Managed, collect, path},
     version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
     writer::Writer,
 };
@@ -121,8 +122,15 @@ impl Managed for Subprocessor {
         }
     }
 
-    fn admit(&mut self, writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
-        self.admit_state(before, &day(writer.now()))
+    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+        async move {
+            self.admit_state(before, &day(writer.now()))?;
+            match before {
+                Some(before) if !before.is_deleted() => writer.pass_widening(&before.message, self).await,
+                _ => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn inherit(&mut self, before: &Stored<Self>) {
@@ -257,7 +265,17 @@ impl Subprocessor {
         if wrong.is_empty() { Ok(()) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
     }
 
-    async fn find_vendor(&self, writer: &Writer) -> Result<Option<Vendor>> {
+    /// Whether it fits what stands beside it, whoever writes it.
+    ///
+    /// # Errors
+    /// What it does not fit.
+    pub(super) async fn refuse_conflicts(&self, writer: &Writer) -> Result<()> {
+        self.check_vendor(writer).await?;
+        self.refuse_cycle(writer).await?;
+        self.refuse_duplicate(writer).await
+    }
+
+    pub(super) async fn find_vendor(&self, writer: &Writer) -> Result<Option<Vendor>> {
         let Some(name) = Name::parse(&self.vendor).filter(|name| name.kind() == Kind::Vendor) else { return Ok(None) };
         Ok(writer.find::<Vendor>(&name).await?.map(|stored| stored.message))
     }
@@ -315,6 +333,15 @@ fn differs(before: State, asked: State, found: bool) -> String {
 }
 
 impl Writer {
+    /// Changes a subprocessor; what the caller gave passes gates.
+    ///
+    /// # Errors
+    /// As for every update; GATE_REFUSED for what must wait for customers, or would lose a gate it has passed.
+    pub async fn update_subprocessor(&mut self, change: Change<Subprocessor>, passes: Passes) -> Result<Subprocessor> {
+        self.passes = passes;
+        self.update(change).await
+    }
+
     /// The live engagements of a vendor under a display name.
     async fn engagements(&self, parent: &Name, vendor: &str, display_name: &str) -> Result<Vec<Subprocessor>> {
         let mut query = version_query(Kind::Subprocessor);

@@ -70,9 +70,13 @@ impl Resource for Vendor {
 impl Managed for Vendor {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit(&mut self, _writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
+    fn admit<'a>(
+        &'a mut self,
+        _writer: &'a Writer,
+        before: Option<&'a Stored<Self>>,
+    ) -> BoxFuture<'a, Result<()>> {
         self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
-        Ok(())
+        async { Ok(()) }.boxed()
     }
 
     fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {

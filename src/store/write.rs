@@ -17,7 +17,15 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Store, connect, connect::Options, entity::counter, law::Laws, request, writer::Writer};
+use super::{
+    Store, connect,
+    connect::Options,
+    due::{Due, Noted},
+    entity::counter,
+    law::Laws,
+    request,
+    writer::Writer,
+};
 use crate::{
     call::Call,
     clock::Clock,
@@ -51,6 +59,8 @@ pub(super) struct Common {
     pub(super) clock: Arc<Clock>,
     /// The law that was read last.
     pub(super) laws: Arc<Laws>,
+    /// What is due next.
+    pub(super) due: Arc<Due>,
 }
 
 /// The writer's one connection.
@@ -214,7 +224,7 @@ async fn batch(connection: &mut Connection, common: &Common, mut jobs: Vec<Box<d
         Ok(db) => attempt(&db, common, &mut jobs).await,
         Err(error) => Err(error),
     };
-    let Done { tx, counter, outcomes, kept, erased } = match attempted {
+    let Done { tx, counter, outcomes, kept, erased, noted } = match attempted {
         Ok(done) => done,
         Err(error) => {
             connection.throw_away().await;
@@ -242,6 +252,7 @@ async fn batch(connection: &mut Connection, common: &Common, mut jobs: Vec<Box<d
     }
     if kept {
         let revision = counter.revision;
+        noted.tell(&common.due);
         head.send_if_modified(|newest| std::mem::replace(newest, Ord::max(revision, *newest)) < revision);
     }
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
@@ -266,6 +277,7 @@ struct Done {
     outcomes: Vec<Result<()>>,
     kept: bool,
     erased: bool,
+    noted: Noted,
 }
 
 async fn attempt(db: &DatabaseConnection, common: &Common, jobs: &mut [Box<dyn Job>]) -> Result<Done> {
@@ -275,7 +287,7 @@ async fn attempt(db: &DatabaseConnection, common: &Common, jobs: &mut [Box<dyn J
     counter.commit_time = Ord::max(counter.commit_time, common.clock.now().as_microsecond());
     let now = Timestamp::from_microsecond(counter.commit_time).map_err(Error::internal)?;
     let mut outcomes = Vec::with_capacity(jobs.len());
-    let (mut kept, mut erased) = (false, false);
+    let (mut kept, mut erased, mut noted) = (false, false, Noted::default());
     for job in jobs.iter_mut() {
         let mut writer =
             Writer::new(tx.begin().await?, job.call().clone(), now, counter.clone(), Arc::clone(&common.laws));
@@ -284,12 +296,13 @@ async fn attempt(db: &DatabaseConnection, common: &Common, jobs: &mut [Box<dyn J
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(Error::internal("a write panicked")));
-        let Writer { tx: savepoint, counter: after, erased: something_erased, .. } = writer;
+        let Writer { tx: savepoint, counter: after, erased: something_erased, noted: due, .. } = writer;
         if outcome.is_ok() && !job.call().validate_only {
             savepoint.commit().await?;
             counter = after;
             kept = true;
             erased |= something_erased;
+            noted.merge(due);
         } else {
             savepoint.rollback().await?;
         }
@@ -298,7 +311,7 @@ async fn attempt(db: &DatabaseConnection, common: &Common, jobs: &mut [Box<dyn J
     if kept {
         store_counter(&tx, &counter).await?;
     }
-    Ok(Done { tx, counter, outcomes, kept, erased })
+    Ok(Done { tx, counter, outcomes, kept, erased, noted })
 }
 
 /// The first statement of every writing transaction: no two run at once, on any replica.

@@ -9,9 +9,11 @@ use sea_orm::{
 };
 
 use super::{
+    due::Noted,
     entity::{change, counter, resource as resource_row},
     law::Laws,
     log,
+    notice::gate::Passes,
     references::Written,
     resource,
     version::{Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table},
@@ -19,7 +21,7 @@ use super::{
 use crate::{
     call::Call,
     error::{Error, Reason, Result},
-    proto::v1::change::Kind as ChangeKind,
+    proto::v1::{Customer, change::Kind as ChangeKind},
     resource::name::{Kind, Name},
     rules,
 };
@@ -47,6 +49,12 @@ pub struct Writer {
     revision_made: bool,
     /// Something was erased: its bytes must leave the files too.
     pub(super) erased: bool,
+    /// When something of what was written is due.
+    pub(super) noted: Noted,
+    /// Customers that were written.
+    pub(super) customers_written: Vec<Customer>,
+    /// What the caller gave to pass gates with.
+    pub(super) passes: Passes,
 }
 
 impl Writer {
@@ -70,6 +78,16 @@ impl Writer {
             bytes: 0,
             revision_made: false,
             erased: false,
+            noted: Noted::default(),
+            customers_written: Vec::new(),
+            passes: Passes::default(),
+        }
+    }
+
+    /// Remembers that something of what is written is due at an instant.
+    pub(super) fn note_due(&mut self, time: Option<&prost_types::Timestamp>) {
+        if time.is_some() {
+            self.noted.note(micros(time));
         }
     }
 
@@ -149,9 +167,14 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub(super) async fn live_with<R: Resource>(&self, field: &str, value: &str) -> Result<Vec<Stored<R>>> {
+        self.live_among(field, &[value.to_owned()]).await
+    }
+
+    /// The same for any of these texts.
+    pub(super) async fn live_among<R: Resource>(&self, field: &str, values: &[String]) -> Result<Vec<Stored<R>>> {
         let mut query = super::read::version_query(R::KIND);
         query
-            .and_where(Expr::col(column(field)).eq(value))
+            .and_where(Expr::col(column(field)).is_in(values))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
         let rows = super::read::fetch_all(&self.tx, &query).await?;
@@ -369,6 +392,7 @@ impl Writer {
 
     /// Writes the revision, if anything changed.
     pub(super) async fn finish(&mut self) -> Result<()> {
+        self.follow_customers().await?;
         if self.changes.is_empty() {
             return Ok(());
         }

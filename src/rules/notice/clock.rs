@@ -33,6 +33,8 @@ pub struct Terms {
     objection: Option<Days>,
     /// The organization's public promise: a floor for everybody.
     promise: i32,
+    /// Whether the agreement counts business days.
+    business: bool,
     holidays: BTreeSet<Date>,
     time_zone: TimeZone,
 }
@@ -71,6 +73,7 @@ impl Terms {
             notice,
             objection: Some(objection).filter(|days| days.number > 0),
             promise: promise.unwrap_or(0),
+            business,
             holidays: holidays.map(|day| day.parse()).collect::<Result<_, _>>().map_err(Error::internal)?,
             time_zone: if zone.is_empty() { TimeZone::UTC } else { TimeZone::get(zone).map_err(Error::internal)? },
         })
@@ -87,6 +90,43 @@ impl Terms {
         let clear_time = end(self.notice)?.max(promised);
         let clear_time = objection_deadline_time.map_or(clear_time, |deadline| deadline.max(clear_time));
         Ok(Clock { start_time, objection_deadline_time, clear_time })
+    }
+
+    /// When what is agreed to last a number of days ends, counted as the agreement counts.
+    ///
+    /// # Errors
+    /// If the end lies beyond the last instant there is.
+    pub fn after(&self, start: Timestamp, number: i32) -> Result<Timestamp> {
+        self.end(start, Days { number, business: self.business })
+    }
+
+    /// The last UTC day on which a clock can begin, so that it clears by `end`: what is told on that day, at its last
+    /// instant, is in time.
+    ///
+    /// # Errors
+    /// If a day lies beyond the first or the last there is.
+    pub fn last_start(&self, end: Timestamp) -> Result<Date> {
+        // A longer wait than any that an agreement can have, in business days and holidays.
+        const LONGEST: i32 = 3_650 * 2;
+        let last_of = |day: Date| -> Result<Timestamp> {
+            let next = day.tomorrow().map_err(Error::internal)?;
+            let next = next.to_zoned(TimeZone::UTC).map_err(Error::internal)?.timestamp();
+            next.checked_sub(Span::new().microseconds(1)).map_err(Error::internal)
+        };
+        let today = end.to_zoned(TimeZone::UTC).date();
+        let day = |back: i32| today.checked_sub(Span::new().days(back)).map_err(Error::internal);
+        // The later the start the later the end: the first day back that is early enough is found by halving.
+        let (mut early, mut late) = (LONGEST, 0);
+        while late < early {
+            let middle = late.midpoint(early);
+            let begun = last_of(day(middle)?)?;
+            if begun <= end && self.clock(begun)?.clear_time <= end {
+                early = middle;
+            } else {
+                late = middle + 1;
+            }
+        }
+        day(early)
     }
 
     /// The end of the last of some days after that of the trigger; for none the trigger itself.
@@ -255,6 +295,21 @@ mod tests {
         assert_eq!(clear(&days(1, "Pacific/Apia"), "2011-12-28T20:00:00Z"), "2011-12-30T10:00:00Z");
         // An hour that comes twice belongs to one day.
         assert_eq!(clear(&days(1, "America/New_York"), "2025-11-02T06:30:00Z"), "2025-11-04T05:00:00Z");
+    }
+
+    #[test]
+    fn the_last_day_on_which_telling_is_in_time() {
+        let last = |agreement: &Agreement, end: &str| {
+            Terms::new(Some(agreement), None).expect("terms").last_start(at(end)).expect("a day").to_string()
+        };
+        // Told on the 21st, thirty days end with the 20th of the month after.
+        assert_eq!(last(&agreement(Some(30), None, ""), "2026-05-21T00:00:00Z"), "2026-04-20");
+        assert_eq!(last(&agreement(Some(30), None, ""), "2026-05-20T23:59:59Z"), "2026-04-19");
+        // In Los Angeles the last instant of the 20th (UTC) is still the 20th, and that day ends later.
+        assert_eq!(last(&agreement(Some(30), None, "America/Los_Angeles"), "2026-05-21T00:00:00Z"), "2026-04-19");
+        assert_eq!(last(&agreement(Some(0), None, ""), "2026-05-21T00:00:00Z"), "2026-05-20");
+        let business = Agreement { day_kind: DayKind::Business.into(), ..agreement(Some(5), None, "") };
+        assert_eq!(last(&business, "2026-05-23T00:00:00Z"), "2026-05-15");
     }
 
     #[test]

@@ -47,7 +47,20 @@ impl Writer {
         subprocessor: &Subprocessor,
         day: &str,
     ) -> Result<Vec<Uncovered>> {
-        let recorded = self.transfers_to(&subprocessor.name, day).await?;
+        self.uncovered_with(organization, subprocessor, &[], day).await
+    }
+
+    /// The same with transfers that are to be written: those of the same name give way to them.
+    pub(in crate::store) async fn uncovered_with(
+        &self,
+        organization: &Organization,
+        subprocessor: &Subprocessor,
+        coming: &[Transfer],
+        day: &str,
+    ) -> Result<Vec<Uncovered>> {
+        let mut recorded = self.transfers_to(&subprocessor.name, day).await?;
+        recorded.retain(|one| !coming.iter().any(|other| other.name == one.name));
+        recorded.extend(coming.iter().filter(|one| one.importer == subprocessor.name).cloned());
         let mut derived = derive(organization, subprocessor);
         derived.retain(|one| !recorded.iter().any(|other| speaks_for(other, &one.transfer)));
         let mut judged: Vec<_> = recorded.iter().map(|one| (one.name.clone(), one.name.clone(), one)).collect();

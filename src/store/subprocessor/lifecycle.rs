@@ -79,7 +79,7 @@ impl Writer {
                         rule,
                     ));
                 }
-                self.pass_gates(&mut after, over, &today).await?;
+                self.pass_gates(&mut after, from, over, &today).await?;
             }
             Taken::Suspend => {}
             Taken::Retire { end_date } => {
@@ -98,22 +98,27 @@ impl Writer {
         self.put(Some(&before), after).await
     }
 
-    async fn pass_gates(&self, after: &mut Subprocessor, over: Option<Override>, today: &str) -> Result<()> {
+    async fn pass_gates(&mut self, after: &mut Subprocessor, from: State, over: Option<Override>, today: &str) -> Result<()> {
         let vendor = after.find_vendor(self).await?;
         let organization = organization_of(self, &after.name).await?;
         let uncovered = self.uncovered(&organization, after, today).await?;
         let uncovered: Vec<String> = uncovered.iter().map(ToString::to_string).collect();
-        let unmet = engagement::unmet_gates(after, vendor.as_ref(), &uncovered, today);
-        if unmet.is_empty() {
-            return Ok(());
+        let mut unmet = engagement::unmet_gates(after, vendor.as_ref(), &uncovered, today);
+        // What was only suspended was announced when it began.
+        let announced = self.announcement(&organization, &after.name).await?;
+        if from != State::Suspended {
+            unmet.extend(self.not_told(&organization, announced.as_ref(), self.now()).await?);
         }
-        if engagement::gates_bind(&organization) && over.is_none() {
+        if engagement::gates_bind(&organization) && over.is_none() && !unmet.is_empty() {
             return Err(refuse_gates(&after.name, &organization.name, &unmet));
+        }
+        if let Some((notice, change_id)) = announced {
+            self.fulfil(notice, &change_id).await?;
         }
         // What a later list of findings needs is recorded with the step itself.
         let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
         let record_time = Some(timestamp(self.now().as_microsecond()));
-        after.gate_records.extend(unmet.into_iter().map(|gate| GateRecord {
+        after.gate_records.extend(one_for_each_gate(unmet).into_iter().map(|gate| GateRecord {
             gate: gate.gate.into(),
             outcome: outcome.into(),
             detail: gate.detail,
@@ -123,7 +128,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn refuse_while_engaging(&self, name: &Name) -> Result<()> {
+    pub(in crate::store) async fn refuse_while_engaging(&self, name: &Name) -> Result<()> {
         let engaged = self.live_with::<Subprocessor>("engaged_by", name.as_str()).await?;
         let in_use: Vec<_> =
             engaged.iter().filter(|s| matches!(s.message.state(), State::Active | State::Suspended)).collect();
@@ -143,8 +148,21 @@ pub(super) fn refuse_gates(name: &str, organization: &str, unmet: &[Unmet]) -> E
     let message = format!("{name}: gates of {organization} that are not met: {}", unmet.len());
     unmet.iter().fold(Error::new(Reason::GateRefused, message), |error, gate| {
         let kind = gate.gate.as_str_name().trim_start_matches("GATE_");
-        error.precondition(kind_of(kind), name, gate.detail.clone())
+        let subject = if gate.subject.is_empty() { name } else { gate.subject.as_str() };
+        error.precondition(kind_of(kind), subject, gate.detail.clone())
     })
+}
+
+/// One record for each gate, whatever it is that it does not find.
+fn one_for_each_gate(unmet: Vec<Unmet>) -> Vec<Unmet> {
+    let mut records: Vec<Unmet> = Vec::new();
+    for one in unmet {
+        match records.iter_mut().find(|record| record.gate == one.gate) {
+            Some(record) => record.detail = format!("{}; {}", record.detail, one.detail),
+            None => records.push(one),
+        }
+    }
+    records
 }
 
 /// The word of a gate, as a precondition's type.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Acknowledgement, Certification, Customer, Document, Instrument, Organization, Subprocessor, Transfer, Vendor,
+        Acknowledgement, Certification, Customer, Document, Instrument, Notice, NoticeRecipient, Objection, Organization, Subprocessor, Transfer, Vendor,
         change::Kind as ChangeKind, problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
@@ -151,6 +151,9 @@ impl Facts {
                 Kind::Certification => versions::<Certification>(tx, chunk).await?,
                 Kind::Transfer => versions::<Transfer>(tx, chunk).await?,
                 Kind::Acknowledgement => versions::<Acknowledgement>(tx, chunk).await?,
+                Kind::Notice => versions::<Notice>(tx, chunk).await?,
+                Kind::Recipient => versions::<NoticeRecipient>(tx, chunk).await?,
+                Kind::Objection => versions::<Objection>(tx, chunk).await?,
             };
             self.versions.extend(found);
         }

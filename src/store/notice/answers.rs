@@ -1,0 +1,412 @@
+//! What recipients say: that they took note, authorize, deny, object, ask; and what was recorded of telling them.
+
+use jiff::Timestamp;
+
+use super::{State, refused, stamp, state_word};
+use crate::{
+    error::{Error, Reason, Result},
+    proto::v1::{
+        Customer, DeliveryReceipt, Notice, NoticePolicy, NoticeQuestion, NoticeRecipient, Objection,
+        delivery_receipt::Kind as Receipt,
+        objection::{Outcome, State as ObjectionState},
+        recipient_change::Status,
+    },
+    resource::name::{Kind, Name},
+    rules::notice::{
+        audience::{has_ended, share},
+        effect::emergency,
+        instant,
+        recipient::{self as machine, clears_at, strangers},
+    },
+    store::{
+        recipient::name_of,
+        standard::{Creation, match_etag, refuse_deleted},
+        version::{Stored, day},
+        writer::Writer,
+    },
+};
+
+/// What a recipient says.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// It took note.
+    Acknowledge {
+        /// When; absent: now.
+        event_time: Option<Timestamp>,
+    },
+    /// It authorizes changes.
+    Authorize {
+        /// Which; none: all.
+        change_ids: Vec<String>,
+        /// What it wrote.
+        note: String,
+    },
+    /// It denies changes.
+    Deny {
+        /// Which; none: all.
+        change_ids: Vec<String>,
+        /// What it wrote.
+        note: String,
+    },
+    /// It asks.
+    Ask {
+        /// Tells the question apart; empty: one is made.
+        question_id: String,
+        /// The question.
+        question: String,
+    },
+    /// It was answered.
+    Reply {
+        /// Which question.
+        question_id: String,
+        /// The answer.
+        answer: String,
+        /// What was done for it.
+        mitigation: String,
+    },
+    /// It was told, it arrived, or it came back.
+    Record {
+        /// What happened.
+        kind: Receipt,
+        /// When; absent: now.
+        event_time: Option<Timestamp>,
+        /// What proves it.
+        evidence: String,
+    },
+}
+
+/// A published notice and one of those it reaches, as one write finds them.
+struct Told {
+    notice: Stored<Notice>,
+    recipient: Stored<NoticeRecipient>,
+    policy: NoticePolicy,
+}
+
+impl Told {
+    /// The changes that apply to the recipient already.
+    fn applied(&self, at: Timestamp) -> Vec<String> {
+        let notice = &self.notice.message;
+        let effective = notice.changes.iter().filter(|change| change.effective_time.is_some());
+        effective
+            .filter(|change| {
+                let own = self.recipient.message.changes.iter().find(|own| own.change_id == change.change_id);
+                let clear = own.and_then(|own| clears_at(&self.recipient.message, own, emergency(notice)));
+                clear.is_some_and(|clear| clear <= at) || change.held_back_count == 0
+            })
+            .map(|change| change.change_id.clone())
+            .collect()
+    }
+}
+
+impl Writer {
+    /// Records what a recipient says.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND if the notice does not reach the customer; FIELD_INVALID; NOTICE_REFUSED for what the notice, or
+    /// what was agreed, does not allow.
+    pub async fn answer(&mut self, notice: &Name, customer: &str, answer: Answer) -> Result<NoticeRecipient> {
+        let told = self.told(notice, customer).await?;
+        let now = self.now();
+        let by = self.call().principal.clone();
+        let mut after = told.recipient.message.clone();
+        let allow = |outcome: std::result::Result<(), String>| outcome.map_err(|text| refused(customer, text));
+        match answer {
+            Answer::Acknowledge { event_time } => {
+                let at = told.within(event_time, now)?;
+                if after.acknowledge_time.is_none() {
+                    after.acknowledge_time = stamp(at);
+                }
+                allow(machine::record(&mut after, Receipt::Delivered, at, now, &told.policy)?)?;
+            }
+            Answer::Authorize { change_ids, note } => {
+                told.refuse_strangers(&change_ids)?;
+                allow(machine::authorize(&mut after, &change_ids, now, &by, &note))?;
+            }
+            Answer::Deny { change_ids, note } => {
+                told.refuse_strangers(&change_ids)?;
+                let applied = told.applied(now);
+                allow(machine::deny(&mut after, &change_ids, &applied, now, &by, &note))?;
+            }
+            Answer::Ask { question_id, question } => {
+                if after.questions.iter().any(|known| known.question_id == question_id) {
+                    return Err(Error::field("question_id", format!("\"{question_id}\" is used already")));
+                }
+                if after.questions.len() >= MOST {
+                    return Err(refused(customer, format!("has asked {MOST} questions already")));
+                }
+                let made = uuid::Uuid::now_v7().simple().to_string();
+                let question_id = if question_id.is_empty() { made } else { question_id };
+                let ask_time = stamp(now);
+                after.questions.push(NoticeQuestion { question_id, question, ask_time, ..NoticeQuestion::default() });
+            }
+            Answer::Reply { question_id, answer, mitigation } => {
+                let question = after.questions.iter_mut().find(|known| known.question_id == question_id);
+                let question =
+                    question.ok_or_else(|| Error::field("question_id", format!("\"{question_id}\" is no question of {customer}")))?;
+                (question.answer, question.mitigation, question.answer_time) = (answer, mitigation, stamp(now));
+            }
+            Answer::Record { kind, event_time, evidence } => {
+                let at = told.within(event_time, now)?;
+                if after.receipts.len() >= MOST {
+                    return Err(refused(customer, format!("has {MOST} receipts already")));
+                }
+                allow(machine::record(&mut after, kind, at, now, &told.policy)?)?;
+                let (event_time, record_time) = (stamp(at), stamp(now));
+                after.receipts.push(DeliveryReceipt { kind: kind.into(), event_time, record_time, principal: by, evidence });
+            }
+        }
+        self.put_recipient(&told.recipient, after).await
+    }
+
+    /// The recipient that a customer is of a notice that is not over before it began.
+    async fn told(&self, name: &Name, customer: &str) -> Result<Told> {
+        let notice = self.get::<Notice>(name).await?;
+        refuse_deleted(&notice)?;
+        if notice.message.inbound {
+            return Err(refused(name.as_str(), "is a vendor's notice to the organization: it has no recipients"));
+        }
+        if !matches!(notice.message.state(), State::Published | State::Held | State::Effective) {
+            let state = state_word(notice.message.state());
+            let text = format!("{name} is {state}: nobody answers to it");
+            return Err(Error::new(Reason::StateTransitionRefused, text.clone()).with("state", state).precondition(
+                "STATE",
+                name.as_str(),
+                text,
+            ));
+        }
+        let organization = name.organization();
+        let of = Name::parse(customer).filter(|one| one.kind() == Kind::Customer && one.organization() == organization);
+        if of.is_none() {
+            let form = organization.map(|one| one.to_string()).unwrap_or_default();
+            let rule = format!("must be a name of the form {form}/customers/{{customer}}, not \"{}\"", crate::error::clip(customer));
+            return Err(Error::field("customer", rule));
+        }
+        let recipient = self.get::<NoticeRecipient>(&name_of(name, customer)).await?;
+        let policy = notice.message.policy.clone().unwrap_or_default();
+        Ok(Told { notice, recipient, policy })
+    }
+
+    async fn put_recipient(&mut self, before: &Stored<NoticeRecipient>, after: NoticeRecipient) -> Result<NoticeRecipient> {
+        let decides = before.message.changes != after.changes;
+        let after = self.put(Some(before), after).await?;
+        self.note_due(after.due_time.as_ref());
+        if decides && let Some(notice) = Name::parse(&after.name).and_then(|name| name.parent()) {
+            let now = self.now();
+            self.touch(&notice, now).await?;
+        }
+        Ok(after)
+    }
+
+    /// Lodges an objection.
+    ///
+    /// # Errors
+    /// RESOURCE_EXISTS, RESOURCE_NOT_FOUND, FIELD_INVALID, NOTICE_REFUSED.
+    pub async fn lodge(&mut self, creation: Creation<Objection>) -> Result<Objection> {
+        let mut objection = creation.message;
+        self.refuse_name_in_use(&objection).await?;
+        let notice = Name::parse(&objection.name).and_then(|name| name.parent());
+        let notice = notice.ok_or_else(|| Error::internal("an objection without a notice"))?;
+        let customer = objection.customer.clone();
+        let told = self.told(&notice, &customer).await.map_err(|error| in_field(error, "objection"))?;
+        let now = self.now();
+        let at = told.within(instant(objection.lodge_time.as_ref()), now).map_err(|error| in_field(error, "objection"))?;
+        objection.lodge_time = stamp(at);
+        told.refuse_strangers(&objection.change_ids).map_err(|error| in_field(error, "objection"))?;
+        if objection.change_ids.is_empty() {
+            let open = |id: &String| {
+                let gone = |change: &&crate::proto::v1::NoticeChange| change.change_id == *id && change.withdraw_time.is_some();
+                !told.notice.message.changes.iter().any(|change| gone(&change))
+            };
+            let own = told.recipient.message.changes.iter().filter(|change| change.status() != Status::Released);
+            objection.change_ids = own.map(|change| change.change_id.clone()).filter(open).collect();
+        }
+        let gone = told.notice.message.changes.iter().find(|change| {
+            change.withdraw_time.is_some() && objection.change_ids.contains(&change.change_id)
+        });
+        if let Some(change) = gone {
+            return Err(refused(&customer, format!("{} was withdrawn", change.change_id)));
+        }
+        if objection.change_ids.is_empty() {
+            return Err(refused(&customer, "nothing of the notice waits for this customer any more"));
+        }
+        objection.set_state(ObjectionState::Open);
+        let by = self.call().principal.clone();
+        let mut after = told.recipient.message.clone();
+        let applied = told.applied(now);
+        machine::object(&mut after, &mut objection, &applied, &told.policy, &by)?
+            .map_err(|text| refused(&customer, text))?;
+        self.put_recipient(&told.recipient, after).await?;
+        self.put_unused(None, objection).await
+    }
+
+    /// Closes an objection.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND, ETAG_STALE; STATE_TRANSITION_REFUSED if it is closed; NOTICE_REFUSED if a change it is against
+    /// is said to be withdrawn and is not.
+    pub async fn resolve_objection(
+        &mut self,
+        name: &Name,
+        etag: &str,
+        outcome: Outcome,
+        resolution: String,
+    ) -> Result<Objection> {
+        let before = self.get::<Objection>(name).await?;
+        match_etag(&before, etag)?;
+        if before.message.state() != ObjectionState::Open {
+            let text = format!("{name} is CLOSED and can be resolved only while OPEN");
+            return Err(Error::new(Reason::StateTransitionRefused, text.clone()).with("state", "CLOSED").precondition(
+                "STATE",
+                name.as_str(),
+                text,
+            ));
+        }
+        let notice = name.parent().ok_or_else(|| Error::internal("an objection without a notice"))?;
+        let stored = self.get::<Notice>(&notice).await?;
+        let mut after = before.message.clone();
+        if outcome == Outcome::ChangeWithdrawn {
+            let stands = stored.message.changes.iter().find(|change| {
+                change.withdraw_time.is_none() && after.change_ids.contains(&change.change_id)
+            });
+            if let Some(change) = stands {
+                let text = format!("{} stands: withdraw it (WithdrawNotice)", change.change_id);
+                return Err(refused(notice.as_str(), text));
+            }
+        }
+        let now = self.now();
+        after.set_state(ObjectionState::Closed);
+        after.set_outcome(outcome);
+        after.resolution = resolution;
+        after.resolve_time = stamp(now);
+        if let Some(recipient) = self.find::<NoticeRecipient>(&name_of(&notice, &after.customer)).await? {
+            let mut changed = recipient.message.clone();
+            let policy = stored.message.policy.clone().unwrap_or_default();
+            let by = self.call().principal.clone();
+            machine::resolve(&mut changed, &after, &policy, now, &by)?;
+            self.put_recipient(&recipient, changed).await?;
+        }
+        self.put(Some(&before), after).await
+    }
+
+    /// Does for open notices what follows from customers that were written: who joins is told, who leaves is released.
+    pub(in crate::store) async fn follow_customers(&mut self) -> Result<()> {
+        let written: Vec<Customer> = std::mem::take(&mut self.customers_written);
+        let Some(organization) = written.iter().find_map(|one| Name::parse(&one.name)?.organization()) else {
+            return Ok(());
+        };
+        let now = self.now();
+        let open = self.open_notices(organization.as_str()).await?;
+        let mut names: Vec<String> = written.iter().map(|customer| customer.name.clone()).collect();
+        names.sort();
+        let known = self.recipients_of(&names).await?;
+        let mut touched = std::collections::BTreeMap::<String, i32>::new();
+        for customer in &written {
+            for notice in &open {
+                let name = Name::of(Kind::Notice, "name", notice.name())?;
+                let own = known.iter().find(|one| one.message.name == name_of(&name, &customer.name).as_str());
+                let reached = super::publish::recipient(&notice.message, &name, customer, now)?;
+                let (Some(mut new), None) = (reached, own) else { continue };
+                // Whose turn has not come yet is reached with all the others.
+                if !notice.message.audience_complete && customer.name > self.last_reached(notice.name()).await? {
+                    continue;
+                }
+                new.reach_reason = format!("{}; it joined after publication", new.reach_reason);
+                let new = self.put(None, new).await?;
+                self.note_due(new.due_time.as_ref());
+                *touched.entry(notice.name().to_owned()).or_default() += 1;
+            }
+            for recipient in known.iter().filter(|one| one.message.customer == customer.name) {
+                let mut after = recipient.message.clone();
+                let notice = open.iter().find(|one| recipient.message.name.starts_with(&format!("{}/", one.name())));
+                after.release_time = if customer.delete_time.is_some() || has_ended(customer, &day(now)) {
+                    // It may have ended before: it is none from now on, as far as anybody knew.
+                    instant(after.release_time.as_ref()).filter(|time| *time <= now).or(Some(now)).and_then(stamp)
+                } else {
+                    super::publish::end_of(customer)
+                };
+                let gone = |id: &str| {
+                    let changes = notice.map(|one| one.message.changes.as_slice()).unwrap_or_default();
+                    changes.iter().any(|change| change.change_id == id && !share(&change.products, &customer.products))
+                };
+                machine::release(&mut after, gone, now);
+                machine::pass(&mut after, now);
+                if after != recipient.message {
+                    let decides = after.changes != recipient.message.changes;
+                    let notice = Name::parse(&after.name).and_then(|name| name.parent());
+                    let after = self.put(Some(recipient), after).await?;
+                    self.note_due(after.due_time.as_ref());
+                    if let Some(notice) = notice.filter(|_| decides) {
+                        touched.entry(notice.to_string()).or_default();
+                    }
+                }
+            }
+        }
+        for (name, joined) in touched {
+            let name = Name::of(Kind::Notice, "name", &name)?;
+            match open.iter().find(|one| one.name() == name.as_str()) {
+                Some(stored) => {
+                    let mut notice = stored.message.clone();
+                    notice.recipient_count += joined;
+                    notice.due_time = stamp(now);
+                    self.put_notice(stored, notice).await?;
+                }
+                None => self.touch(&name, now).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What customers are of notices, as far as it is not settled for good.
+    async fn recipients_of(&self, customers: &[String]) -> Result<Vec<Stored<NoticeRecipient>>> {
+        let mut all = Vec::new();
+        for names in customers.chunks(crate::store::resource::BOUND) {
+            all.extend(self.live_among::<NoticeRecipient>("customer", names).await?);
+        }
+        all.retain(|one| one.message.changes.iter().any(|change| change.status() != Status::Released));
+        Ok(all)
+    }
+}
+
+/// Questions or receipts of one recipient.
+const MOST: usize = 200;
+
+impl Told {
+    /// The instant at which something happened: after publication, and not in the future.
+    fn within(&self, time: Option<Timestamp>, now: Timestamp) -> Result<Timestamp> {
+        let at = time.unwrap_or(now);
+        let published = instant(self.notice.message.publish_time.as_ref()).unwrap_or(now);
+        let field = "event_time";
+        if at > now {
+            return Err(Error::field(field, format!("must not be after now ({now})")));
+        }
+        if at < published {
+            return Err(Error::field(field, format!("must not be before the notice was published ({published})")));
+        }
+        Ok(at)
+    }
+
+    fn refuse_strangers(&self, ids: &[String]) -> Result<()> {
+        let wrong = strangers(&self.recipient.message, ids);
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let customer = &self.recipient.message.customer;
+        let rule = |(i, id): (usize, String)| {
+            let id = crate::error::clip(&id).into_owned();
+            (format!("change_ids[{i}]"), format!("\"{id}\" is no change that concerns {customer}"))
+        };
+        Err(Error::fields(Reason::FieldInvalid, wrong.into_iter().map(rule).collect()))
+    }
+}
+
+/// A refusal of a field, where the request has it inside another one.
+fn in_field(error: Error, outer: &str) -> Error {
+    if error.reason() != Reason::FieldInvalid {
+        return error;
+    }
+    let fields = error.field_violations().map(|(field, rule)| {
+        let field = if field == "event_time" { "lodge_time" } else { field };
+        (format!("{outer}.{field}"), rule.to_owned())
+    });
+    Error::fields(Reason::FieldInvalid, fields.collect())
+}

@@ -1,0 +1,101 @@
+//! What publishing would do, found out in the same way and not written.
+
+use jiff::Timestamp;
+
+use super::publish::{earliest, last_clear, recipient};
+use crate::{
+    error::{Error, Result},
+    proto::v1::{Notice, PreviewNoticeResponse, PreviewedCustomer},
+    resource::name::{Kind, Name},
+    rules::notice::{
+        audience::{Reach, reach},
+        effect::{binds, emergency},
+        instant,
+        recipient::{begin, clears_in_silence},
+        stamp,
+    },
+    store::{version::day, writer::Writer},
+};
+
+/// What a preview asks for.
+#[derive(Debug)]
+pub struct Preview {
+    /// The notice: stored, or as it would be.
+    pub notice: Notice,
+    /// As if it were published then.
+    pub publish_time: Option<Timestamp>,
+    /// The customer after which the page begins.
+    pub after: String,
+    /// Customers on a page.
+    pub size: usize,
+}
+
+impl Writer {
+    /// Answers a preview. The name of the last customer on the page is the position of the next.
+    ///
+    /// # Errors
+    /// FIELD_INVALID for an instant that has passed; NOTICE_REFUSED if a change does not fit.
+    pub async fn preview_notice(&self, asked: Preview) -> Result<PreviewNoticeResponse> {
+        let Preview { mut notice, publish_time, after, size } = asked;
+        let now = self.now();
+        let at = publish_time.unwrap_or(now);
+        if at < now {
+            return Err(Error::field("publish_time", format!("must not be before now ({now})")));
+        }
+        let organization = self.organization_over(&notice.name).await?;
+        super::name_changes(&mut notice);
+        self.freeze(&organization, &mut notice, at).await?;
+        let name = Name::of(Kind::Notice, "name", &notice.name)?;
+        let requested = instant(notice.requested_effective_time.as_ref());
+        let effective_day = requested.map(day);
+        let held_at = requested.max(Some(at)).unwrap_or(at);
+        let mut answer = PreviewNoticeResponse { revision: self.revision(), ..PreviewNoticeResponse::default() };
+        let mut latest = None;
+        let mut cursor = String::new();
+        loop {
+            let page = self.customers(&organization.name, &cursor, super::publish::CHUNK).await?;
+            let Some(last) = page.last() else { break };
+            last.name().clone_into(&mut cursor);
+            for customer in &page {
+                let customer = &customer.message;
+                let mut seen = PreviewedCustomer { customer: customer.name.clone(), ..PreviewedCustomer::default() };
+                match (recipient(&notice, &name, customer, at)?, reach(customer, &notice.changes, &day(at), effective_day.as_deref())) {
+                    (Some(mut one), Reach::Reached { change_ids, reason }) => {
+                        if one.start_time.is_none() {
+                            // As if it were told at publication, however that is done.
+                            (one.send_time, one.deliver_time) = (stamp(at), stamp(at));
+                            one.changes.clear();
+                            begin(&mut one, change_ids, &notice.policy.clone().unwrap_or_default(), at)?;
+                        }
+                        latest = latest.max(last_clear(&notice, &one));
+                        let held = |id: &str| {
+                            notice.changes.iter().any(|change| change.change_id == id && change.waits) && binds(&notice)
+                        };
+                        let blocked = one.changes.iter().filter(|change| {
+                            held(&change.change_id)
+                                && clears_in_silence(&one, change, emergency(&notice)).is_none_or(|clear| clear > held_at)
+                        });
+                        seen.held_back_change_ids = blocked.map(|change| change.change_id.clone()).collect();
+                        (seen.reached, seen.reason) = (true, reason);
+                        answer.recipient_count += 1;
+                        answer.held_back_count += i32::from(!seen.held_back_change_ids.is_empty());
+                        seen.recipient = Some(one);
+                    }
+                    (_, Reach::Not(reason)) => seen.reason = reason,
+                    (None, Reach::Reached { .. }) => {}
+                }
+                if seen.customer > after {
+                    if answer.customers.len() < size {
+                        answer.customers.push(seen);
+                    } else {
+                        // There is more: the caller makes a token of the last one shown.
+                        answer.next_page_token = "more".to_owned();
+                    }
+                }
+            }
+        }
+        answer.earliest_effective_time = earliest(&notice, at, latest);
+        answer.notice = Some(notice);
+        Ok(answer)
+    }
+}
