@@ -38,6 +38,8 @@ pub struct Settings {
     pub database: Database,
     /// Streams of changes.
     pub watch: Watch,
+    /// What happens by itself when its time comes.
+    pub schedule: Schedule,
     /// What time it is.
     pub clock: Clock,
     /// How writes are committed.
@@ -89,6 +91,14 @@ pub struct Watch {
     /// How long such a reader has to take them.
     pub slow_reader_grace_seconds: u64,
     /// How often other replicas' revisions are looked for.
+    pub poll_interval_ms: u64,
+}
+
+/// What happens by itself when its time comes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// How often what is due is looked for.
     pub poll_interval_ms: u64,
 }
 
@@ -245,7 +255,7 @@ impl Settings {
 
     /// Every rule that these settings break, with the setting's key.
     pub fn validate(&self) -> Vec<(&'static str, String)> {
-        let Self { server, database, watch, clock, writer, telemetry, catalog: _, examples: _ } = self;
+        let Self { server, database, watch, schedule, clock, writer, telemetry, catalog: _, examples: _ } = self;
         let mut found = Vec::new();
 
         let loopback = server.is_loopback();
@@ -276,6 +286,7 @@ impl Settings {
         within("watch.buffer_revisions", watch.buffer_revisions, 1..=65_536, &mut found);
         within("watch.slow_reader_grace_seconds", watch.slow_reader_grace_seconds, 0..=3600, &mut found);
         within("watch.poll_interval_ms", watch.poll_interval_ms, 10..=60_000, &mut found);
+        within("schedule.poll_interval_ms", schedule.poll_interval_ms, 10..=60_000, &mut found);
         within("writer.max_batch", writer.max_batch, 1..=10_000, &mut found);
 
         if let Err(error) = EnvFilter::try_new(&telemetry.log_filter) {

@@ -11,9 +11,9 @@
 //! | `main`, [`cli`] | the command line: a server, and a client of one |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
 //! | [`api`], [`web`] | one file a service, one a page: unwrap, one call, wrap |
-//! | [`auth`], [`catalog`], [`manifest`], [`import`] | who is calling; what turns files into messages and back |
+//! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | who is calling; what happens when its time comes; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
-//! | [`rules`] | the law of transfers, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
+//! | [`rules`] | the law of transfers, clocks and states of notices, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
 //! | [`call`], [`clock`], [`error`], [`reset`], [`proto`] | what everything stands on |
 //!
@@ -30,6 +30,8 @@
 //!   page token needs to hold no more than that revision and a key.
 //! - Stored bytes are hashed, never re-encoded ones ([`rules::log`]).
 //! - Only [`error`] names a gRPC code, only [`config`] reads the environment, only [`clock`] reads the time.
+//! - What is due is applied as of the instant at which it was due, once, in that order, each in a revision of its own
+//!   ([`store::due`]); no call is answered from before it.
 //! - No text of a driver, and no cause, reaches a caller.
 //!
 //! # To add a resource
@@ -48,6 +50,7 @@ pub mod config;
 pub mod error;
 pub mod import;
 pub mod manifest;
+pub mod notify;
 pub mod proto;
 pub mod reset;
 pub mod resource;

@@ -14,6 +14,7 @@ use crate::{
     config::Settings,
     error::{Error, Reason, Result},
     manifest,
+    notify::schedule,
     resource::name::{Kind, Name},
     server::{Bound, Server},
     store::{self, Store},
@@ -58,6 +59,8 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
         watch_buffer: settings.watch.buffer_revisions,
         slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
     };
+    let period = Duration::from_millis(settings.schedule.poll_interval_ms);
+    tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
     let api = Api::new(store, options, stopping.clone());
     Server::on(bound, &settings.server, api::routes(&api), web::pages(api), stopping).await
 }

@@ -7,9 +7,9 @@ use crate::{
     error::{Error, Result},
     proto::v1::{
         Acknowledgement, Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse,
-        GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Notice, NoticeRecipient, Objection, Organization, Revision,
-        Subprocessor, Transfer, Vendor, VerifyChangeLogRequest, VerifyChangeLogResponse, WatchChangesRequest,
-        change_log_service_server::ChangeLogService,
+        GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Notice, NoticeRecipient,
+        Objection, Organization, Revision, Subprocessor, Transfer, Vendor, VerifyChangeLogRequest,
+        VerifyChangeLogResponse, WatchChangesRequest, change_log_service_server::ChangeLogService,
     },
     reset::StreamReset,
     resource::{

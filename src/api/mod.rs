@@ -220,10 +220,14 @@ trait PageRequest {
     fn effective_at(&self) -> &str {
         ""
     }
+    /// For whom: what is listed is what applies to this customer.
+    fn customer(&self) -> &str {
+        ""
+    }
 }
 
 macro_rules! page_request {
-    ($request:ident, parent: $parent:expr $(, effective_at: $effective_at:expr)?) => {
+    ($request:ident, parent: $parent:expr $(, effective_at: $effective_at:expr)? $(, customer: $customer:expr)?) => {
         impl PageRequest for v1::$request {
             fn parent(&self) -> Option<&str> {
                 let parent: fn(&Self) -> Option<&str> = $parent;
@@ -258,6 +262,11 @@ macro_rules! page_request {
                 let effective_at: fn(&Self) -> &str = $effective_at;
                 effective_at(self)
             })?
+
+            $(fn customer(&self) -> &str {
+                let customer: fn(&Self) -> &str = $customer;
+                customer(self)
+            })?
         }
     };
 }
@@ -267,7 +276,12 @@ page_request!(ListVendorsRequest, parent: |_| None);
 page_request!(ListInstrumentsRequest, parent: |_| None);
 page_request!(ListDocumentsRequest, parent: |r| Some(&r.parent));
 page_request!(ListCustomersRequest, parent: |r| Some(&r.parent));
-page_request!(ListSubprocessorsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
+page_request!(
+    ListSubprocessorsRequest,
+    parent: |r| Some(&r.parent),
+    effective_at: |r| &r.effective_at,
+    customer: |r| &r.customer
+);
 page_request!(ListCertificationsRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
 page_request!(ListNoticesRequest, parent: |r| Some(&r.parent));
@@ -348,6 +362,7 @@ impl Api {
                 request.filter(),
                 request.order_by(),
                 request.effective_at(),
+                request.customer(),
                 &format!("{at:?}"),
                 if request.show_deleted() { "deleted" } else { "" },
             ],
@@ -361,6 +376,7 @@ impl Api {
             parent: &parent,
             filter: filter.as_ref(),
             effective_at,
+            held_too: !request.customer().is_empty(),
             order,
             show_deleted: request.show_deleted(),
             after: after.as_ref(),

@@ -38,14 +38,28 @@ impl Api {
 impl SubprocessorService for Api {
     async fn get_subprocessor(&self, request: Request<GetSubprocessorRequest>) -> Answer<Subprocessor> {
         let request = request.into_inner();
-        self.get(&request.name, request.as_of.as_ref()).await
+        if request.customer.is_empty() {
+            return self.get(&request.name, request.as_of.as_ref()).await;
+        }
+        let name = Name::of(Kind::Subprocessor, "name", &request.name)?;
+        let customer = customer_of(name.parent().as_ref(), &request.customer)?;
+        Ok(Response::new(self.store.subprocessor_for(&name, &customer, as_of(request.as_of.as_ref())?).await?))
     }
 
     async fn list_subprocessors(
         &self,
         request: Request<ListSubprocessorsRequest>,
     ) -> Answer<ListSubprocessorsResponse> {
-        let Listed { items, next_page_token, revision } = self.list(request.get_ref()).await?;
+        let request = request.get_ref();
+        let parent = Name::parse(&request.parent).filter(|name| name.kind() == Kind::Organization);
+        let customer =
+            (!request.customer.is_empty()).then(|| customer_of(parent.as_ref(), &request.customer)).transpose()?;
+        let Listed { mut items, next_page_token, revision } = self.list(request).await?;
+        if let Some(customer) = customer {
+            let day = Some(request.effective_at.as_str()).filter(|day| !day.is_empty());
+            let at = as_of(request.as_of.as_ref())?;
+            items = self.store.list_for(&customer, revision, at, items, day).await?;
+        }
         Ok(Response::new(ListSubprocessorsResponse { subprocessors: items, next_page_token, revision }))
     }
 
@@ -60,8 +74,7 @@ impl SubprocessorService for Api {
         let over = request.r#override.map(|over| shape::accept(&over, "override")).transpose()?;
         let passes = Passes { correction, over };
         let change = standard::change(request.subprocessor, request.update_mask)?;
-        let updated =
-            self.store.write(call, |writer| Box::pin(writer.update_subprocessor(change, passes))).await?;
+        let updated = self.store.write(call, |writer| Box::pin(writer.update_subprocessor(change, passes))).await?;
         Ok(Response::new(updated))
     }
 
@@ -110,6 +123,19 @@ impl SubprocessorService for Api {
     ) -> Answer<DiffSubprocessorsResponse> {
         let comparison = comparison(request.get_ref())?;
         Ok(Response::new(self.store.diff_subprocessors(&comparison).await?))
+    }
+}
+
+/// The customer of an organization that a request names.
+///
+/// # Errors
+/// FIELD_INVALID if it is none of this organization's.
+fn customer_of(parent: Option<&Name>, text: &str) -> Result<Name> {
+    let customer = Name::of(Kind::Customer, "customer", text)?;
+    match parent {
+        Some(parent) if customer.parent().as_ref() == Some(parent) => Ok(customer),
+        Some(parent) => Err(Error::field("customer", format!("must be a customer of {parent}, not {}", clip(text)))),
+        None => Err(Error::field("customer", "needs a parent that is one organization, whose customer it is")),
     }
 }
 

@@ -70,6 +70,7 @@ async fn all<R: Resource>(store: &Store, name: &Name, revision: i64) -> Result<V
             parent: &parent,
             filter: None,
             effective_at: None,
+            held_too: false,
             order: Order { field, descending: false },
             show_deleted: false,
             after: after.as_ref(),

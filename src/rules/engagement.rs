@@ -72,7 +72,9 @@ pub fn unmet_gates(
 ) -> Vec<Unmet> {
     let mut unmet = Vec::new();
     if vendor.is_some() && is_processor(subprocessor.role()) && !dpa_in_force(subprocessor, day) {
-        let detail = format!("no data processing agreement is in force on {day}: dpa.status must be SIGNED or INCORPORATED_BY_REFERENCE and not past dpa.expire_date");
+        let detail = format!(
+            "no data processing agreement is in force on {day}: dpa.status must be SIGNED or INCORPORATED_BY_REFERENCE and not past dpa.expire_date"
+        );
         unmet.push(Unmet::new(Gate::DpaInForce, detail));
     }
     if !uncovered.is_empty() {

@@ -165,6 +165,7 @@ impl Question {
             parent: &self.parent,
             filter,
             effective_at: None,
+            held_too: false,
             order: Order { field: order, descending: false },
             show_deleted: false,
             after,

@@ -77,11 +77,7 @@ impl Managed for Instrument {
         }
     }
 
-    fn admit<'a>(
-        &'a mut self,
-        _writer: &'a Writer,
-        before: Option<&'a Stored<Self>>,
-    ) -> BoxFuture<'a, Result<()>> {
+    fn admit<'a>(&'a mut self, _writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
         async { Ok(()) }.boxed()
     }

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::{max, min},
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use prost::Message;
@@ -17,7 +17,8 @@ use sea_orm::{
 
 use super::{
     Store,
-    read::{AsOf, Moment, alive_at, in_effect},
+    customer_view::is_on_list,
+    read::{AsOf, Moment, alive_at, fetch_all, in_effect, version_query},
     version::{Stored, column, table},
 };
 use crate::{
@@ -47,6 +48,9 @@ pub struct Side {
     /// The list on this ISO 8601 day; `None`: what had not ended by then.
     pub day: Option<String>,
 }
+
+/// One subprocessor on the base and on the target.
+type Pair = (Option<Subprocessor>, Option<Subprocessor>);
 
 /// Which lists to compare.
 #[derive(Debug, Clone)]
@@ -80,6 +84,14 @@ impl Listed<'_> {
         Condition::all().add(alive_at(self.at.revision)).add(on_it).into()
     }
 
+    /// The same of a version as it applies to a customer.
+    fn has(&self, one: &Subprocessor) -> bool {
+        match self.day {
+            Some(day) => is_on_list(one, day),
+            None => one.state() != State::Rejected && (one.end_date.is_empty() || one.end_date > self.at.day),
+        }
+    }
+
     /// The day on which it looks at the dates of a version.
     fn looks_at(&self) -> &str {
         self.day.unwrap_or(&self.at.day)
@@ -111,6 +123,10 @@ impl Store {
             None => None,
         };
         let what = format!("what differs of the list of {}", wanted.parent);
+        let (held, apart) = match &customer {
+            Some(customer) => self.held_apart(organization_id, customer, &base, &target).await?,
+            None => (HashSet::new(), Vec::new()),
+        };
         let mut found = Found::new(what.clone(), customer);
         let differing = self.differing(organization_id, &base, &target).await?;
         for chunk in differing.chunks(CHUNK) {
@@ -126,11 +142,14 @@ impl Store {
                 // One that was erased since its key was read is on no list.
                 versions.extend(Stored::<Subprocessor>::decode(row)?.map(|stored| (key, stored.message)));
             }
-            for one in chunk {
+            for one in chunk.iter().filter(|one| !held.contains(&one.resource_id)) {
                 let mut version = |revision: Option<i64>| versions.remove(&(one.resource_id, revision?));
                 let (before, after) = (version(one.base), version(one.target));
                 found.add(before, after)?;
             }
+        }
+        for (before, after) in apart {
+            found.add(before, after)?;
         }
         // Finding who is who among very many takes a while: not on a thread that others wait for.
         let (base, target) = (base.at.revision, target.at.revision);
@@ -140,12 +159,49 @@ impl Store {
         Ok(answer)
     }
 
-    async fn customer(&self, name: &Name, revision: i64) -> Result<Customer> {
-        let customer: Customer = self.get(name, Some(AsOf::Revision(revision))).await?;
-        match customer.delete_time {
-            None => Ok(customer),
-            Some(_) => Err(Error::not_found(Kind::Customer.singular(), name.as_str())),
+    /// The subprocessors of which something is held back from somebody on one of the two lists: their ids, and each as it
+    /// applies to the customer, where it is on a list then.
+    async fn held_apart(
+        &self,
+        organization_id: i64,
+        customer: &Customer,
+        base: &Listed<'_>,
+        target: &Listed<'_>,
+    ) -> Result<(HashSet<i64>, Vec<Pair>)> {
+        let mut ids = HashSet::new();
+        for side in [base, target] {
+            ids.extend(
+                self.with_held_changes(organization_id, side.at.revision).await?.iter().map(|one| one.resource_id),
+            );
         }
+        let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
+        for (i, side) in [base, target].into_iter().enumerate() {
+            let versions = self.subprocessors_at(&ids, side.at.revision).await?;
+            for one in self.applied(customer, &side.at, versions).await? {
+                if side.has(&one) {
+                    let pair = pairs.entry(one.name.clone()).or_default();
+                    *(if i == 0 { &mut pair.0 } else { &mut pair.1 }) = Some(one);
+                }
+            }
+        }
+        Ok((ids, pairs.into_values().collect()))
+    }
+
+    /// Subprocessors by their ids, those that are not deleted at a revision.
+    async fn subprocessors_at(&self, ids: &HashSet<i64>, revision: i64) -> Result<Vec<Subprocessor>> {
+        let ids: Vec<i64> = ids.iter().copied().collect();
+        let mut all = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let mut query = version_query(Kind::Subprocessor);
+            query
+                .and_where(Expr::col(column("resource_id")).is_in(chunk.iter().copied()))
+                .and_where(Expr::col(column("deleted")).eq(false))
+                .cond_where(alive_at(revision));
+            for row in fetch_all(self.reads(), &query).await? {
+                all.extend(Stored::<Subprocessor>::decode(row)?.map(|stored| stored.message));
+            }
+        }
+        Ok(all)
     }
 
     /// What is on exactly one of two lists, or on both in two versions; by name.

@@ -32,6 +32,7 @@ pub mod writer;
 pub mod acknowledgement;
 pub mod certification;
 pub mod customer;
+mod customer_view;
 pub mod document;
 pub mod due;
 pub mod instrument;

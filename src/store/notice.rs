@@ -90,17 +90,18 @@ impl Resource for Notice {
 
     /// What is announced must not go before the change takes effect; what is only drafted, or over, holds nothing.
     fn references(&self) -> Vec<Reference> {
-        let sender = (!self.sender_vendor.is_empty())
-            .then(|| Reference::to(Kind::Vendor, "sender_vendor", &self.sender_vendor));
+        let sender =
+            (!self.sender_vendor.is_empty()).then(|| Reference::to(Kind::Vendor, "sender_vendor", &self.sender_vendor));
         if !is_open(self.state()) {
             return sender.into_iter().collect();
         }
         let open = self.changes.iter().enumerate().filter(|(_, change)| is_pending(change));
         let about = open.flat_map(|(i, change)| {
             let own = Reference::to(Kind::Subprocessor, format!("changes[{i}].subprocessor"), &change.subprocessor);
-            let replaced = change.replaces.iter().enumerate().map(move |(j, name)| {
-                Reference::to(Kind::Subprocessor, format!("changes[{i}].replaces[{j}]"), name)
-            });
+            let replaced =
+                change.replaces.iter().enumerate().map(move |(j, name)| {
+                    Reference::to(Kind::Subprocessor, format!("changes[{i}].replaces[{j}]"), name)
+                });
             std::iter::once(own).chain(replaced)
         });
         sender.into_iter().chain(about.filter(|reference| !reference.name.is_empty())).collect()
@@ -141,9 +142,11 @@ pub(super) fn refused(name: &str, text: impl Into<String>) -> Error {
 fn wrong_state(notice: &Notice, step: &str, from: &str) -> Error {
     let state = state_word(notice.state());
     let text = format!("{} is {state} and can be {step} only from {from}", notice.name);
-    Error::new(Reason::StateTransitionRefused, text.clone())
-        .with("state", state)
-        .precondition("STATE", &notice.name, text)
+    Error::new(Reason::StateTransitionRefused, text.clone()).with("state", state).precondition(
+        "STATE",
+        &notice.name,
+        text,
+    )
 }
 
 impl Managed for Notice {
@@ -167,11 +170,7 @@ impl Managed for Notice {
         }
     }
 
-    fn admit<'a>(
-        &'a mut self,
-        writer: &'a Writer,
-        before: Option<&'a Stored<Self>>,
-    ) -> BoxFuture<'a, Result<()>> {
+    fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
             if let Some(before) = before {
                 if before.message == *self || before.is_deleted() {

@@ -64,9 +64,9 @@ impl Managed for Objection {
                 return Ok(());
             }
             let text = format!("{} is CLOSED and can be changed only while OPEN", self.name);
-            Err(Error::new(Reason::StateTransitionRefused, text.clone()).with("state", "CLOSED").precondition(
-                "STATE", &self.name, text,
-            ))
+            Err(Error::new(Reason::StateTransitionRefused, text.clone())
+                .with("state", "CLOSED")
+                .precondition("STATE", &self.name, text))
         }
         .boxed()
     }

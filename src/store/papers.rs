@@ -89,7 +89,11 @@ impl Store {
             Some(name) => Some(self.living(name, revision).await?),
             None => None,
         };
-        let subprocessors: Vec<Subprocessor> = self.whole(wanted, Some(&wanted.date), revision).await?;
+        let mut subprocessors: Vec<Subprocessor> = self.whole(wanted, Some(&wanted.date), revision).await?;
+        if let Some(customer) = &wanted.customer {
+            let day = Some(wanted.date.as_str());
+            subprocessors = self.list_for(customer, revision, wanted.as_of, subprocessors, day).await?;
+        }
         let customers = match (&customer, wanted.kind) {
             (Some(one), _) => vec![one.clone()],
             (None, PaperKind::ProcessingRecord) => self.whole(wanted, None, revision).await?,
@@ -131,6 +135,7 @@ impl Store {
                 parent: &parent,
                 filter: None,
                 effective_at: day,
+                held_too: day.is_some() && wanted.customer.is_some() && R::KIND == Kind::Subprocessor,
                 order,
                 show_deleted: false,
                 after: after.as_ref(),

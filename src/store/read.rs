@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::{
-    Store,
+    Store, customer_view,
     entity::{counter, resource as resource_row, revision},
     filter,
     version::{NO_DATE, Resource, Row, Stored, column, day, table, value_table},
@@ -44,6 +44,8 @@ pub(super) struct Moment {
     pub(super) revision: i64,
     /// The UTC day, ISO 8601; empty for the empty registry.
     pub(super) day: String,
+    /// The instant; `None` for the empty registry.
+    pub(super) instant: Option<Timestamp>,
 }
 
 /// A list to be read.
@@ -55,6 +57,8 @@ pub struct List<'a> {
     pub filter: Option<&'a Filter>,
     /// For resources with dates of their own: the ISO 8601 day on which they are in effect.
     pub effective_at: Option<&'a str>,
+    /// Whether subprocessors are listed too that are not in effect on that day for everybody, but may be for one customer.
+    pub held_too: bool,
     /// In which order.
     pub order: Order,
     /// Whether deleted ones are listed too.
@@ -113,7 +117,7 @@ impl Store {
             }
         };
         // Before the first revision there is nothing that a day could be asked of.
-        Ok(Moment { revision, day: instant.map(day).unwrap_or_default() })
+        Ok(Moment { revision, day: instant.map(day).unwrap_or_default(), instant })
     }
 
     async fn at_time(&self, time: Timestamp, counter: &counter::Model) -> Result<i64> {
@@ -225,7 +229,11 @@ impl Store {
             query.and_where(Expr::col(column("deleted")).eq(false));
         }
         if let Some(day) = list.effective_at {
-            query.cond_where(in_effect(R::KIND, day));
+            let in_effect = in_effect(R::KIND, day);
+            query.cond_where(match list.held_too {
+                true => Condition::any().add(in_effect).add(customer_view::held()),
+                false => in_effect,
+            });
         }
         if let Some(filter) = list.filter {
             query.cond_where(filter::condition(filter::Rows::Versions(R::KIND), filter));

@@ -65,7 +65,12 @@ pub(super) fn name_of(notice: &Name, customer: &str) -> Name {
 
 impl Writer {
     /// The live recipients of a notice after a name, in the order of names, `size` at most.
-    pub(super) async fn recipients(&self, notice: &str, after: &str, size: u64) -> Result<Vec<Stored<NoticeRecipient>>> {
+    pub(super) async fn recipients(
+        &self,
+        notice: &str,
+        after: &str,
+        size: u64,
+    ) -> Result<Vec<Stored<NoticeRecipient>>> {
         let mut query = version_query(Kind::Recipient);
         query
             .and_where(Expr::col(column("parent")).eq(notice))

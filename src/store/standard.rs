@@ -26,11 +26,7 @@ pub trait Managed: Resource {
     ///
     /// # Errors
     /// FIELD_INVALID if the caller says what is the server's to say.
-    fn admit<'a>(
-        &'a mut self,
-        _writer: &'a Writer,
-        _before: Option<&'a Stored<Self>>,
-    ) -> BoxFuture<'a, Result<()>> {
+    fn admit<'a>(&'a mut self, _writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async { Ok(()) }.boxed()
     }
 

@@ -5,11 +5,12 @@ pub mod lifecycle;
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{
+    customer_view::HELD_NOTICES,
     document::document_rule,
+    notice::gate::Passes,
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
     read::{fetch_all, version_query},
     resource,
-    notice::gate::Passes,
     standard::{Change, Managed, collect, path},
     version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
     writer::Writer,
@@ -68,6 +69,7 @@ impl Resource for Subprocessor {
         Field::new("alternative_vendors", FieldKind::Texts),
         Field::new("region_codes", FieldKind::Texts),
         Field::new("areas", FieldKind::Texts),
+        Field::new("held_back", FieldKind::Texts),
     ];
     version_methods!(versions);
 
@@ -88,6 +90,8 @@ impl Resource for Subprocessor {
         plain
             .chain(locations.filter(|(_, value)| !value.is_empty()))
             .chain(products.map(|id| (LOCATION_PRODUCTS, id.clone())))
+            .chain(self.held_back.iter().map(|name| ("held_back", name.clone())))
+            .chain(self.held_changes.iter().map(|layer| (HELD_NOTICES, layer.notice.clone())))
             .collect()
     }
 

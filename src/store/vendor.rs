@@ -70,11 +70,7 @@ impl Resource for Vendor {
 impl Managed for Vendor {
     fn check(&self, _prefix: &str, _out: &mut Violations) {}
 
-    fn admit<'a>(
-        &'a mut self,
-        _writer: &'a Writer,
-        before: Option<&'a Stored<Self>>,
-    ) -> BoxFuture<'a, Result<()>> {
+    fn admit<'a>(&'a mut self, _writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         self.set_origin(origin_after(before.map(|before| &before.message), self, Self::origin));
         async { Ok(()) }.boxed()
     }

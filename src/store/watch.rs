@@ -105,7 +105,9 @@ impl Store {
     pub async fn watch(&self, start: Start) -> Result<Cursor> {
         let organization_id = match &start.parent {
             Parent::Any | Parent::Every(_) => None,
-            Parent::Organization(name) | Parent::Vendor(name) | Parent::Notice(name) => Some(self.resource_id(name).await?),
+            Parent::Organization(name) | Parent::Vendor(name) | Parent::Notice(name) => {
+                Some(self.resource_id(name).await?)
+            }
         };
         // Subscribed before the head is read: what is committed in between wakes the stream.
         let wake = self.inner.watch.head.subscribe();

@@ -50,7 +50,9 @@ pub fn reach(customer: &Customer, changes: &[NoticeChange], day: &str, effective
     if let (Some(accepted), Some(effective)) = (accepted.filter(|date| !date.is_empty()), effective_day)
         && effective <= accepted
     {
-        return Reach::Not(format!("it accepted the list as of {accepted}, which has what takes effect on {effective}"));
+        return Reach::Not(format!(
+            "it accepted the list as of {accepted}, which has what takes effect on {effective}"
+        ));
     }
     let change_ids: Vec<String> = owed.iter().map(|change| change.change_id.clone()).collect();
     let reason = match (customer.products.is_empty(), change_ids.len() == open.len()) {

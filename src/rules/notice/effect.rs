@@ -100,8 +100,8 @@ pub fn binds(notice: &Notice) -> bool {
 pub fn is_together(notice: &Notice) -> bool {
     let policy = notice.policy.as_ref().map_or(Rollout::Unspecified, |policy| policy.rollout());
     let rollout = if notice.rollout() == Rollout::Unspecified { policy } else { notice.rollout() };
-    // What cannot wait does not wait for the last one.
-    rollout == Rollout::Together && notice.emergency.is_none()
+    // What cannot wait does not wait for the last one; and where gates only advise, nothing is held back from anybody.
+    (rollout == Rollout::Together || !binds(notice)) && notice.emergency.is_none()
 }
 
 /// What is to be done with a change of a published notice at an instant.
@@ -118,7 +118,8 @@ pub enum Turn {
 /// What is to be done with a change that has not taken effect.
 pub fn turn(notice: &Notice, change: &NoticeChange, standing: &Standing, at: Timestamp) -> Turn {
     let requested = instant(notice.requested_effective_time.as_ref());
-    let waits = change.waits && binds(notice);
+    // Where gates only advise, a change waits for as long as nobody has said when it is to be.
+    let waits = change.waits && (binds(notice) || requested.is_none());
     let promised = instant(notice.promise_clear_time.as_ref()).filter(|_| waits && notice.emergency.is_none());
     let due = requested.max(promised).max(instant(notice.publish_time.as_ref()));
     if due.is_some_and(|due| due > at) {
@@ -128,12 +129,19 @@ pub fn turn(notice: &Notice, change: &NoticeChange, standing: &Standing, at: Tim
     if !notice.audience_complete {
         return Turn::Later(Some(at));
     }
-    let clear = if is_together(notice) { standing.held_back() == 0 } else { standing.cleared > 0 || standing.concerned == 0 };
+    let clear =
+        if is_together(notice) { standing.held_back() == 0 } else { standing.cleared > 0 || standing.concerned == 0 };
     if !waits || clear {
         return Turn::Now;
     }
+    // Of those who get it together the last one counts; without an answer that is needed there is none.
+    let next = match is_together(notice) {
+        true if standing.needs_answer => None,
+        true => standing.last,
+        false => standing.next,
+    };
     match requested {
-        Some(_) => Turn::Held(standing.next),
-        None => Turn::Later(standing.next),
+        Some(_) => Turn::Held(next),
+        None => Turn::Later(next),
     }
 }

@@ -4,10 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    clock::Terms,
-    instant, stamp,
-};
+use super::{clock::Terms, instant, stamp};
 use crate::{
     call::SYSTEM,
     error::Result,
@@ -32,7 +29,12 @@ pub fn is_specific(agreement: Option<&Agreement>) -> bool {
 ///
 /// # Errors
 /// If a clock ends beyond the last instant there is.
-pub fn begin(recipient: &mut NoticeRecipient, change_ids: Vec<String>, policy: &NoticePolicy, at: Timestamp) -> Result<()> {
+pub fn begin(
+    recipient: &mut NoticeRecipient,
+    change_ids: Vec<String>,
+    policy: &NoticePolicy,
+    at: Timestamp,
+) -> Result<()> {
     let change = |change_id: String| {
         let mut change = RecipientChange { change_id, decide_time: stamp(at), ..RecipientChange::default() };
         change.set_status(Status::Pending);
@@ -40,7 +42,9 @@ pub fn begin(recipient: &mut NoticeRecipient, change_ids: Vec<String>, policy: &
         change
     };
     recipient.changes.extend(change_ids.into_iter().map(change));
-    if matches!(recipient.method(), NoticeMethod::Unspecified | NoticeMethod::Publication) && recipient.send_time.is_none() {
+    if matches!(recipient.method(), NoticeMethod::Unspecified | NoticeMethod::Publication)
+        && recipient.send_time.is_none()
+    {
         recipient.send_time = stamp(at);
     }
     if clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
@@ -79,7 +83,8 @@ fn start_clocks(recipient: &mut NoticeRecipient, policy: &NoticePolicy) -> Resul
 
 /// When silence on a change has its consequence.
 fn silence(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Timestamp> {
-    let without_right = if is_specific(recipient.agreement.as_ref()) { &change.clear_time } else { &recipient.start_time };
+    let without_right =
+        if is_specific(recipient.agreement.as_ref()) { &change.clear_time } else { &recipient.start_time };
     recipient.start_time?;
     instant(change.objection_deadline_time.as_ref().or(without_right.as_ref()))
 }
@@ -87,7 +92,8 @@ fn silence(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Time
 /// Applies what time has decided by `at`.
 pub fn pass(recipient: &mut NoticeRecipient, at: Timestamp) {
     let release = instant(recipient.release_time.as_ref());
-    let deemed = if is_specific(recipient.agreement.as_ref()) { Status::DeemedDenied } else { Status::DeemedAuthorized };
+    let deemed =
+        if is_specific(recipient.agreement.as_ref()) { Status::DeemedDenied } else { Status::DeemedAuthorized };
     let ends: Vec<Option<Timestamp>> = recipient.changes.iter().map(|change| silence(recipient, change)).collect();
     for (change, end) in recipient.changes.iter_mut().zip(ends) {
         if change.status() == Status::Pending
@@ -133,7 +139,11 @@ fn decide(change: &mut RecipientChange, status: Status, at: Timestamp, by: &str,
 
 /// From when on a change may apply to a customer, as things stand; `None`: not without an answer. `emergency`: when the
 /// notice was published, if it is one that cannot wait.
-pub fn clears_at(recipient: &NoticeRecipient, change: &RecipientChange, emergency: Option<Timestamp>) -> Option<Timestamp> {
+pub fn clears_at(
+    recipient: &NoticeRecipient,
+    change: &RecipientChange,
+    emergency: Option<Timestamp>,
+) -> Option<Timestamp> {
     let allowed = recipient.agreement.as_ref().is_some_and(|agreement| agreement.emergency_allowed);
     if let Some(published) = emergency.filter(|_| allowed) {
         return Some(published);

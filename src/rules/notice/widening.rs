@@ -6,11 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::proto::v1::{
-    Location, Role, Subprocessor,
-    location::Activity,
-    notice_change::Kind,
-};
+use crate::proto::v1::{Location, Role, Subprocessor, location::Activity, notice_change::Kind};
 
 /// What was widened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +87,7 @@ fn has_more_places(before: &[Location], after: &[Location]) -> bool {
     // Where only the company sits no data is.
     let with_data = |location: &&Location| location.activity() != Activity::Corporate;
     after.iter().filter(with_data).any(|new| {
-        let same: Vec<&Location> =
-            before.iter().filter(with_data).filter(|old| place(old) == place(new)).collect();
+        let same: Vec<&Location> = before.iter().filter(with_data).filter(|old| place(old) == place(new)).collect();
         let products: Vec<String> = same.iter().flat_map(|old| old.products.iter().cloned()).collect();
         let all = same.iter().any(|old| old.products.is_empty());
         same.is_empty() || (!all && has_more_products(&products, &new.products))
@@ -113,9 +108,10 @@ fn is_another_company(before: &Subprocessor, after: &Subprocessor) -> bool {
     let changed = |before: &str, after: &str| !before.is_empty() && before != after;
     changed(&before.vendor, &after.vendor)
         || (before.vendor == after.vendor && changed(&before.vendor_entity, &after.vendor_entity))
-        || after.alternative_vendors.iter().any(|vendor| {
-            *vendor != before.vendor && !before.alternative_vendors.contains(vendor)
-        })
+        || after
+            .alternative_vendors
+            .iter()
+            .any(|vendor| *vendor != before.vendor && !before.alternative_vendors.contains(vendor))
 }
 
 /// The fields that a change of a kind may have; none: it has no values to come.

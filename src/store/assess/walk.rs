@@ -101,6 +101,7 @@ impl Store {
             parent: walk.parent,
             filter: walk.filter,
             effective_at: walk.days.only(),
+            held_too: false,
             order: filter::order("", Transfer::FIELDS)?,
             show_deleted: false,
             after,

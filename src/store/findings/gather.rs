@@ -273,6 +273,7 @@ impl Store {
         let of = holder.map(|vendor| Filter::Compare(VENDOR, Op::Equal, Literal::Text(vendor.to_string())));
         let list = List {
             effective_at: Some(&question.window.date),
+            held_too: false,
             ..question.list(VENDOR, of.as_ref(), Some(after), BATCH)
         };
         let page: Page<Subprocessor> = self.list(&list).await?;

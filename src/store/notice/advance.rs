@@ -13,7 +13,10 @@ use crate::{
     error::{Error, Result},
     proto::v1::{
         GateRecord, HeldChange, Notice, NoticeChange, NoticeRecipient, Organization, Subprocessor, Transfer,
-        gate_record::{Gate, Outcome}, notice_change::Kind as ChangeKind, recipient_change::Status, subprocessor::State as Stage,
+        gate_record::{Gate, Outcome},
+        notice_change::Kind as ChangeKind,
+        recipient_change::Status,
+        subprocessor::State as Stage,
     },
     resource::{
         mask,
@@ -262,7 +265,8 @@ impl Writer {
                 message.end_date = today.clone().max(message.start_date.clone());
             }
             _ => {
-                let paths = Some(prost_types::FieldMask { paths: fields.clone() }).filter(|mask| !mask.paths.is_empty());
+                let paths =
+                    Some(prost_types::FieldMask { paths: fields.clone() }).filter(|mask| !mask.paths.is_empty());
                 if paths.is_some() {
                     message = mask::apply(&message, &after, paths.as_ref())?;
                 }

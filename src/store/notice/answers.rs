@@ -141,8 +141,9 @@ impl Writer {
             }
             Answer::Reply { question_id, answer, mitigation } => {
                 let question = after.questions.iter_mut().find(|known| known.question_id == question_id);
-                let question =
-                    question.ok_or_else(|| Error::field("question_id", format!("\"{question_id}\" is no question of {customer}")))?;
+                let question = question.ok_or_else(|| {
+                    Error::field("question_id", format!("\"{question_id}\" is no question of {customer}"))
+                })?;
                 (question.answer, question.mitigation, question.answer_time) = (answer, mitigation, stamp(now));
             }
             Answer::Record { kind, event_time, evidence } => {
@@ -152,7 +153,13 @@ impl Writer {
                 }
                 allow(machine::record(&mut after, kind, at, now, &told.policy)?)?;
                 let (event_time, record_time) = (stamp(at), stamp(now));
-                after.receipts.push(DeliveryReceipt { kind: kind.into(), event_time, record_time, principal: by, evidence });
+                after.receipts.push(DeliveryReceipt {
+                    kind: kind.into(),
+                    event_time,
+                    record_time,
+                    principal: by,
+                    evidence,
+                });
             }
         }
         self.put_recipient(&told.recipient, after).await
@@ -178,7 +185,10 @@ impl Writer {
         let of = Name::parse(customer).filter(|one| one.kind() == Kind::Customer && one.organization() == organization);
         if of.is_none() {
             let form = organization.map(|one| one.to_string()).unwrap_or_default();
-            let rule = format!("must be a name of the form {form}/customers/{{customer}}, not \"{}\"", crate::error::clip(customer));
+            let rule = format!(
+                "must be a name of the form {form}/customers/{{customer}}, not \"{}\"",
+                crate::error::clip(customer)
+            );
             return Err(Error::field("customer", rule));
         }
         let recipient = self.get::<NoticeRecipient>(&name_of(name, customer)).await?;
@@ -186,7 +196,11 @@ impl Writer {
         Ok(Told { notice, recipient, policy })
     }
 
-    async fn put_recipient(&mut self, before: &Stored<NoticeRecipient>, after: NoticeRecipient) -> Result<NoticeRecipient> {
+    async fn put_recipient(
+        &mut self,
+        before: &Stored<NoticeRecipient>,
+        after: NoticeRecipient,
+    ) -> Result<NoticeRecipient> {
         let decides = before.message.changes != after.changes;
         let after = self.put(Some(before), after).await?;
         self.note_due(after.due_time.as_ref());
@@ -209,20 +223,26 @@ impl Writer {
         let customer = objection.customer.clone();
         let told = self.told(&notice, &customer).await.map_err(|error| in_field(error, "objection"))?;
         let now = self.now();
-        let at = told.within(instant(objection.lodge_time.as_ref()), now).map_err(|error| in_field(error, "objection"))?;
+        let at =
+            told.within(instant(objection.lodge_time.as_ref()), now).map_err(|error| in_field(error, "objection"))?;
         objection.lodge_time = stamp(at);
         told.refuse_strangers(&objection.change_ids).map_err(|error| in_field(error, "objection"))?;
         if objection.change_ids.is_empty() {
             let open = |id: &String| {
-                let gone = |change: &&crate::proto::v1::NoticeChange| change.change_id == *id && change.withdraw_time.is_some();
+                let gone = |change: &&crate::proto::v1::NoticeChange| {
+                    change.change_id == *id && change.withdraw_time.is_some()
+                };
                 !told.notice.message.changes.iter().any(|change| gone(&change))
             };
             let own = told.recipient.message.changes.iter().filter(|change| change.status() != Status::Released);
             objection.change_ids = own.map(|change| change.change_id.clone()).filter(open).collect();
         }
-        let gone = told.notice.message.changes.iter().find(|change| {
-            change.withdraw_time.is_some() && objection.change_ids.contains(&change.change_id)
-        });
+        let gone = told
+            .notice
+            .message
+            .changes
+            .iter()
+            .find(|change| change.withdraw_time.is_some() && objection.change_ids.contains(&change.change_id));
         if let Some(change) = gone {
             return Err(refused(&customer, format!("{} was withdrawn", change.change_id)));
         }
@@ -265,9 +285,11 @@ impl Writer {
         let stored = self.get::<Notice>(&notice).await?;
         let mut after = before.message.clone();
         if outcome == Outcome::ChangeWithdrawn {
-            let stands = stored.message.changes.iter().find(|change| {
-                change.withdraw_time.is_none() && after.change_ids.contains(&change.change_id)
-            });
+            let stands = stored
+                .message
+                .changes
+                .iter()
+                .find(|change| change.withdraw_time.is_none() && after.change_ids.contains(&change.change_id));
             if let Some(change) = stands {
                 let text = format!("{} stands: withdraw it (WithdrawNotice)", change.change_id);
                 return Err(refused(notice.as_str(), text));

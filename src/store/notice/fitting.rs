@@ -8,18 +8,12 @@ use crate::{
     error::{Error, Reason, Result, clip},
     proto::v1::{Notice, NoticeChange, Organization, Subprocessor, notice_change::Kind, subprocessor::State},
     resource::{
-        behavior,
-        mask,
+        behavior, mask,
         name::{Kind as ResourceKind, Name},
         shape::{self, Violations},
     },
     rules::notice::widening::{self, widened},
-    store::{
-        organization::product_paths,
-        standard::Managed,
-        version::Stored,
-        writer::Writer,
-    },
+    store::{organization::product_paths, standard::Managed, version::Stored, writer::Writer},
 };
 
 /// What a change would make of the list.
@@ -64,7 +58,10 @@ impl Writer {
         };
         if !is_own(&change.subprocessor) {
             let form = format!("{}/subprocessors/{{subprocessor}}", organization.name);
-            refuse("subprocessor", format!("must be a name of the form {form}, not \"{}\"", clip(&change.subprocessor)));
+            refuse(
+                "subprocessor",
+                format!("must be a name of the form {form}, not \"{}\"", clip(&change.subprocessor)),
+            );
             return Ok(None);
         }
         let before = self.engagement(&change.subprocessor).await?;
@@ -113,7 +110,10 @@ impl Writer {
         }
         for (path, id) in places {
             if change.proposed.is_some() && !organization.products.iter().any(|product| product.product_id == id) {
-                refuse(&format!("proposed.{path}"), format!("\"{}\" is not a product_id of {}", clip(&id), organization.name));
+                refuse(
+                    &format!("proposed.{path}"),
+                    format!("\"{}\" is not a product_id of {}", clip(&id), organization.name),
+                );
             }
         }
         let mut products = after.products.clone();

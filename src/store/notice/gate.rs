@@ -83,7 +83,10 @@ impl Writer {
         let Some(change) = notice.changes.iter().find(|change| change.change_id == *id) else { return Ok(unmet) };
         let lines = not_cleared(change, &standing);
         for (line, waiting) in lines.iter().zip(standing.waiting.iter().map(Some).chain(std::iter::repeat(None))) {
-            unmet.push(Unmet { subject: waiting.map(|one| one.customer.clone()).unwrap_or_default(), ..gate(line.clone()) });
+            unmet.push(Unmet {
+                subject: waiting.map(|one| one.customer.clone()).unwrap_or_default(),
+                ..gate(line.clone())
+            });
         }
         Ok(unmet)
     }

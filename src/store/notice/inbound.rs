@@ -16,12 +16,7 @@ use crate::{
         clock::Terms,
         instant, stamp,
     },
-    store::{
-        notice::publish::CHUNK,
-        standard::Creation,
-        version::day,
-        writer::Writer,
-    },
+    store::{notice::publish::CHUNK, standard::Creation, version::day, writer::Writer},
 };
 
 impl Writer {
@@ -93,7 +88,8 @@ impl Writer {
                 // Who is engaged by our subprocessor is a subprocessor too (GDPR Art. 28(4)).
                 let mut proposed = change.proposed.clone().unwrap_or_default();
                 proposed.engaged_by.clone_from(&change.subprocessor);
-                let base = format!("{}-{}", change.subprocessor.rsplit('/').next().unwrap_or_default(), change.change_id);
+                let base =
+                    format!("{}-{}", change.subprocessor.rsplit('/').next().unwrap_or_default(), change.change_id);
                 let id = self.free_id(&parent, Kind::Subprocessor, &base, "new").await?;
                 own.subprocessor = Name::new(Kind::Subprocessor, Some(&parent), &id).to_string();
                 own.proposed = Some(proposed);
@@ -149,4 +145,3 @@ impl Writer {
         Ok(last.to_string())
     }
 }
-

@@ -59,7 +59,10 @@ impl Writer {
             for customer in &page {
                 let customer = &customer.message;
                 let mut seen = PreviewedCustomer { customer: customer.name.clone(), ..PreviewedCustomer::default() };
-                match (recipient(&notice, &name, customer, at)?, reach(customer, &notice.changes, &day(at), effective_day.as_deref())) {
+                match (
+                    recipient(&notice, &name, customer, at)?,
+                    reach(customer, &notice.changes, &day(at), effective_day.as_deref()),
+                ) {
                     (Some(mut one), Reach::Reached { change_ids, reason }) => {
                         if one.start_time.is_none() {
                             // As if it were told at publication, however that is done.
@@ -73,7 +76,8 @@ impl Writer {
                         };
                         let blocked = one.changes.iter().filter(|change| {
                             held(&change.change_id)
-                                && clears_in_silence(&one, change, emergency(&notice)).is_none_or(|clear| clear > held_at)
+                                && clears_in_silence(&one, change, emergency(&notice))
+                                    .is_none_or(|clear| clear > held_at)
                         });
                         seen.held_back_change_ids = blocked.map(|change| change.change_id.clone()).collect();
                         (seen.reached, seen.reason) = (true, reason);

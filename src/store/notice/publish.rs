@@ -4,7 +4,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
-    State, adds, fitting::{Fitted, no_longer_fits}, is_open, is_pending, refused, wrong_state,
+    State, adds,
+    fitting::{Fitted, no_longer_fits},
+    is_open, is_pending, refused, wrong_state,
 };
 use crate::{
     error::{Error, Reason, Result},
@@ -118,7 +120,8 @@ impl Writer {
         let others = self.open_notices(organization.as_str()).await?;
         let mut conflicts = Vec::new();
         for other in others.iter().filter(|other| other.name() != notice.name) {
-            conflicts.extend(about(&other.message).intersection(&own).map(|one| (other.name().to_owned(), one.clone())));
+            conflicts
+                .extend(about(&other.message).intersection(&own).map(|one| (other.name().to_owned(), one.clone())));
         }
         if conflicts.is_empty() {
             return Ok(());
@@ -183,7 +186,12 @@ impl Writer {
     }
 
     /// The customers of an organization after a name, in the order of names.
-    pub(super) async fn customers(&self, organization: &str, after: &str, size: usize) -> Result<Vec<Stored<Customer>>> {
+    pub(super) async fn customers(
+        &self,
+        organization: &str,
+        after: &str,
+        size: usize,
+    ) -> Result<Vec<Stored<Customer>>> {
         let mut query = version_query(Kind::Customer);
         query
             .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization)))

@@ -98,7 +98,13 @@ impl Writer {
         self.put(Some(&before), after).await
     }
 
-    async fn pass_gates(&mut self, after: &mut Subprocessor, from: State, over: Option<Override>, today: &str) -> Result<()> {
+    async fn pass_gates(
+        &mut self,
+        after: &mut Subprocessor,
+        from: State,
+        over: Option<Override>,
+        today: &str,
+    ) -> Result<()> {
         let vendor = after.find_vendor(self).await?;
         let organization = organization_of(self, &after.name).await?;
         let uncovered = self.uncovered(&organization, after, today).await?;

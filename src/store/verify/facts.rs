@@ -19,8 +19,8 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Acknowledgement, Certification, Customer, Document, Instrument, Notice, NoticeRecipient, Objection, Organization, Subprocessor, Transfer, Vendor,
-        change::Kind as ChangeKind, problem::Kind as ProblemKind,
+        Acknowledgement, Certification, Customer, Document, Instrument, Notice, NoticeRecipient, Objection,
+        Organization, Subprocessor, Transfer, Vendor, change::Kind as ChangeKind, problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
     rules,

@@ -1,0 +1,3 @@
+//! What the registry does by itself: [`schedule`] lets time pass.
+
+pub mod schedule;
