@@ -354,7 +354,8 @@ impl Store {
     }
 }
 
-fn message(
+/// A revision as the API has it; with what it changed before and after, if there are `bodies`.
+pub(super) fn message(
     row: revision::Model,
     changes: Vec<change::Model>,
     bodies: Option<&HashMap<(i64, i64), Vec<u8>>>,
