@@ -175,7 +175,7 @@ impl Worker {
     async fn get(&mut self, as_of: Option<v1::AsOf>) -> Result<()> {
         let (organization, number) = self.scene.any(&mut self.random);
         let name = data::name(organization, number);
-        let request = v1::GetSubprocessorRequest { name: name.clone(), as_of };
+        let request = v1::GetSubprocessorRequest { name: name.clone(), as_of, ..Default::default() };
         let found = self.subprocessors.get_subprocessor(request).await?.into_inner();
         let display_name = self.scene.space.display_name(organization, number);
         check(found.name == name && found.display_name == display_name, || format!("{name}: {found:?}"))

@@ -17,6 +17,7 @@ mod list;
 mod log;
 mod manifests;
 mod migrations;
+mod notices;
 mod plans;
 mod policies;
 mod resolve;

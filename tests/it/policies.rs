@@ -33,7 +33,7 @@ async fn get(server: &mut Server, name: &str) -> Json {
     let name = name.to_owned();
     macro_rules! ask {
         ($service:ident, $method:ident, $request:ident) => {{
-            let request = v1::$request { name: name.clone(), as_of: None };
+            let request = v1::$request { name: name.clone(), ..Default::default() };
             let answer = server.$service.$method(request).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
             to_json(&answer.into_inner().transcode_to_dynamic())
         }};

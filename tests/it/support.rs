@@ -145,6 +145,7 @@ pub struct Server {
     pub vendors: v1::vendor_service_client::VendorServiceClient<Channel>,
     pub subprocessors: v1::subprocessor_service_client::SubprocessorServiceClient<Channel>,
     pub mechanisms: v1::transfer_mechanism_service_client::TransferMechanismServiceClient<Channel>,
+    pub notices: v1::change_notification_service_client::ChangeNotificationServiceClient<Channel>,
     pub log: v1::change_log_service_client::ChangeLogServiceClient<Channel>,
     pub registry: v1::registry_service_client::RegistryServiceClient<Channel>,
     stop: Option<oneshot::Sender<()>>,
@@ -176,6 +177,7 @@ impl Server {
             vendors: v1::vendor_service_client::VendorServiceClient::new(channel.clone()),
             subprocessors: v1::subprocessor_service_client::SubprocessorServiceClient::new(channel.clone()),
             mechanisms: v1::transfer_mechanism_service_client::TransferMechanismServiceClient::new(channel.clone()),
+            notices: v1::change_notification_service_client::ChangeNotificationServiceClient::new(channel.clone()),
             log: v1::change_log_service_client::ChangeLogServiceClient::new(channel.clone())
                 .max_decoding_message_size(16 * 1024 * 1024),
             registry: v1::registry_service_client::RegistryServiceClient::new(channel),
@@ -327,7 +329,7 @@ pub async fn retire(server: &mut Server, name: &str, end_date: &str) -> Result<v
 
 /// Reads a subprocessor as it is now.
 pub async fn get_subprocessor(server: &mut Server, name: &str) -> v1::Subprocessor {
-    let request = v1::GetSubprocessorRequest { name: name.into(), as_of: None };
+    let request = v1::GetSubprocessorRequest { name: name.into(), ..Default::default() };
     server.subprocessors.get_subprocessor(request).await.expect("found").into_inner()
 }
 

@@ -22,6 +22,7 @@ use crate::{
     rules::notice::{
         audience::{Reach, reach},
         clock::Terms,
+        effect::{Standing, Turn, turn},
         instant,
         recipient::begin,
         stamp,
@@ -73,7 +74,7 @@ impl Writer {
         if told && after.audience_complete {
             after.earliest_effective_time = earliest(&after, now, latest);
         }
-        after.due_time = stamp(now);
+        after.due_time = stamp(first_look(&after, now));
         self.put_notice(&before, after).await
     }
 
@@ -303,6 +304,16 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// When something of a notice can take effect at the earliest, whoever answers what.
+fn first_look(notice: &Notice, now: Timestamp) -> Timestamp {
+    let nobody = Standing::default();
+    let looks = notice.changes.iter().map(|change| match turn(notice, change, &nobody, now) {
+        Turn::Later(Some(time)) => time,
+        Turn::Later(None) | Turn::Held(_) | Turn::Now => now,
+    });
+    looks.min().unwrap_or(now)
 }
 
 /// What a policy promises to everybody: an objection needs somebody who can object.

@@ -133,7 +133,7 @@ macro_rules! subject {
             }
 
             async fn get(server: &mut Server, name: &str, as_of: Option<v1::AsOf>) -> Result<Self, Status> {
-                let request = v1::$get_request { name: name.into(), as_of };
+                let request = v1::$get_request { name: name.into(), as_of, ..Default::default() };
                 server.$client.$get(request).await.map(Response::into_inner)
             }
 
@@ -199,6 +199,7 @@ macro_rules! writable {
                     update_mask,
                     request_id: how.request_id.clone(),
                     validate_only: how.validate_only,
+                    ..Default::default()
                 };
                 server.$client.$update(how.request(request)).await.map(Response::into_inner)
             }

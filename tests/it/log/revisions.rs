@@ -78,7 +78,7 @@ both! {
         assert_eq!((before.purposes.len(), before.revision), (2, 4));
         assert_eq!((after.purposes.as_slice(), after.revision), (&["storage".to_owned()][..], 5));
         let now = v1::GetSubprocessorRequest { name: after.name.clone(), as_of: Some(v1::AsOf {
-            point: Some(v1::as_of::Point::Revision(5)) }) };
+            point: Some(v1::as_of::Point::Revision(5)) }), ..Default::default() };
         assert_eq!(server.subprocessors.get_subprocessor(now).await.expect("then").into_inner(), after);
         // The digest before is the one after of the version that it replaced; the last version stays what it was.
         assert_eq!(get(&mut server, 4).await.changes[0].after_digest, change.before_digest);

@@ -54,7 +54,7 @@ async fn write(server: &mut Server) {
         let reach = v1::TraceVendorRequest { effective_at: "2026-03-23".into(), ..reach };
         server.vendors.trace_vendor(reach).await.expect("traced");
         compare(server, as_of).await;
-        let get = v1::GetSubprocessorRequest { name: name.clone(), as_of };
+        let get = v1::GetSubprocessorRequest { name: name.clone(), as_of, ..Default::default() };
         server.subprocessors.get_subprocessor(get).await.expect("got");
         let resolve = v1::ResolveVendorsRequest { names: vec!["Big".into()], as_of, ..Default::default() };
         server.vendors.resolve_vendors(resolve).await.expect("resolved");

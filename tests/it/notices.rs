@@ -1,0 +1,5 @@
+//! Notices: what is announced to whom, what each one answers, and when a change takes effect for whom (DESIGN §6).
+
+mod answers;
+mod effect;
+mod scene;
