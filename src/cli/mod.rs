@@ -145,6 +145,18 @@ struct Print {
     output: Format,
 }
 
+/// How a command writes, and says what it wrote.
+#[derive(Debug, Args)]
+struct Writing {
+    /// Check everything and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    print: Print,
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Runs the command line and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // TLS needs to be told its cryptography once; a second time is no harm.

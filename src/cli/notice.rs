@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use prost::Message;
 
 use super::{
-    Common, Print, apply,
+    Writing, apply,
     client::{Registry, request_id},
     contract,
     failure::{Failure, Outcome},
@@ -91,18 +91,6 @@ struct Step {
     etag: String,
     #[command(flatten)]
     writing: Writing,
-}
-
-/// How something is written, and what is said of it.
-#[derive(Debug, Args)]
-struct Writing {
-    /// Check everything and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    print: Print,
-    #[command(flatten)]
-    common: Common,
 }
 
 impl Writing {

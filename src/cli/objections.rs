@@ -1,9 +1,10 @@
 //! `objections`: what customers object to, and `objections lodge` and `objections resolve`.
 
 use clap::{Args, Subcommand};
+use prost_reflect::ReflectMessage;
 
 use super::{
-    Common, Print,
+    Common, Print, Writing,
     client::{Registry, request_id},
     columns, contract,
     failure::Outcome,
@@ -14,7 +15,6 @@ use super::{
 use crate::proto::v1::{
     CreateObjectionRequest, ListObjectionsRequest, ListObjectionsResponse, Objection, ResolveObjectionRequest,
 };
-use prost_reflect::ReflectMessage;
 
 /// How many are asked for at a time.
 const PAGE: i32 = 200;
@@ -94,17 +94,6 @@ struct Resolve {
     etag: String,
     #[command(flatten)]
     writing: Writing,
-}
-
-#[derive(Debug, Args)]
-struct Writing {
-    /// Check everything and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    print: Print,
-    #[command(flatten)]
-    common: Common,
 }
 
 impl Objections {

@@ -3,9 +3,9 @@
 use clap::Args;
 use prost::Message;
 
-use super::Writing;
 use crate::{
     cli::{
+        Writing,
         client::{Registry, request_id},
         contract,
         failure::Outcome,
