@@ -101,7 +101,7 @@ fn a_notice_goes_its_way() {
 
     std::fs::write(
         &file,
-        NOTICE.replace("organizations/acme/subprocessors/host", "organizations/other/subprocessors/x"),
+        NOTICE.replace("id: host", "id: other").replace("organizations/acme/subprocessors/host", "vendors/host"),
     )
     .expect("written");
     let refused = server.run(&create);
