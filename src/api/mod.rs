@@ -18,6 +18,7 @@ mod watch;
 use std::time::Duration;
 
 use axum::{
+    Router,
     extract::{Request as AxumRequest, State},
     middleware::Next,
     response::Response as AxumResponse,
@@ -104,8 +105,12 @@ pub fn routes(api: &Api) -> Routes {
         .add_service(service!(change_notification_service_server::ChangeNotificationServiceServer))
         .add_service(service!(change_log_service_server::ChangeLogServiceServer))
         .add_service(service!(registry_service_server::RegistryServiceServer));
-    // Whoever asks is not answered from before what is due.
-    services.into_axum_router().layer(axum::middleware::from_fn_with_state(api.store.clone(), after_what_is_due)).into()
+    current(api, services.into_axum_router()).into()
+}
+
+/// Handlers that answer nobody from before what is due.
+pub(crate) fn current(api: &Api, handlers: Router) -> Router {
+    handlers.layer(axum::middleware::from_fn_with_state(api.store.clone(), after_what_is_due))
 }
 
 /// Lets time catch up before a call. If that fails the call is answered all the same: the schedule tries again.

@@ -2,4 +2,5 @@
 
 mod answers;
 mod effect;
+mod refusals;
 mod scene;
