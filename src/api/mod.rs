@@ -360,18 +360,17 @@ impl Api {
         let order = filter::order(request.order_by(), R::FIELDS)?;
         let effective_at = day("effective_at", request.effective_at())?;
         let at = as_of(request.as_of())?;
-        let query = Query::of(
-            R::KIND.collection(),
-            &[
-                request.parent().unwrap_or_default(),
-                request.filter(),
-                request.order_by(),
-                request.effective_at(),
-                request.customer(),
-                &format!("{at:?}"),
-                if request.show_deleted() { "deleted" } else { "" },
-            ],
-        );
+        let point = format!("{at:?}");
+        let mut asked = vec![
+            request.parent().unwrap_or_default(),
+            request.filter(),
+            request.order_by(),
+            request.effective_at(),
+            &point,
+            if request.show_deleted() { "deleted" } else { "" },
+        ];
+        asked.extend(Some(request.customer()).filter(|customer| !customer.is_empty()));
+        let query = Query::of(R::KIND.collection(), &asked);
         let after = query.position(request.page_token())?;
         let revision = match &after {
             Some(position) => self.store.revision_at(Some(AsOf::Revision(position.revision))).await?,
