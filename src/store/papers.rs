@@ -11,6 +11,7 @@ use prost::Message;
 use super::{
     Store,
     assess::walk::{Batch, Walk},
+    customer_view::is_on_list,
     pages::{CHUNK, HELD},
     read::{AsOf, List},
     version::Resource,
@@ -86,8 +87,9 @@ impl Store {
         };
         let mut subprocessors: Vec<Subprocessor> = self.whole(wanted, Some(&wanted.date), revision).await?;
         if let Some(customer) = &wanted.customer {
-            let day = Some(wanted.date.as_str());
-            subprocessors = self.list_for(customer, revision, wanted.as_of, subprocessors, day).await?;
+            // What does not reach it is left out with the chain in view, when the paper is made.
+            subprocessors = self.view_for(customer, revision, wanted.as_of, subprocessors).await?.1;
+            subprocessors.retain(|one| is_on_list(one, &wanted.date));
         }
         let customers = match (&customer, wanted.kind) {
             (Some(one), _) => vec![one.clone()],

@@ -3,4 +3,5 @@
 mod answers;
 mod effect;
 mod evidence;
+mod refusals;
 mod scene;
