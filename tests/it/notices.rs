@@ -2,4 +2,4 @@
 
 mod answers;
 mod effect;
-mod scene;
+pub mod scene;

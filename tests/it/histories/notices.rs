@@ -1,0 +1,671 @@
+//! Histories told in advance: the first step of each is recorded as found, and every later one is announced by a notice
+//! and takes effect when its time has come, for each customer when its own periods are over.
+//!
+//! All histories are replayed side by side in one store, each as an organization of its own, a step every sixty days. Of
+//! what a step changes, `section` and columns without a field of their own are updated without a notice; all else is
+//! announced. What is expected is made of the record alone: which customer sees what from when on, and what waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, ToSpan, civil::Weekday, tz::TimeZone};
+use prost_types::FieldMask;
+use serde_json::{Value as Json, json};
+use subprocessor_registry::proto::v1::{self, Notice, NoticeChange, notice::State, notice_change::Kind};
+
+use super::{
+    record::{Changed, History, Row, Step, entry, histories, id},
+    replay::bare,
+};
+use crate::{
+    notices::scene::{at, by, read},
+    support::{Backend, Place, Server, apply, both, update_subprocessor},
+};
+
+/// How many histories there were when this was written: none gets lost.
+const AT_LEAST: usize = 21;
+
+/// Changes of one notice.
+const MOST: usize = 100;
+
+/// When the first steps are recorded; each later one takes effect 60 days after the one before it.
+const BEGIN: &str = "2026-01-05T10:00:00Z";
+
+/// A list as somebody sees it: what each row says, by id.
+type List = BTreeMap<String, v1::Subprocessor>;
+
+/// What makes a step of one list.
+struct Plan {
+    /// Those of one row belong together; with each, whether it waits.
+    changes: Vec<Vec<(NoticeChange, bool)>>,
+    /// What is updated without a notice: by id, the row after it.
+    updates: Vec<String>,
+    /// The list after it.
+    after: List,
+    /// The list as somebody sees it who is not cleared yet.
+    held: List,
+    /// Rows of which something waits.
+    waiting: BTreeSet<String>,
+}
+
+/// A history on its way.
+struct Told {
+    history: History,
+    parent: String,
+    /// The id of the row that each key stands for.
+    standing: BTreeMap<String, String>,
+    list: List,
+    /// Rows so far: one that comes back is a new engagement.
+    count: usize,
+}
+
+/// Whether a column says for which products a row is used.
+fn is_of_products(column: &str) -> bool {
+    ["product", "functionality", "offering"].iter().any(|word| column.contains(word))
+}
+
+/// Whether a column says which data a row is about.
+fn is_of_data(column: &str) -> bool {
+    !is_of_products(column) && column.contains("data")
+}
+
+fn is_link(column: &str, cell: &str) -> bool {
+    column == "website" && cell.starts_with("https://")
+}
+
+/// The legal forms in a name.
+fn forms(name: &str) -> BTreeSet<String> {
+    const FORMS: &[&str] = &[
+        "ab", "ag", "as", "bv", "co", "corp", "gmbh", "inc", "limited", "llc", "llp", "ltd", "nv", "oy", "plc", "pbc",
+        "pty", "sa", "sarl", "sas", "srl", "ulc",
+    ];
+    let words = name.to_lowercase().replace('.', "");
+    let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| FORMS.contains(word));
+    words.map(|word| if word == "limited" { "ltd".to_owned() } else { word.to_owned() }).collect()
+}
+
+/// Whether a new name is that of another company: an Inc. is no LLC.
+fn is_another(from: &str, to: &str) -> bool {
+    let (from, to) = (forms(from), forms(to));
+    !from.is_empty() && !to.is_empty() && from.is_disjoint(&to)
+}
+
+/// What a row says, with columns in the fields that they are about.
+fn message(history: &History, row: &Row) -> v1::Subprocessor {
+    let mut message = row.message(&history.products());
+    for (column, cell) in &row.cells {
+        if is_of_products(column) {
+            message.products = vec![id(cell)];
+        } else if is_of_data(column) {
+            message.data_categories.push(cell.clone());
+        } else if is_link(column, cell) {
+            message.website_uri.clone_from(cell);
+        } else {
+            continue;
+        }
+        message.annotations.remove(column);
+    }
+    v1::Subprocessor {
+        state: 0,
+        recorded_as_found: false,
+        vendor: format!("vendors/{}", id(&row.name)),
+        role: v1::Role::SubProcessor.into(),
+        dpa: Some(v1::Dpa { status: v1::dpa::Status::Signed.into(), ..Default::default() }),
+        ..message
+    }
+}
+
+/// What a column is told by, and the field it fills; none: it is updated without a notice.
+fn told_by(change: &Changed) -> Option<(Kind, &'static str)> {
+    match change.field.as_str() {
+        "purpose" => Some((Kind::ChangePurpose, "purposes")),
+        "locations" | "entity_country" => Some((Kind::ChangeLocation, "locations")),
+        column if is_of_products(column) => Some((Kind::ChangeScope, "products")),
+        column if is_of_data(column) => Some((Kind::ChangeData, "data_categories")),
+        column if is_link(column, &change.from) || is_link(column, &change.to) => Some((Kind::Rename, "website_uri")),
+        _ => None,
+    }
+}
+
+/// Whether a cell says more than before: what it did not say, or, of products, what it was limited to.
+fn is_more(change: &Changed, kind: Kind) -> bool {
+    let differs = change.from.to_lowercase() != change.to.to_lowercase();
+    match kind {
+        Kind::ChangeScope => !change.from.is_empty() && differs,
+        Kind::ChangePurpose | Kind::ChangeData => !change.to.is_empty() && differs,
+        // Where only the company sits no data is.
+        Kind::ChangeLocation => change.field == "locations" && !change.to.is_empty() && differs,
+        _ => false,
+    }
+}
+
+impl Told {
+    fn name(&self, id: &str) -> String {
+        format!("{}/subprocessors/{id}", self.parent)
+    }
+
+    fn new_id(&mut self, row: &Row) -> String {
+        self.count += 1;
+        let id: String = format!("r{}-{}", self.count, row.id()).chars().take(60).collect();
+        id.trim_matches('-').to_owned()
+    }
+
+    fn plan(&mut self, step: &Step) -> Plan {
+        let mut after = self.list.clone();
+        let mut plan = Plan {
+            changes: Vec::new(),
+            updates: Vec::new(),
+            after: List::new(),
+            held: self.list.clone(),
+            waiting: BTreeSet::new(),
+        };
+        // In whose place somebody else comes leaves with that change; everything else leaves by itself.
+        let mut leaving: BTreeSet<String> = step.removed.iter().cloned().collect();
+        let mut joining: Vec<(Row, Vec<String>)> = Vec::new();
+        let row = |key: &str| step.rows.iter().find(|row| row.key == key).expect("a row").clone();
+        for added in &step.added {
+            let earlier = step.successors.get(&added.key).into_iter().flatten();
+            let replaced = earlier.filter(|key| leaving.remove(*key)).cloned().collect();
+            joining.push((added.clone(), replaced));
+        }
+        let mut kept: BTreeMap<String, Vec<Changed>> = BTreeMap::new();
+        for one in &step.changed {
+            kept.entry(one.key.clone()).or_default().push(one.clone());
+        }
+        for one in &step.renamed {
+            if is_another(&one.from_name, &one.to_name) {
+                joining.push((row(&one.to_key), vec![one.from_key.clone()]));
+                kept.remove(&one.to_key);
+            } else {
+                let id = self.standing.remove(&one.from_key).expect("it stands");
+                self.standing.insert(one.to_key.clone(), id);
+                kept.entry(one.to_key.clone()).or_default().push(Changed {
+                    key: one.to_key.clone(),
+                    field: "name".into(),
+                    from: one.from_name.clone(),
+                    to: one.to_name.clone(),
+                });
+            }
+        }
+        for key in leaving {
+            let id = self.standing.remove(&key).expect("it stands");
+            let change = NoticeChange { kind: Kind::Remove.into(), subprocessor: self.name(&id), ..Default::default() };
+            plan.changes.push(vec![(change, false)]);
+            after.remove(&id);
+            plan.held.remove(&id);
+        }
+        for (key, changes) in kept {
+            let id = self.standing[&key].clone();
+            let before = self.list[&id].clone();
+            let new = v1::Subprocessor { vendor: before.vendor.clone(), ..message(&self.history, &row(&key)) };
+            let mut fields: BTreeMap<(Kind, &str), bool> = BTreeMap::new();
+            for change in &changes {
+                match told_by(change) {
+                    _ if change.field == "name" => {
+                        fields.insert((Kind::Rename, "display_name"), false);
+                    }
+                    Some(told) => *fields.entry(told).or_default() |= is_more(change, told.0),
+                    None if !plan.updates.contains(&id) => plan.updates.push(id.clone()),
+                    None => {}
+                }
+            }
+            let mut held = new.clone();
+            let mut group = Vec::new();
+            for ((kind, field), waits) in fields {
+                let update_mask = Some(FieldMask { paths: vec![field.to_owned()] });
+                let change = NoticeChange {
+                    kind: kind.into(),
+                    subprocessor: self.name(&id),
+                    proposed: Some(new.clone()),
+                    update_mask,
+                    ..Default::default()
+                };
+                group.push((change, waits));
+                if waits {
+                    plan.waiting.insert(id.clone());
+                    match field {
+                        "purposes" => held.purposes.clone_from(&before.purposes),
+                        "locations" => held.locations.clone_from(&before.locations),
+                        "products" => held.products.clone_from(&before.products),
+                        "data_categories" => held.data_categories.clone_from(&before.data_categories),
+                        other => panic!("{other} waits"),
+                    }
+                }
+            }
+            plan.changes.push(group);
+            plan.held.insert(id.clone(), held);
+            after.insert(id, new);
+        }
+        for (row, replaced) in joining {
+            let old: Vec<String> = replaced.iter().map(|key| self.standing.remove(key).expect("it stands")).collect();
+            let id = self.new_id(&row);
+            let new = message(&self.history, &row);
+            let change = NoticeChange {
+                kind: if old.is_empty() { Kind::Add.into() } else { Kind::Replace.into() },
+                subprocessor: self.name(&id),
+                replaces: old.iter().map(|id| self.name(id)).collect(),
+                proposed: Some(new.clone()),
+                ..Default::default()
+            };
+            plan.changes.push(vec![(change, true)]);
+            old.iter().for_each(|id| drop(after.remove(id)));
+            plan.waiting.insert(id.clone());
+            self.standing.insert(row.key.clone(), id.clone());
+            after.insert(id, new);
+        }
+        plan.changes.retain(|group| !group.is_empty());
+        let told: BTreeSet<&String> = self.standing.values().collect();
+        assert_eq!(told, after.keys().collect(), "{}", self.history.name);
+        for row in &step.rows {
+            let new = &after[&self.standing[&row.key]];
+            assert_eq!(*new, v1::Subprocessor { vendor: new.vendor.clone(), ..message(&self.history, row) });
+        }
+        plan.after = after;
+        plan
+    }
+
+    /// The list of a day, for a customer if one is named, without what is the registry's. Says of whom each row is held
+    /// back.
+    async fn list(&self, server: &mut Server, day: &str, customer: &str) -> (List, BTreeSet<String>) {
+        let customer =
+            if customer.is_empty() { String::new() } else { format!("{}/customers/{customer}", self.parent) };
+        let request = v1::ListSubprocessorsRequest {
+            parent: self.parent.clone(),
+            effective_at: day.into(),
+            page_size: 1_000,
+            customer,
+            ..Default::default()
+        };
+        let answer = server.subprocessors.list_subprocessors(request).await.expect("a list").into_inner();
+        let mut held = BTreeSet::new();
+        let mut list = List::new();
+        for row in answer.subprocessors {
+            let id = row.name.rsplit('/').next().expect("an id").to_owned();
+            // Who has left by now is on the list of the days before.
+            let left = !row.end_date.is_empty() && row.end_date.as_str() > day;
+            let state = if left { v1::subprocessor::State::Retired } else { v1::subprocessor::State::Active };
+            assert_eq!(row.state(), state, "{}", row.name);
+            assert_eq!(row.gate_records, [], "{}", row.name);
+            if row.held_back_count > 0 {
+                let slow = format!("{}/customers/{SLOW}", self.parent);
+                assert_eq!((row.held_back_count, row.held_back.as_slice()), (1, &[slow][..]), "{}", row.name);
+                held.insert(id.clone());
+            }
+            let said = v1::Subprocessor {
+                state: 0,
+                recorded_as_found: false,
+                start_date: String::new(),
+                end_date: String::new(),
+                held_back: Vec::new(),
+                held_back_count: 0,
+                held_changes: Vec::new(),
+                ..bare(row)
+            };
+            list.insert(id, said);
+        }
+        (list, held)
+    }
+
+    /// Asserts that the list of the day of an instant is as expected for those who are named; `""` is everybody, to whom
+    /// is said of which rows something is held back.
+    async fn expect(
+        &self,
+        server: &mut Server,
+        instant: Timestamp,
+        customers: &[&str],
+        list: &List,
+        waiting: &BTreeSet<String>,
+    ) {
+        for customer in customers {
+            let what = format!("{} at {instant} for \"{customer}\"", self.history.name);
+            let (found, held) = self.list(server, &day(instant), customer).await;
+            assert_same(&found, list, &what);
+            let nobody = BTreeSet::new();
+            assert_eq!(held, if customer.is_empty() { waiting } else { &nobody }.clone(), "{what}");
+        }
+    }
+
+    /// Where each customer stands on all changes of the notices of a step.
+    async fn statuses(&self, server: &mut Server, notices: &[Notice]) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for notice in notices {
+            for one in recipients(server, &notice.name).await {
+                assert_eq!(one.changes.len(), notice.changes.len());
+                let own = all.entry(one.customer.rsplit('/').next().expect("an id").to_owned()).or_default();
+                let status = |change: &v1::RecipientChange| change.status().as_str_name().replace("STATUS_", "");
+                own.extend(one.changes.iter().map(status));
+            }
+        }
+        all
+    }
+
+    async fn stand(&self, server: &mut Server, notices: &[Notice], instant: Timestamp, expected: [&str; 4]) {
+        let found = self.statuses(server, notices).await;
+        for (customer, status) in CUSTOMERS.iter().zip(expected) {
+            let own: Vec<&str> = found[*customer].iter().map(String::as_str).collect();
+            assert_eq!(own, [status], "{} at {instant}: {customer}", self.history.name);
+        }
+    }
+
+    /// Asserts that nobody has answered yet, and when each of the customers, in their order, can no longer object and is
+    /// cleared.
+    async fn clocks(&self, server: &mut Server, notices: &[Notice], ends: [(Timestamp, Timestamp); 4]) {
+        for notice in notices {
+            let found = recipients(server, &notice.name).await;
+            assert_eq!(found.len(), CUSTOMERS.len(), "{}", notice.name);
+            for one in found {
+                let own = CUSTOMERS.iter().position(|id| one.customer.ends_with(&format!("/{id}"))).expect("one");
+                let (deadline, clear) = ends[own];
+                for change in &one.changes {
+                    let times = (read(change.objection_deadline_time.as_ref()), read(change.clear_time.as_ref()));
+                    assert_eq!(times, (deadline.to_string(), clear.to_string()), "{}", one.name);
+                    assert_eq!(change.status(), v1::recipient_change::Status::Pending, "{}", one.name);
+                }
+            }
+        }
+    }
+
+    /// Creates, approves and publishes what a step changes.
+    async fn publish(&self, server: &mut Server, plan: &Plan, step: usize, effective: Timestamp) -> Vec<Notice> {
+        let mut published = Vec::new();
+        for (i, changes) in split(&plan.changes).into_iter().enumerate() {
+            let notice = Notice {
+                title: format!("Step {step}"),
+                changes: changes.iter().map(|(change, _)| change.clone()).collect(),
+                requested_effective_time: Some(at(&effective.to_string())),
+                ..Default::default()
+            };
+            let request = v1::CreateNoticeRequest {
+                parent: self.parent.clone(),
+                notice_id: format!("step-{step}-{i}"),
+                notice: Some(notice),
+                ..Default::default()
+            };
+            let what = format!("{}, step {step}", self.history.name);
+            let created = server.notices.create_notice(by("author", request)).await;
+            let name = created.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner().name;
+            let request = v1::ApproveNoticeRequest { name: name.clone(), ..Default::default() };
+            server.notices.approve_notice(by("approver", request)).await.expect("approved");
+            let request = v1::PublishNoticeRequest { name, ..Default::default() };
+            let notice = server.notices.publish_notice(by("approver", request)).await;
+            let notice = notice.unwrap_or_else(|status| panic!("{what}: {status:?}")).into_inner();
+            let waits: Vec<bool> = notice.changes.iter().map(|change| change.waits).collect();
+            assert_eq!(waits, changes.iter().map(|(_, waits)| *waits).collect::<Vec<_>>(), "{what}: {notice:?}");
+            published.push(notice);
+        }
+        published
+    }
+
+    async fn are(&self, server: &mut Server, notices: &[Notice], state: State, instant: Timestamp) {
+        for notice in notices {
+            let request = v1::GetNoticeRequest { name: notice.name.clone(), as_of: None };
+            let now = server.notices.get_notice(request).await.expect("a notice").into_inner();
+            assert_eq!(now.state(), state, "{} at {instant}: {:?}", notice.name, now.hold_reasons);
+        }
+    }
+}
+
+async fn recipients(server: &mut Server, notice: &str) -> Vec<v1::NoticeRecipient> {
+    let request = v1::ListNoticeRecipientsRequest { parent: notice.into(), ..Default::default() };
+    server.notices.list_notice_recipients(request).await.expect("recipients").into_inner().recipients
+}
+
+/// Changes as notices take them: those of one row stay together.
+fn split(groups: &[Vec<(NoticeChange, bool)>]) -> Vec<Vec<(NoticeChange, bool)>> {
+    let mut notices: Vec<Vec<(NoticeChange, bool)>> = Vec::new();
+    for group in groups {
+        match notices.last_mut().filter(|last| last.len() + group.len() <= MOST) {
+            Some(last) => last.extend(group.iter().cloned()),
+            None => notices.push(group.clone()),
+        }
+    }
+    notices
+}
+
+#[track_caller]
+fn assert_same(found: &List, expected: &List, what: &str) {
+    let ids = |list: &List| list.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(ids(found), ids(expected), "{what}");
+    for (id, row) in expected {
+        assert_eq!(found[id], *row, "{what}: {id}");
+    }
+}
+
+/// In the order in which the tests say where they stand: general authorizations with periods of 30 days, of 14 and 5
+/// business days, and of 50 days, so that a change comes later for it; and a specific one that is given on the last day.
+const CUSTOMERS: [&str; 4] = ["thirty", "fourteen", SLOW, "specific"];
+const SLOW: &str = "slow";
+const CLEARED: [&str; 4] = ["", "thirty", "fourteen", "specific"];
+const EVERYBODY: [&str; 5] = ["", "thirty", "fourteen", SLOW, "specific"];
+
+fn agreements() -> Vec<Json> {
+    let of = |id: &str, agreement: Json| json!({"id": id, "display_name": id, "agreement": agreement});
+    vec![
+        of("thirty", json!({"authorization": "GENERAL", "notice_days": 30, "objection_days": 30})),
+        of(
+            "fourteen",
+            json!({"authorization": "GENERAL", "notice_days": 14, "objection_days": 5, "day_kind": "BUSINESS"}),
+        ),
+        of(SLOW, json!({"authorization": "GENERAL", "notice_days": 50, "objection_days": 50})),
+        of("specific", json!({"authorization": "SPECIFIC", "notice_days": 30, "objection_days": 30})),
+    ]
+}
+
+fn day(instant: Timestamp) -> String {
+    instant.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+fn days(instant: Timestamp, days: i64) -> Timestamp {
+    instant + (24 * days).hours()
+}
+
+/// The end of the N-th day after that of an instant.
+fn end(start: Timestamp, number: i64, business: bool) -> Timestamp {
+    let mut day = start.to_zoned(TimeZone::UTC).date();
+    for _ in 0..number {
+        day = day.tomorrow().expect("a day");
+        while business && matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) {
+            day = day.tomorrow().expect("a day");
+        }
+    }
+    days(format!("{day}T00:00:00Z").parse().expect("an instant"), 1)
+}
+
+/// Records the first step as it was found.
+async fn begin(server: &mut Server, history: History) -> Told {
+    let organization = id(&history.name);
+    let parent = format!("organizations/{organization}");
+    let mut told = Told { history, parent, standing: BTreeMap::new(), list: List::new(), count: 0 };
+    let first = told.history.steps[0].rows.clone();
+    for row in &first {
+        let id = told.new_id(row);
+        told.list.insert(id.clone(), message(&told.history, row));
+        told.standing.insert(row.key.clone(), id);
+    }
+    let rows: Vec<&Row> = told.history.steps.iter().flat_map(|step| &step.rows).collect();
+    let mut products: BTreeMap<String, String> = told.history.product.iter().cloned().collect();
+    let cells = rows.iter().flat_map(|row| &row.cells).filter(|(column, _)| is_of_products(column));
+    products.extend(cells.map(|(_, cell)| (id(cell), cell.clone())));
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let vendors = names.iter().map(|name| {
+        json!({
+            "id": id(name),
+            "display_name": name,
+            "entities": [{"entity_id": "main", "legal_name": name, "address": {"lines": ["1 Road"]}}],
+            "contacts": [{"email": "privacy@vendor.example"}],
+        })
+    });
+    let found = told.list.iter().map(|(id, row)| {
+        let state = v1::subprocessor::State::Active.into();
+        entry(id, &v1::Subprocessor { state, recorded_as_found: true, ..row.clone() })
+    });
+    let manifest = json!({
+        "organization": {
+            "id": organization,
+            "display_name": told.history.organization,
+            "products": products
+                .iter()
+                .map(|(id, name)| json!({"product_id": id, "display_name": name}))
+                .collect::<Vec<_>>(),
+            "notice_policy": {"enforcement": "REQUIRED"},
+        },
+        "vendors": vendors.collect::<Vec<_>>(),
+        "customers": agreements(),
+        "subprocessors": found.collect::<Vec<_>>(),
+    });
+    let applied = apply(server, &manifest.to_string()).await;
+    applied.unwrap_or_else(|status| panic!("{}: {status:?}", told.history.name));
+    told
+}
+
+async fn replay(histories: Vec<History>, backend: Backend) -> usize {
+    let place = Place::new(backend).await;
+    let begun: Timestamp = BEGIN.parse().expect("an instant");
+    place.set_clock(BEGIN);
+    let mut server = Server::start(&place).await;
+    let mut all = Vec::new();
+    for history in histories {
+        let told = begin(&mut server, history).await;
+        told.expect(&mut server, begun, &EVERYBODY, &told.list, &BTreeSet::new()).await;
+        all.push(told);
+    }
+    let most = all.iter().map(|told| told.history.steps.len()).max().unwrap_or_default();
+    let mut notices = 0;
+    for number in 1..most {
+        all.retain(|told| told.history.steps.len() > number);
+        notices += step(&place, &mut server, &mut all, number, begun).await;
+    }
+    notices
+}
+
+/// Tells a step of every history, and lets it take effect.
+async fn step(place: &Place, server: &mut Server, all: &mut [Told], number: usize, begun: Timestamp) -> usize {
+    let effective = days(begun, 60 * i64::try_from(number).expect("a number"));
+    let publish = days(effective, -45);
+    let second = 1.second();
+    let pass_to = |instant: Timestamp| {
+        place.set_clock(&instant.to_string());
+        instant
+    };
+
+    let nothing = BTreeSet::new();
+    let now = pass_to(publish - second);
+    for told in all.iter() {
+        told.expect(server, now, &EVERYBODY, &told.list, &nothing).await;
+    }
+
+    let (five, fourteen) = (end(publish, 5, true), end(publish, 14, true));
+    let (thirty, fifty) = (end(publish, 30, false), end(publish, 50, false));
+    assert!(five < fourteen && fourteen < thirty && thirty < effective && effective < fifty);
+    let now = pass_to(publish);
+    let mut under_way = Vec::new();
+    for told in all.iter_mut() {
+        let steps = told.history.steps[number].clone();
+        let plan = told.plan(&steps);
+        let published = told.publish(server, &plan, number, effective).await;
+        for notice in &published {
+            let clear = notice.earliest_effective_time.as_ref();
+            assert_eq!(read(clear), if plan.waits(notice) { fifty.to_string() } else { now.to_string() });
+        }
+        told.clocks(server, &published, [(thirty, thirty), (five, fourteen), (fifty, fifty), (thirty, thirty)]).await;
+        told.expect(server, now, &["", SLOW], &told.list, &nothing).await;
+        under_way.push((plan, published));
+    }
+
+    // In the order of CUSTOMERS.
+    let (pending, silent, given) = ("PENDING", "DEEMED_AUTHORIZED", "AUTHORIZED");
+    let last_day = thirty - 1.hour();
+    for (instant, expected) in [
+        (five - second, [pending; 4]),
+        (five, [pending, silent, pending, pending]),
+        (fourteen, [pending, silent, pending, pending]),
+        (last_day, [pending, silent, pending, given]),
+        (thirty, [silent, silent, pending, given]),
+    ] {
+        pass_to(instant);
+        for (told, (_, published)) in all.iter().zip(&under_way) {
+            if instant == last_day {
+                for notice in published {
+                    let customer = format!("{}/customers/specific", told.parent);
+                    let name = notice.name.clone();
+                    let request = v1::AuthorizeNoticeRequest { name, customer, ..Default::default() };
+                    server.notices.authorize_notice(request).await.expect("authorized");
+                }
+            }
+            told.stand(server, published, instant, expected).await;
+        }
+    }
+    // Who is cleared waits for the day that was announced, and nothing has changed before.
+    let now = pass_to(days(effective, -1));
+    for (told, (_, published)) in all.iter().zip(&under_way) {
+        told.expect(server, now, &EVERYBODY, &told.list, &nothing).await;
+        told.are(server, published, State::Published, now).await;
+    }
+
+    let now = pass_to(effective);
+    for (told, (plan, published)) in all.iter_mut().zip(&under_way) {
+        for id in &plan.updates {
+            let row = v1::Subprocessor { name: told.name(id), ..plan.after[id].clone() };
+            update_subprocessor(server, row, &["section", "annotations"]).await.expect("updated");
+        }
+        told.expect(server, now, &CLEARED, &plan.after, &plan.waiting).await;
+        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
+        told.are(server, published, State::Effective, now).await;
+        told.stand(server, published, now, [silent, silent, pending, given]).await;
+        // By their own days those that left were still there the day before, and those that joined were not.
+        let ids = |list: &List| list.keys().cloned().collect::<BTreeSet<_>>();
+        let (before, _) = told.list(server, &day(days(now, -1)), "").await;
+        assert_eq!(ids(&before), ids(&told.list), "{}: the day before", told.history.name);
+    }
+    let now = pass_to(days(effective, 1));
+    for (told, (plan, _)) in all.iter().zip(&under_way) {
+        told.expect(server, now, &[""], &plan.after, &plan.waiting).await;
+        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
+    }
+    let now = pass_to(fifty - second);
+    for (told, (plan, published)) in all.iter().zip(&under_way) {
+        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
+        told.stand(server, published, now, [silent, silent, pending, given]).await;
+    }
+    let now = pass_to(fifty);
+    let mut count = 0;
+    for (told, (plan, published)) in all.iter_mut().zip(under_way) {
+        told.expect(server, now, &EVERYBODY, &plan.after, &nothing).await;
+        told.stand(server, &published, now, [silent, silent, silent, given]).await;
+        told.list = plan.after;
+        count += published.len();
+    }
+    count
+}
+
+impl Plan {
+    /// Whether something of a notice waits.
+    fn waits(&self, notice: &Notice) -> bool {
+        let own = |change: &NoticeChange| notice.changes.iter().any(|one| one.subprocessor == change.subprocessor);
+        self.changes.iter().flatten().any(|(change, waits)| *waits && own(change))
+    }
+}
+
+both! {
+    async fn every_history_is_told_in_advance_and_comes_true_for_each_customer(backend: Backend) {
+        let histories = histories();
+        assert!(histories.len() >= AT_LEAST, "{} histories", histories.len());
+        let steps: usize = histories.iter().map(|history| history.steps.len() - 1).sum();
+        let notices = replay(histories, backend).await;
+        assert!(notices >= steps, "{notices} notices for {steps} steps");
+    }
+}
+
+#[test]
+fn what_is_of_one_row_is_told_in_one_notice() {
+    let group = |size: usize| vec![(NoticeChange::default(), true); size];
+    let sizes = |groups: &[usize]| {
+        let groups: Vec<_> = groups.iter().map(|size| group(*size)).collect();
+        split(&groups).iter().map(Vec::len).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&[]), [0; 0]);
+    assert_eq!(sizes(&[1; 100]), [100]);
+    assert_eq!(sizes(&[1; 101]), [100, 1]);
+    let mut uneven = [1; 100];
+    uneven[99] = 2;
+    assert_eq!(sizes(&uneven), [99, 2]);
+}
