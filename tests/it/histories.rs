@@ -6,5 +6,5 @@ mod linked;
 mod lists;
 mod notices;
 mod products;
-mod record;
+pub mod record;
 mod replay;
