@@ -3,4 +3,5 @@
 mod answers;
 mod clauses;
 mod effect;
+mod inbound;
 pub mod scene;

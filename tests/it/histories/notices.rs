@@ -11,6 +11,7 @@ use jiff::{Timestamp, ToSpan, civil::Weekday, tz::TimeZone};
 use prost_types::FieldMask;
 use serde_json::{Value as Json, json};
 use subprocessor_registry::proto::v1::{self, Notice, NoticeChange, notice::State, notice_change::Kind};
+use tonic::transport::Channel;
 
 use super::{
     record::{Changed, History, Row, Step, entry, histories, id},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     notices::scene::{at, by, read},
-    support::{Backend, Place, Server, apply, both, update_subprocessor},
+    support::{Backend, Place, Server, apply, both},
 };
 
 /// How many histories there were when this was written: none gets lost.
@@ -34,6 +35,7 @@ const BEGIN: &str = "2026-01-05T10:00:00Z";
 type List = BTreeMap<String, v1::Subprocessor>;
 
 /// What makes a step of one list.
+#[derive(Default)]
 struct Plan {
     /// Those of one row belong together; with each, whether it waits.
     changes: Vec<Vec<(NoticeChange, bool)>>,
@@ -47,8 +49,16 @@ struct Plan {
     waiting: BTreeSet<String>,
 }
 
+/// Connections of one history.
+#[derive(Clone)]
+struct Clients {
+    notices: v1::change_notification_service_client::ChangeNotificationServiceClient<Channel>,
+    subprocessors: v1::subprocessor_service_client::SubprocessorServiceClient<Channel>,
+}
+
 /// A history on its way.
 struct Told {
+    clients: Clients,
     history: History,
     parent: String,
     /// The id of the row that each key stands for.
@@ -56,6 +66,20 @@ struct Told {
     list: List,
     /// Rows so far: one that comes back is a new engagement.
     count: usize,
+    /// The step that is under way, and the notices that tell it.
+    plan: Plan,
+    published: Vec<Notice>,
+}
+
+/// The instants of a step.
+#[derive(Clone, Copy)]
+struct Dates {
+    publish: Timestamp,
+    five: Timestamp,
+    fourteen: Timestamp,
+    thirty: Timestamp,
+    effective: Timestamp,
+    fifty: Timestamp,
 }
 
 /// Whether a column says for which products a row is used.
@@ -151,13 +175,7 @@ impl Told {
 
     fn plan(&mut self, step: &Step) -> Plan {
         let mut after = self.list.clone();
-        let mut plan = Plan {
-            changes: Vec::new(),
-            updates: Vec::new(),
-            after: List::new(),
-            held: self.list.clone(),
-            waiting: BTreeSet::new(),
-        };
+        let mut plan = Plan { held: self.list.clone(), ..Plan::default() };
         // In whose place somebody else comes leaves with that change; everything else leaves by itself.
         let mut leaving: BTreeSet<String> = step.removed.iter().cloned().collect();
         let mut joining: Vec<(Row, Vec<String>)> = Vec::new();
@@ -265,7 +283,7 @@ impl Told {
 
     /// The list of a day, for a customer if one is named, without what is the registry's. Says of whom each row is held
     /// back.
-    async fn list(&self, server: &mut Server, day: &str, customer: &str) -> (List, BTreeSet<String>) {
+    async fn list(&self, day: &str, customer: &str) -> (List, BTreeSet<String>) {
         let customer =
             if customer.is_empty() { String::new() } else { format!("{}/customers/{customer}", self.parent) };
         let request = v1::ListSubprocessorsRequest {
@@ -275,7 +293,7 @@ impl Told {
             customer,
             ..Default::default()
         };
-        let answer = server.subprocessors.list_subprocessors(request).await.expect("a list").into_inner();
+        let answer = self.clients.clone().subprocessors.list_subprocessors(request).await.expect("a list").into_inner();
         let mut held = BTreeSet::new();
         let mut list = List::new();
         for row in answer.subprocessors {
@@ -307,17 +325,10 @@ impl Told {
 
     /// Asserts that the list of the day of an instant is as expected for those who are named; `""` is everybody, to whom
     /// is said of which rows something is held back.
-    async fn expect(
-        &self,
-        server: &mut Server,
-        instant: Timestamp,
-        customers: &[&str],
-        list: &List,
-        waiting: &BTreeSet<String>,
-    ) {
+    async fn expect(&self, instant: Timestamp, customers: &[&str], list: &List, waiting: &BTreeSet<String>) {
         for customer in customers {
             let what = format!("{} at {instant} for \"{customer}\"", self.history.name);
-            let (found, held) = self.list(server, &day(instant), customer).await;
+            let (found, held) = self.list(&day(instant), customer).await;
             assert_same(&found, list, &what);
             let nobody = BTreeSet::new();
             assert_eq!(held, if customer.is_empty() { waiting } else { &nobody }.clone(), "{what}");
@@ -325,10 +336,10 @@ impl Told {
     }
 
     /// Where each customer stands on all changes of the notices of a step.
-    async fn statuses(&self, server: &mut Server, notices: &[Notice]) -> BTreeMap<String, BTreeSet<String>> {
+    async fn statuses(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for notice in notices {
-            for one in recipients(server, &notice.name).await {
+        for notice in &self.published {
+            for one in self.recipients(&notice.name).await {
                 assert_eq!(one.changes.len(), notice.changes.len());
                 let own = all.entry(one.customer.rsplit('/').next().expect("an id").to_owned()).or_default();
                 let status = |change: &v1::RecipientChange| change.status().as_str_name().replace("STATUS_", "");
@@ -338,8 +349,8 @@ impl Told {
         all
     }
 
-    async fn stand(&self, server: &mut Server, notices: &[Notice], instant: Timestamp, expected: [&str; 4]) {
-        let found = self.statuses(server, notices).await;
+    async fn stand(&self, instant: Timestamp, expected: [&str; 4]) {
+        let found = self.statuses().await;
         for (customer, status) in CUSTOMERS.iter().zip(expected) {
             let own: Vec<&str> = found[*customer].iter().map(String::as_str).collect();
             assert_eq!(own, [status], "{} at {instant}: {customer}", self.history.name);
@@ -348,9 +359,9 @@ impl Told {
 
     /// Asserts that nobody has answered yet, and when each of the customers, in their order, can no longer object and is
     /// cleared.
-    async fn clocks(&self, server: &mut Server, notices: &[Notice], ends: [(Timestamp, Timestamp); 4]) {
-        for notice in notices {
-            let found = recipients(server, &notice.name).await;
+    async fn clocks(&self, ends: [(Timestamp, Timestamp); 4]) {
+        for notice in &self.published {
+            let found = self.recipients(&notice.name).await;
             assert_eq!(found.len(), CUSTOMERS.len(), "{}", notice.name);
             for one in found {
                 let own = CUSTOMERS.iter().position(|id| one.customer.ends_with(&format!("/{id}"))).expect("one");
@@ -365,9 +376,10 @@ impl Told {
     }
 
     /// Creates, approves and publishes what a step changes.
-    async fn publish(&self, server: &mut Server, plan: &Plan, step: usize, effective: Timestamp) -> Vec<Notice> {
+    async fn publish(&self, step: usize, effective: Timestamp) -> Vec<Notice> {
+        let mut server = self.clients.clone();
         let mut published = Vec::new();
-        for (i, changes) in split(&plan.changes).into_iter().enumerate() {
+        for (i, changes) in split(&self.plan.changes).into_iter().enumerate() {
             let notice = Notice {
                 title: format!("Step {step}"),
                 changes: changes.iter().map(|(change, _)| change.clone()).collect(),
@@ -395,18 +407,73 @@ impl Told {
         published
     }
 
-    async fn are(&self, server: &mut Server, notices: &[Notice], state: State, instant: Timestamp) {
-        for notice in notices {
+    async fn are(&self, state: State, instant: Timestamp) {
+        for notice in &self.published {
             let request = v1::GetNoticeRequest { name: notice.name.clone(), as_of: None };
-            let now = server.notices.get_notice(request).await.expect("a notice").into_inner();
+            let now = self.clients.clone().notices.get_notice(request).await.expect("a notice").into_inner();
             assert_eq!(now.state(), state, "{} at {instant}: {:?}", notice.name, now.hold_reasons);
         }
     }
-}
 
-async fn recipients(server: &mut Server, notice: &str) -> Vec<v1::NoticeRecipient> {
-    let request = v1::ListNoticeRecipientsRequest { parent: notice.into(), ..Default::default() };
-    server.notices.list_notice_recipients(request).await.expect("recipients").into_inner().recipients
+    async fn recipients(&self, notice: &str) -> Vec<v1::NoticeRecipient> {
+        let request = v1::ListNoticeRecipientsRequest { parent: notice.into(), ..Default::default() };
+        let answer = self.clients.clone().notices.list_notice_recipients(request).await;
+        answer.expect("recipients").into_inner().recipients
+    }
+
+    /// Tells a step: everybody's clocks begin, and nothing else has changed.
+    async fn tell(&mut self, number: usize, dates: Dates) {
+        let steps = self.history.steps[number].clone();
+        self.plan = self.plan(&steps);
+        self.published = self.publish(number, dates.effective).await;
+        for notice in &self.published {
+            let clear = if self.plan.waits(notice) { dates.fifty } else { dates.publish };
+            assert_eq!(read(notice.earliest_effective_time.as_ref()), clear.to_string(), "{}", notice.name);
+        }
+        let thirty = (dates.thirty, dates.thirty);
+        self.clocks([thirty, (dates.five, dates.fourteen), (dates.fifty, dates.fifty), thirty]).await;
+        self.expect(dates.publish, &["", SLOW], &self.list, &BTreeSet::new()).await;
+    }
+
+    /// Authorizes for the one customer that has to.
+    async fn authorize(&mut self) {
+        for notice in &self.published {
+            let customer = format!("{}/customers/specific", self.parent);
+            let request = v1::AuthorizeNoticeRequest { name: notice.name.clone(), customer, ..Default::default() };
+            self.clients.clone().notices.authorize_notice(request).await.expect("authorized");
+        }
+    }
+
+    /// Who is cleared waits for the day that was announced: nothing has changed before.
+    async fn wait(&mut self, now: Timestamp) {
+        self.expect(now, &EVERYBODY, &self.list, &BTreeSet::new()).await;
+        self.are(State::Published, now).await;
+    }
+
+    /// The step takes effect, but what waits does not for who is not cleared.
+    async fn take_effect(&mut self, now: Timestamp) {
+        for id in &self.plan.updates {
+            let update_mask = Some(FieldMask { paths: vec!["section".into(), "annotations".into()] });
+            let row = v1::Subprocessor { name: self.name(id), ..self.plan.after[id].clone() };
+            let request = v1::UpdateSubprocessorRequest { subprocessor: Some(row), update_mask, ..Default::default() };
+            self.clients.clone().subprocessors.update_subprocessor(request).await.expect("updated");
+        }
+        self.expect(now, &CLEARED, &self.plan.after, &self.plan.waiting).await;
+        self.expect(now, &[SLOW], &self.plan.held, &BTreeSet::new()).await;
+        self.are(State::Effective, now).await;
+        self.stand(now, [SILENT, SILENT, PENDING, GIVEN]).await;
+        // By their own days those that left were still there the day before, and those that joined were not.
+        let ids = |list: &List| list.keys().cloned().collect::<BTreeSet<_>>();
+        let (before, _) = self.list(&day(days(now, -1)), "").await;
+        assert_eq!(ids(&before), ids(&self.list), "{}: the day before", self.history.name);
+    }
+
+    /// The last customer is cleared.
+    async fn finish(&mut self, now: Timestamp) {
+        self.expect(now, &EVERYBODY, &self.plan.after, &BTreeSet::new()).await;
+        self.stand(now, [SILENT, SILENT, SILENT, GIVEN]).await;
+        self.list = self.plan.after.clone();
+    }
 }
 
 /// Changes as notices take them: those of one row stay together.
@@ -474,7 +541,17 @@ fn end(start: Timestamp, number: i64, business: bool) -> Timestamp {
 async fn begin(server: &mut Server, history: History) -> Told {
     let organization = id(&history.name);
     let parent = format!("organizations/{organization}");
-    let mut told = Told { history, parent, standing: BTreeMap::new(), list: List::new(), count: 0 };
+    let clients = Clients { notices: server.notices.clone(), subprocessors: server.subprocessors.clone() };
+    let mut told = Told {
+        clients,
+        history,
+        parent,
+        standing: BTreeMap::new(),
+        list: List::new(),
+        count: 0,
+        plan: Plan::default(),
+        published: Vec::new(),
+    };
     let first = told.history.steps[0].rows.clone();
     for row in &first {
         let id = told.new_id(row);
@@ -525,116 +602,85 @@ async fn replay(histories: Vec<History>, backend: Backend) -> usize {
     let mut all = Vec::new();
     for history in histories {
         let told = begin(&mut server, history).await;
-        told.expect(&mut server, begun, &EVERYBODY, &told.list, &BTreeSet::new()).await;
+        told.expect(begun, &EVERYBODY, &told.list, &BTreeSet::new()).await;
         all.push(told);
     }
     let most = all.iter().map(|told| told.history.steps.len()).max().unwrap_or_default();
     let mut notices = 0;
     for number in 1..most {
         all.retain(|told| told.history.steps.len() > number);
-        notices += step(&place, &mut server, &mut all, number, begun).await;
+        step(&place, &mut all, number, begun).await;
+        notices += all.iter().map(|told| told.published.len()).sum::<usize>();
     }
     notices
 }
 
+/// Does something with every history at once.
+async fn each<'a, Done: Future<Output = ()>>(all: &'a mut [Told], act: impl Fn(&'a mut Told) -> Done) {
+    futures::future::join_all(all.iter_mut().map(act)).await;
+}
+
+/// Where customers stand.
+const PENDING: &str = "PENDING";
+const SILENT: &str = "DEEMED_AUTHORIZED";
+const GIVEN: &str = "AUTHORIZED";
+
 /// Tells a step of every history, and lets it take effect.
-async fn step(place: &Place, server: &mut Server, all: &mut [Told], number: usize, begun: Timestamp) -> usize {
+async fn step(place: &Place, all: &mut [Told], number: usize, begun: Timestamp) {
     let effective = days(begun, 60 * i64::try_from(number).expect("a number"));
     let publish = days(effective, -45);
-    let second = 1.second();
+    let dates = Dates {
+        publish,
+        five: end(publish, 5, true),
+        fourteen: end(publish, 14, true),
+        thirty: end(publish, 30, false),
+        effective,
+        fifty: end(publish, 50, false),
+    };
+    let Dates { five, fourteen, thirty, fifty, .. } = dates;
+    assert!(five < fourteen && fourteen < thirty && thirty < effective && effective < fifty);
     let pass_to = |instant: Timestamp| {
         place.set_clock(&instant.to_string());
         instant
     };
+    let second = 1.second();
 
-    let nothing = BTreeSet::new();
     let now = pass_to(publish - second);
-    for told in all.iter() {
-        told.expect(server, now, &EVERYBODY, &told.list, &nothing).await;
-    }
-
-    let (five, fourteen) = (end(publish, 5, true), end(publish, 14, true));
-    let (thirty, fifty) = (end(publish, 30, false), end(publish, 50, false));
-    assert!(five < fourteen && fourteen < thirty && thirty < effective && effective < fifty);
-    let now = pass_to(publish);
-    let mut under_way = Vec::new();
-    for told in all.iter_mut() {
-        let steps = told.history.steps[number].clone();
-        let plan = told.plan(&steps);
-        let published = told.publish(server, &plan, number, effective).await;
-        for notice in &published {
-            let clear = notice.earliest_effective_time.as_ref();
-            assert_eq!(read(clear), if plan.waits(notice) { fifty.to_string() } else { now.to_string() });
-        }
-        told.clocks(server, &published, [(thirty, thirty), (five, fourteen), (fifty, fifty), (thirty, thirty)]).await;
-        told.expect(server, now, &["", SLOW], &told.list, &nothing).await;
-        under_way.push((plan, published));
-    }
-
+    each(all, |told| async move { told.expect(now, &EVERYBODY, &told.list, &BTreeSet::new()).await }).await;
+    pass_to(publish);
+    each(all, |told| told.tell(number, dates)).await;
     // In the order of CUSTOMERS.
-    let (pending, silent, given) = ("PENDING", "DEEMED_AUTHORIZED", "AUTHORIZED");
-    let last_day = thirty - 1.hour();
     for (instant, expected) in [
-        (five - second, [pending; 4]),
-        (five, [pending, silent, pending, pending]),
-        (fourteen, [pending, silent, pending, pending]),
-        (last_day, [pending, silent, pending, given]),
-        (thirty, [silent, silent, pending, given]),
+        (five - second, [PENDING; 4]),
+        (five, [PENDING, SILENT, PENDING, PENDING]),
+        (fourteen, [PENDING, SILENT, PENDING, PENDING]),
     ] {
         pass_to(instant);
-        for (told, (_, published)) in all.iter().zip(&under_way) {
-            if instant == last_day {
-                for notice in published {
-                    let customer = format!("{}/customers/specific", told.parent);
-                    let name = notice.name.clone();
-                    let request = v1::AuthorizeNoticeRequest { name, customer, ..Default::default() };
-                    server.notices.authorize_notice(request).await.expect("authorized");
-                }
-            }
-            told.stand(server, published, instant, expected).await;
-        }
+        each(all, |told| told.stand(instant, expected)).await;
     }
-    // Who is cleared waits for the day that was announced, and nothing has changed before.
+    pass_to(thirty - second);
+    each(all, |told| told.authorize()).await;
+    let now = pass_to(thirty);
+    each(all, |told| told.stand(now, [SILENT, SILENT, PENDING, GIVEN])).await;
     let now = pass_to(days(effective, -1));
-    for (told, (_, published)) in all.iter().zip(&under_way) {
-        told.expect(server, now, &EVERYBODY, &told.list, &nothing).await;
-        told.are(server, published, State::Published, now).await;
-    }
+    each(all, |told| told.wait(now)).await;
 
-    let now = pass_to(effective);
-    for (told, (plan, published)) in all.iter_mut().zip(&under_way) {
-        for id in &plan.updates {
-            let row = v1::Subprocessor { name: told.name(id), ..plan.after[id].clone() };
-            update_subprocessor(server, row, &["section", "annotations"]).await.expect("updated");
-        }
-        told.expect(server, now, &CLEARED, &plan.after, &plan.waiting).await;
-        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
-        told.are(server, published, State::Effective, now).await;
-        told.stand(server, published, now, [silent, silent, pending, given]).await;
-        // By their own days those that left were still there the day before, and those that joined were not.
-        let ids = |list: &List| list.keys().cloned().collect::<BTreeSet<_>>();
-        let (before, _) = told.list(server, &day(days(now, -1)), "").await;
-        assert_eq!(ids(&before), ids(&told.list), "{}: the day before", told.history.name);
-    }
+    pass_to(effective);
+    each(all, |told| told.take_effect(effective)).await;
     let now = pass_to(days(effective, 1));
-    for (told, (plan, _)) in all.iter().zip(&under_way) {
-        told.expect(server, now, &[""], &plan.after, &plan.waiting).await;
-        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
-    }
+    each(all, |told| async move {
+        told.expect(now, &[""], &told.plan.after, &told.plan.waiting).await;
+        told.expect(now, &[SLOW], &told.plan.held, &BTreeSet::new()).await;
+    })
+    .await;
     let now = pass_to(fifty - second);
-    for (told, (plan, published)) in all.iter().zip(&under_way) {
-        told.expect(server, now, &[SLOW], &plan.held, &nothing).await;
-        told.stand(server, published, now, [silent, silent, pending, given]).await;
-    }
-    let now = pass_to(fifty);
-    let mut count = 0;
-    for (told, (plan, published)) in all.iter_mut().zip(under_way) {
-        told.expect(server, now, &EVERYBODY, &plan.after, &nothing).await;
-        told.stand(server, &published, now, [silent, silent, silent, given]).await;
-        told.list = plan.after;
-        count += published.len();
-    }
-    count
+    each(all, |told| async move {
+        told.expect(now, &[SLOW], &told.plan.held, &BTreeSet::new()).await;
+        told.stand(now, [SILENT, SILENT, PENDING, GIVEN]).await;
+    })
+    .await;
+    pass_to(fifty);
+    each(all, |told| told.finish(fifty)).await;
 }
 
 impl Plan {
