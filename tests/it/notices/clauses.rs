@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, Weekday},
+};
 use serde_json::Value as Json;
 use subprocessor_registry::proto::v1::{
     self, Agreement, NoticeRecipient, Source,
@@ -104,8 +108,11 @@ fn has(words: &str, any: &[&str]) -> bool {
     any.iter().any(|word| words.contains(word))
 }
 
+/// The number in a field, or the first one in its words: "thirty (30) days".
 fn days(value: &Json) -> Option<i32> {
-    value.as_i64().and_then(|days| i32::try_from(days).ok()).or_else(|| text(value).parse().ok())
+    let text = text(value);
+    let number = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+    number.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok())
 }
 
 /// A clause as an agreement: what it is silent on stays unset.
@@ -136,7 +143,8 @@ fn agreement(clause: &Json) -> Agreement {
         () if has(&clock, &["SEN"]) || subscribe.contains("UPON_SENDING") => ClockStart::Sent,
         () => ClockStart::Unspecified,
     };
-    let kinds = [&clause["objection_days_type"], &clause["notice_days_type"]].map(words).join(" ");
+    let kinds = ["objection_days_type", "notice_days_type", "objection_days", "notice_days"];
+    let kinds = kinds.map(|field| words(&clause[field])).join(" ");
     let kind = match () {
         () if has(&kinds, &["BUSINESS", "WORKING"]) => DayKind::Business,
         () if has(&kinds, &["CALENDAR"]) => DayKind::Calendar,
@@ -188,8 +196,19 @@ fn end(start: &str, kind: DayKind, days: i32, zone: usize) -> String {
     match ENDS.iter().find(|(from, of, number, _)| *from == start && *of == kind && *number == days) {
         _ if days == 0 => start.to_owned(),
         Some((.., ends)) => ends[zone].to_owned(),
-        None => panic!("{days} {} days from {start}: count them by hand, for the table", kind.as_str_name()),
+        None => counted(start, kind, days, zone),
     }
+}
+
+/// The same where the table has no such number of days.
+fn counted(start: &str, kind: DayKind, days: i32, zone: usize) -> String {
+    let zone = if ZONES[zone].is_empty() { "UTC" } else { ZONES[zone] };
+    let start: Timestamp = start.parse().expect("an instant");
+    let day = start.in_tz(zone).expect("a zone").date();
+    let is_counted =
+        |day: &Date| kind != DayKind::Business || !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+    let last = day.series(1.day()).skip(1).filter(is_counted).nth(days as usize - 1).expect("a day");
+    last.tomorrow().expect("a day").in_tz(zone).expect("a zone").timestamp().to_string()
 }
 
 /// Start, objection deadline and clear time, as the table has them.
@@ -288,6 +307,20 @@ both! {
             let specific = agreement(&who[&id].0).authorization() == Authorization::Specific;
             let status = if specific { "STATUS_DEEMED_DENIED" } else { "STATUS_DEEMED_AUTHORIZED" };
             assert_eq!(one.changes[0].status().as_str_name(), status, "{}", customer(&id));
+        }
+    }
+}
+
+#[test]
+fn the_table_is_counted_as_the_rest_is() {
+    for (start, kind, days, ends) in ENDS {
+        for (zone, end) in ends.iter().enumerate() {
+            assert_eq!(
+                counted(start, *kind, *days, zone),
+                *end,
+                "{days} {kind:?} days from {start} in {}",
+                ZONES[zone]
+            );
         }
     }
 }
