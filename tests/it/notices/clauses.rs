@@ -67,10 +67,13 @@ const ENDS: &[(&str, DayKind, i32, [&str; 4])] = &[
 /// The promise of the organization in the second notice.
 const PROMISE: i32 = 14;
 
-/// What the clauses known so far say, read by hand: what starts the clock, days to object, days of notice, whether
-/// silence is said to authorize, and whether there is a right to terminate.
+/// What a clause says: of whom it is, what starts the clock, days to object, days of notice, whether silence is said to
+/// authorize, and whether there is a right to terminate.
+type Known = (&'static str, &'static str, Option<i32>, Option<i32>, bool, bool);
+
+/// The clauses known so far, read by hand.
 #[rustfmt::skip]
-const KNOWN: &[(&str, &str, Option<i32>, Option<i32>, bool, bool)] = &[
+const KNOWN: &[Known] = &[
     ("Tailscale Inc.", SENT, Some(10), Some(10), true, true),
     ("Reviewable, Inc.", SENT, None, None, false, true),
     ("ZITADEL", RECEIVED, Some(15), Some(15), true, false),
@@ -207,7 +210,8 @@ fn counted(start: &str, kind: DayKind, days: i32, zone: usize) -> String {
     let day = start.in_tz(zone).expect("a zone").date();
     let is_counted =
         |day: &Date| kind != DayKind::Business || !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
-    let last = day.series(1.day()).skip(1).filter(is_counted).nth(days as usize - 1).expect("a day");
+    let last =
+        day.series(1.day()).skip(1).filter(is_counted).nth(usize::try_from(days - 1).expect("days")).expect("a day");
     last.tomorrow().expect("a day").in_tz(zone).expect("a zone").timestamp().to_string()
 }
 
