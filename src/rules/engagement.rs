@@ -166,6 +166,12 @@ pub fn is_on_list(subprocessor: &Subprocessor, day: &str) -> bool {
 fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
     // An absent start is always, an absent end never.
     let before = |end: &str, start: &str| !end.is_empty() && !start.is_empty() && end <= start;
+    // What has not begun, and does not say when it will, begins after what is over.
+    let to_come = |s: &Subprocessor| s.start_date.is_empty() && matches!(s.state(), State::Proposed | State::Announced);
+    let is_over = |s: &Subprocessor| s.state() == State::Retired;
+    if (to_come(a) && is_over(b)) || (to_come(b) && is_over(a)) {
+        return false;
+    }
     !before(&a.end_date, &b.start_date) && !before(&b.end_date, &a.start_date)
 }
 

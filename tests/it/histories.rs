@@ -4,6 +4,7 @@
 mod in_place;
 mod linked;
 mod lists;
+mod notices;
 mod products;
-mod record;
+pub mod record;
 mod replay;

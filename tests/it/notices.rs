@@ -1,7 +1,9 @@
 //! Notices: what is announced to whom, what each one answers, and when a change takes effect for whom (DESIGN §6).
 
 mod answers;
+mod clauses;
 mod effect;
 mod evidence;
+mod inbound;
 mod refusals;
 mod scene;

@@ -124,11 +124,18 @@ impl Writer {
         Ok(uuid::Uuid::now_v7().simple().to_string())
     }
 
-    /// The last UTC day on which telling everybody whom a draft reaches is in time for an instant.
+    /// The last UTC day on which telling everybody whom a draft would reach is in time for an instant.
     async fn pass_on_date(&self, organization: &Organization, draft: &Notice, effective: Timestamp) -> Result<String> {
+        let mut changes = draft.changes.clone();
+        for (index, change) in changes.iter_mut().enumerate() {
+            // What does not fit yet concerns everybody until somebody has mended the draft.
+            if let Some(fitted) = self.fit(organization, draft, index, &mut Violations::new()).await? {
+                change.products = fitted.products;
+            }
+        }
         let policy = organization.notice_policy.clone().unwrap_or_default();
         let mut last = Terms::new(None, Some(&policy))?.last_start(effective)?;
-        let today = day(self.now());
+        let (today, effective_day) = (day(self.now()), day(effective));
         let mut after = String::new();
         loop {
             let page = self.customers(&organization.name, &after, CHUNK).await?;
@@ -136,7 +143,7 @@ impl Writer {
             end.name().clone_into(&mut after);
             for stored in &page {
                 let customer: &Customer = &stored.message;
-                if matches!(reach(customer, &draft.changes, &today, None), Reach::Reached { .. }) {
+                if matches!(reach(customer, &changes, &today, Some(&effective_day)), Reach::Reached { .. }) {
                     let terms = Terms::new(customer.agreement.as_ref(), Some(&policy))?;
                     last = last.min(terms.last_start(effective)?);
                 }

@@ -61,6 +61,8 @@ pub struct Step {
     /// Moves to another section among them.
     pub changed: Vec<Changed>,
     pub added: Vec<Row>,
+    /// Of rows that are added, the removed ones in whose place they come, as far as the record says so.
+    pub successors: BTreeMap<String, Vec<String>>,
     /// The list after it.
     pub rows: Vec<Row>,
 }
@@ -241,7 +243,14 @@ impl Step {
         }
         let added: Vec<Row> = each(step, "added").map(Row::read).collect();
         rows.extend(added.iter().cloned());
-        Self { time: text(&step["time"]), removed, renamed, changed, added, rows: rows.clone() }
+        let hints = each(step, "hint").filter(|hint| text(&hint["change"]) == "added");
+        let successors = hints
+            .map(|hint| {
+                let earlier = each(hint, "probable_same_entity_as").map(text).filter(|key| removed.contains(key));
+                (text(&hint["key"]), earlier.collect())
+            })
+            .collect();
+        Self { time: text(&step["time"]), removed, renamed, changed, added, successors, rows: rows.clone() }
     }
 
     pub fn time(&self) -> prost_types::Timestamp {

@@ -140,6 +140,23 @@ both! {
         engage(&mut server, "again", again).await.expect("from the day on which the first ended");
     }
 
+    async fn what_has_not_begun_overlaps_with_nothing_that_is_over(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        setting(&mut server).await;
+        engage(&mut server, "first", named("aws")).await.expect("created");
+        activate(&mut server, &name("first")).await.expect("activated");
+        refused(engage(&mut server, "again", named("aws")).await, Code::AlreadyExists, "DUPLICATE_ENGAGEMENT", &[]);
+        retire(&mut server, &name("first"), "").await.expect("retired");
+        engage(&mut server, "again", named("aws")).await.expect("it will begin later");
+        // What is over can still be looked after.
+        let first = crate::support::get_subprocessor(&mut server, &name("first")).await;
+        let noted = v1::Subprocessor { incomplete_reason: "closed".into(), ..first };
+        update_subprocessor(&mut server, noted, &["incomplete_reason"]).await.expect("updated");
+        let begun = activate(&mut server, &name("again")).await.expect("activated");
+        assert_eq!(begun.start_date, "2026-03-23");
+        refused(engage(&mut server, "third", named("aws")).await, Code::AlreadyExists, "DUPLICATE_ENGAGEMENT", &[]);
+    }
+
     async fn updates_and_returns_are_held_to_it_too(backend: Backend) {
         let (_place, mut server) = fresh(backend).await;
         setting(&mut server).await;
