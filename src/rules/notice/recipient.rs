@@ -262,14 +262,17 @@ pub fn object(
     let Some(lodged) = instant(objection.lodge_time.as_ref()) else { return Ok(Err("it has no time".to_owned())) };
     let ids = objection.change_ids.clone();
     let agreement = recipient.agreement.clone();
+    let terms = Terms::new(agreement.as_ref(), Some(policy))?;
     let end = match &agreement {
-        Some(agreement) if agreement.unresolved_objection() == UnresolvedObjection::TerminationRight => {
-            let terms = Terms::new(Some(agreement), Some(policy))?;
+        // Where silence denies, an objection that nobody resolves cannot come to less than silence.
+        Some(agreement)
+            if agreement.unresolved_objection() == UnresolvedObjection::TerminationRight
+                && !is_specific(Some(agreement)) =>
+        {
             agreement.resolution_days.map(|days| terms.after(lodged, days)).transpose()?
         }
         _ => None,
     };
-    let started = recipient.start_time.is_some();
     for change in chosen(recipient, &ids) {
         match change.status() {
             Status::Objected => return Ok(Err(format!("{}: {} is open", change.change_id, change.objection))),
@@ -279,8 +282,9 @@ pub fn object(
             }
             _ => {}
         }
+        // A clock that has not started yet has no deadline; without a right to object there will be none.
         let deadline = instant(change.objection_deadline_time.as_ref());
-        if started && deadline.is_none_or(|deadline| deadline <= lodged) {
+        if !terms.may_object() || deadline.is_some_and(|deadline| deadline <= lodged) {
             objection.late = true;
             continue;
         }

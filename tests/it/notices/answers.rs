@@ -141,4 +141,28 @@ both! {
         assert_eq!(scene.subprocessor("aws").await.held_back, [customer("joins")]);
         assert_eq!(scene.list("2026-05-01", "knows").await, ["aws"]);
     }
+
+    async fn without_a_right_to_object_an_objection_is_late_also_before_the_clock_starts(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let agreement = Agreement { notice_method: NoticeMethod::EmailToContacts.into(), ..general(10, 0) };
+        scene.customer("a", agreement).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        assert!(scene.object("n", "a", "o").await.expect("lodged").late);
+        assert_eq!(scene.status("n", "a").await, "PENDING");
+        scene.record("n", "a", Receipt::Sent, None).await.expect("recorded");
+        assert_eq!(scene.stands("n", "a").await, ("DEEMED_AUTHORIZED".into(), String::new(), "2026-04-03T00:00:00Z".into()));
+    }
+
+    async fn an_objection_does_not_end_in_an_authorization_that_has_to_be_given_by_words(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let agreement = Agreement { unresolved_objection: UnresolvedObjection::TerminationRight.into(), resolution_days: Some(2), ..specific(10, 5) };
+        scene.customer("a", agreement).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        let objection = scene.object("n", "a", "o").await.expect("lodged");
+        assert_eq!(objection.termination_right_end_time, None);
+        scene.pass_to("2026-06-01T00:00:00Z");
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.subprocessor("aws").await.state()), ("OBJECTED", Stage::Announced));
+        scene.resolve("n", "o", Outcome::ObjectionWithdrawn).await.expect("resolved");
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.subprocessor("aws").await.state()), ("DEEMED_DENIED", Stage::Announced));
+    }
 }
