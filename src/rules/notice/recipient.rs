@@ -345,7 +345,12 @@ pub fn record(
             *known = stamp(at);
         }
     };
-    let decided = recipient.changes.iter().any(|change| change.status() == Status::DeemedAuthorized);
+    // What time has decided rests on the clock that a bounce would stop.
+    let decided = recipient.changes.iter().any(|change| match change.status() {
+        Status::DeemedAuthorized | Status::DeemedDenied => true,
+        Status::Objected => clears_at(recipient, change, None).is_some_and(|clear| clear <= now),
+        _ => false,
+    });
     match kind {
         // What has run since an earlier sending goes on running.
         Receipt::Sent if recipient.send_time.is_none() => recipient.send_time = stamp(at),
@@ -359,7 +364,7 @@ pub fn record(
             return Ok(Err("it is recorded as delivered: what arrived cannot come back".to_owned()));
         }
         Receipt::Bounced if decided => {
-            return Ok(Err("silence has authorized the change already: its time has passed".to_owned()));
+            return Ok(Err("time has decided on a change already: its clock cannot be stopped any more".to_owned()));
         }
         Receipt::Bounced => recipient.send_time = None,
         Receipt::Sent | Receipt::Unspecified => {}

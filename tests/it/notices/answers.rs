@@ -165,4 +165,23 @@ both! {
         scene.resolve("n", "o", Outcome::ObjectionWithdrawn).await.expect("resolved");
         assert_eq!((scene.status("n", "a").await.as_str(), scene.subprocessor("aws").await.state()), ("DEEMED_DENIED", Stage::Announced));
     }
+
+    async fn what_time_has_decided_does_not_come_back(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let email = |agreement: Agreement| Agreement { notice_method: NoticeMethod::EmailToContacts.into(), ..agreement };
+        scene.customer("denies", email(specific(10, 5))).await;
+        let right = Agreement { unresolved_objection: UnresolvedObjection::TerminationRight.into(), resolution_days: Some(2), ..general(10, 5) };
+        scene.customer("objects", email(right)).await;
+        scene.announce_for("n", vec![add("aws")], "2026-04-05T00:00:00Z").await;
+        for who in ["denies", "objects"] {
+            scene.record("n", who, Receipt::Sent, None).await.expect("recorded");
+        }
+        scene.object("n", "objects", "o").await.expect("lodged");
+        scene.pass_to("2026-04-06T00:00:00Z");
+        assert_eq!(scene.list("2026-04-06", "objects").await, ["aws"]);
+        for who in ["denies", "objects"] {
+            preconditions(scene.record("n", who, Receipt::Bounced, None).await, "NOTICE_REFUSED");
+        }
+        assert_eq!(scene.subprocessor("aws").await.held_back, [customer("denies")]);
+    }
 }
