@@ -1,5 +1,7 @@
 //! Notices: what is announced to whom, what each one answers, and when a change takes effect for whom (DESIGN §6).
 
 mod answers;
+mod durable;
 mod effect;
+mod model;
 mod scene;
