@@ -184,4 +184,21 @@ both! {
         }
         assert_eq!(scene.subprocessor("aws").await.held_back, [customer("denies")]);
     }
+
+    async fn a_customer_with_two_open_objections_sees_both_closed_when_all_is_withdrawn(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        scene.customer("a", general(30, 5)).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        scene.pass_to("2026-04-01T00:00:00Z");
+        // The first is late, and blocks nothing: not the letter either that came in time.
+        assert!(scene.object("n", "a", "late").await.expect("lodged").late);
+        assert!(!scene.object_at("n", "a", "letter", Some(at("2026-03-25T00:00:00Z"))).await.expect("lodged").late);
+        scene.withdraw("n", &[]).await.expect("withdrawn");
+        assert_eq!(scene.status("n", "a").await, "RELEASED");
+        for id in ["late", "letter"] {
+            let request = v1::GetObjectionRequest { name: format!("{}/objections/{id}", notice("n")), as_of: None };
+            let objection = scene.server.notices.get_objection(request).await.expect("found").into_inner();
+            assert_eq!(objection.outcome(), Outcome::ChangeWithdrawn, "{id}");
+        }
+    }
 }
