@@ -132,8 +132,7 @@ async fn of_three_servers_one_applies_what_is_due() {
         servers.push(Server::start_with(&scene.place, &EAGER).await);
     }
     let known = scene.revision().await;
-    let request =
-        v1::WatchChangesRequest { parent: ACME.into(), after_revision: Some(known), ..Default::default() };
+    let request = v1::WatchChangesRequest { parent: ACME.into(), after_revision: Some(known), ..Default::default() };
     let mut stream = servers[0].log.watch_changes(request).await.expect("watched").into_inner();
     // From here on nobody asks: the schedules do it, each of them.
     scene.pass_to(LATE);
@@ -271,7 +270,8 @@ both! {
 async fn written(url: &str) -> i64 {
     use sea_orm::{ConnectionTrait, Database};
     let database = Database::connect(url).await.expect("connected");
-    let query = sea_orm::Statement::from_string(database.get_database_backend(), "SELECT MAX(number) AS number FROM revision");
+    let query =
+        sea_orm::Statement::from_string(database.get_database_backend(), "SELECT MAX(number) AS number FROM revision");
     let row = database.query_one_raw(query).await.expect("read").expect("a row");
     let number = row.try_get("", "number").expect("a number");
     database.close().await.expect("closed");

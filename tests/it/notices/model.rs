@@ -29,7 +29,8 @@ fn histories(backend: Backend, share: u64) {
         max_shrink_iters: 150,
         ..Config::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let (place, server) = runtime.block_on(async {
         let place = Place::new(backend).await;
         let mut server = Server::start(&place).await;

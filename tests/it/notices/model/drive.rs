@@ -12,7 +12,9 @@ use tonic::{Code, Response, Status};
 
 use super::{
     days::{DAY, HOUR, Instant, date, day_of, text},
-    machine::{Change, Customer, Kind, Model, Notice, Outcome, Policy, Receipt, Refused, Sub, Stage, Start, State, Terms},
+    machine::{
+        Change, Customer, Kind, Model, Notice, Outcome, Policy, Receipt, Refused, Stage, Start, State, Sub, Terms,
+    },
     steps::{Agreed, Announcement, History, Step, Wanted},
 };
 use crate::{
@@ -63,18 +65,26 @@ impl Drive {
         let now = 1_774_260_000;
         let model = Model::new(now, Policy::default());
         let tally = Tally::default();
-        Self { place, server, now, acme: String::new(), model, revision: 0, places: 0, tally, trace: Vec::new(), compared: Vec::new(), told: BTreeMap::new() }
+        Self {
+            place,
+            server,
+            now,
+            acme: String::new(),
+            model,
+            revision: 0,
+            places: 0,
+            tally,
+            trace: Vec::new(),
+            compared: Vec::new(),
+            told: BTreeMap::new(),
+        }
     }
 
     /// A run; what differed.
     pub async fn run(&mut self, history: &History) -> Result<(), String> {
         self.trace.clear();
-        let begun = std::time::Instant::now();
         let outcome = self.go(history).await;
         self.now = self.model.now;
-        if std::env::var_os("REGISTRY_MODEL_TRACE").is_some() {
-            eprintln!("{} {} steps {:?} {:?}", self.acme, self.tally.steps, begun.elapsed(), outcome.as_ref().err());
-        }
         if outcome.is_err() {
             // What is left of it would be done in the next runs.
             for number in 0..self.model.notices.len() {
@@ -117,7 +127,8 @@ impl Drive {
     }
 
     fn organization(&self, policy: Policy) -> v1::Organization {
-        let rollout = if policy.together { notice_policy::Rollout::Together } else { notice_policy::Rollout::Unspecified };
+        let rollout =
+            if policy.together { notice_policy::Rollout::Together } else { notice_policy::Rollout::Unspecified };
         let policy = v1::NoticePolicy {
             enforcement: notice_policy::Enforcement::Required.into(),
             notice_days: policy.notice,
@@ -433,8 +444,13 @@ impl Drive {
         let mut changes = Vec::new();
         let mut fresh = self.model.subs.len();
         let with = |stages: &[Stage], at: usize, used: &std::collections::BTreeSet<String>| {
-            let all: Vec<&String> =
-                self.model.subs.iter().filter(|(id, sub)| stages.contains(&sub.stage) && !used.contains(*id)).map(|(id, _)| id).collect();
+            let all: Vec<&String> = self
+                .model
+                .subs
+                .iter()
+                .filter(|(id, sub)| stages.contains(&sub.stage) && !used.contains(*id))
+                .map(|(id, _)| id)
+                .collect();
             pick(at, all.len()).map(|at| all[at].clone())
         };
         let not_retired = [Stage::Active, Stage::Active, Stage::Proposed];
@@ -454,10 +470,12 @@ impl Drive {
                     places.extend(more.map(|place| (*place).to_owned()));
                     (id, Kind::Locate(places))
                 }),
-                Wanted::Narrow => with(&[Stage::Active], *at, &used).filter(|id| self.model.subs[id].places().len() > 1).map(|id| {
-                    let places = self.model.subs[&id].places()[1..].to_vec();
-                    (id, Kind::Locate(places))
-                }),
+                Wanted::Narrow => {
+                    with(&[Stage::Active], *at, &used).filter(|id| self.model.subs[id].places().len() > 1).map(|id| {
+                        let places = self.model.subs[&id].places()[1..].to_vec();
+                        (id, Kind::Locate(places))
+                    })
+                }
             };
             let Some((sub, kind)) = found else { continue };
             used.insert(sub.clone());
@@ -494,7 +512,13 @@ impl Drive {
                     (notice_change::Kind::ChangeLocation, Some(proposed), vec![])
                 }
             };
-            v1::NoticeChange { kind: kind.into(), subprocessor: name(&change.sub), proposed, replaces, ..Default::default() }
+            v1::NoticeChange {
+                kind: kind.into(),
+                subprocessor: name(&change.sub),
+                proposed,
+                replaces,
+                ..Default::default()
+            }
         });
         let rollout = match draft.together {
             None => notice_policy::Rollout::Unspecified,
@@ -588,7 +612,8 @@ impl Drive {
             page_size: 1_000,
             ..Default::default()
         };
-        let answer = self.server.subprocessors.list_subprocessors(request).await.map_err(|status| format!("{status:?}"))?;
+        let answer =
+            self.server.subprocessors.list_subprocessors(request).await.map_err(|status| format!("{status:?}"))?;
         let answer = answer.into_inner();
         let mut first = self.revision;
         self.saw(&mut first, answer.revision)?;
@@ -630,7 +655,8 @@ impl Drive {
             }
         }
         let parent = format!("{}/notices/-", self.acme);
-        let request = v1::ListNoticeRecipientsRequest { parent: parent.clone(), page_size: 1_000, ..Default::default() };
+        let request =
+            v1::ListNoticeRecipientsRequest { parent: parent.clone(), page_size: 1_000, ..Default::default() };
         let answer = self.server.notices.list_notice_recipients(request).await.map_err(wrong)?.into_inner();
         self.saw(&mut first, answer.revision)?;
         for one in &answer.recipients {
@@ -661,7 +687,8 @@ impl Drive {
             let many = usize::try_from(one.held_back_count) == Ok(held.len());
             let passed = one.gate_records.iter().any(|gate| gate.outcome() != gate_record::Outcome::Unspecified);
             let note = if many && !passed { "" } else { " with gates passed, or another count" };
-            let line = format!("{:?} at {} held back from {}{note}", one.state(), places(one).join(" "), held.join(" "));
+            let line =
+                format!("{:?} at {} held back from {}{note}", one.state(), places(one).join(" "), held.join(" "));
             picture.insert(format!("sub {}", last(&one.name)), line);
         }
         if !self.model.objections.is_empty() && !left.contains(&"o") {

@@ -332,14 +332,7 @@ pub struct Model {
 
 impl Model {
     pub fn new(now: Instant, policy: Policy) -> Self {
-        Self {
-            now,
-            policy,
-            customers: Vec::new(),
-            subs: BTreeMap::new(),
-            notices: Vec::new(),
-            objections: Vec::new(),
-        }
+        Self { now, policy, customers: Vec::new(), subs: BTreeMap::new(), notices: Vec::new(), objections: Vec::new() }
     }
 
     // What time does.
@@ -570,10 +563,10 @@ impl Model {
         let (notice, recipient) = self.told(notice, customer)?;
         ensure(recipient.specific())?;
         let about = Self::about(recipient, only)?;
-        for i in &about {
-            let stand = &recipient.stands[*i];
-            ensure(stand.status != Status::Objected && !Self::has(&notice, recipient, stand, now))?;
-        }
+        ensure(about.iter().all(|i| recipient.stands[*i].status != Status::Objected))?;
+        // What applies is not denied any more, also not by who left.
+        let all = recipient.stands.iter().filter(|stand| only.is_none_or(|only| only == stand.change));
+        ensure(!all.into_iter().any(|stand| Self::has(&notice, recipient, stand, now)))?;
         for i in about {
             let stand = &mut recipient.stands[i];
             if stand.status != Status::Denied {

@@ -73,14 +73,38 @@ pub struct History {
 }
 
 fn agreed() -> impl Strategy<Value = Option<Agreed>> {
-    let periods = (select(vec![None, Some(0), Some(5), Some(10), Some(30)]), select(vec![None, Some(0), Some(3), Some(30)]));
+    let periods =
+        (select(vec![None, Some(0), Some(5), Some(10), Some(30)]), select(vec![None, Some(0), Some(3), Some(30)]));
     let counting = (prop::bool::weighted(0.25), option::weighted(0.5, 1..8_i64), prop::bool::weighted(0.25));
     let start = select(vec![Start::Sent, Start::Sent, Start::Delivered, Start::Published]);
     let termination = select(vec![None, None, Some(None), Some(Some(0)), Some(Some(4)), Some(Some(45))]);
-    let rest = (prop::bool::weighted(0.3), prop::bool::weighted(0.4), prop::bool::weighted(0.3), option::weighted(0.1, -5..20_i64));
+    let rest = (
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.3),
+        option::weighted(0.1, -5..20_i64),
+    );
     let all = (periods, counting, start, termination, rest).prop_map(
-        |((notice, objection), (business, holiday, kolkata), start, termination, (specific, email, emergency, accepted))| {
-            Agreed { specific, notice, objection, business, holiday, kolkata, start, email, termination, emergency, accepted }
+        |(
+            (notice, objection),
+            (business, holiday, kolkata),
+            start,
+            termination,
+            (specific, email, emergency, accepted),
+        )| {
+            Agreed {
+                specific,
+                notice,
+                objection,
+                business,
+                holiday,
+                kolkata,
+                start,
+                email,
+                termination,
+                emergency,
+                accepted,
+            }
         },
     );
     option::weighted(0.9, all)
@@ -111,7 +135,13 @@ fn step() -> impl Strategy<Value = Step> {
     let at = || (0..4_usize, 0..6_usize);
     let only = || option::weighted(0.3, 0..3_usize);
     let ago = || prop_oneof![3 => Just(0), 1 => 0..200_i64];
-    let outcome = select(vec![Outcome::Withdrawn, Outcome::Alternative, Outcome::TakenBack, Outcome::Terminated, Outcome::NoGrounds]);
+    let outcome = select(vec![
+        Outcome::Withdrawn,
+        Outcome::Alternative,
+        Outcome::TakenBack,
+        Outcome::Terminated,
+        Outcome::NoGrounds,
+    ]);
     let receipt = select(vec![Receipt::Sent, Receipt::Delivered, Receipt::Bounced]);
     prop_oneof![
         5 => announcement().prop_map(Step::Announce),
@@ -134,8 +164,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    (policy(), vec(agreed(), 0..4), announcement(), vec(step(), 4..14)).prop_map(|(policy, customers, first, mut steps)| {
-        steps.insert(0, Step::Announce(first));
-        History { policy, customers, steps }
-    })
+    (policy(), vec(agreed(), 0..4), announcement(), vec(step(), 4..14)).prop_map(
+        |(policy, customers, first, mut steps)| {
+            steps.insert(0, Step::Announce(first));
+            History { policy, customers, steps }
+        },
+    )
 }
