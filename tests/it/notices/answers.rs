@@ -201,4 +201,15 @@ both! {
             assert_eq!(objection.outcome(), Outcome::ChangeWithdrawn, "{id}");
         }
     }
+
+    async fn who_was_released_can_still_be_changed_and_is_not_told_again(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let a = scene.customer("a", general(30, 30)).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        scene.object("n", "a", "o").await.expect("lodged");
+        scene.resolve("n", "o", Outcome::CustomerTerminated).await.expect("resolved");
+        scene.object("n", "a", "again").await.expect_err("nothing waits for it");
+        scene.update_customer(v1::Customer { agreement: Some(general(60, 60)), etag: String::new(), ..a }, &["agreement"]).await;
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.notice("n").await.recipient_count), ("RELEASED", 1));
+    }
 }
