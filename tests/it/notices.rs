@@ -2,8 +2,10 @@
 
 mod answers;
 mod clauses;
+mod durable;
 mod effect;
 mod evidence;
 mod inbound;
+mod model;
 mod refusals;
 mod scene;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make soak`: the long trials, with kill -9 of the server and of PostgreSQL. They take PostgreSQL down
-# with `postgres.sh restart`, which finds this cluster through PGNAME.
+# with `postgres.sh restart`, which finds this cluster through PGNAME. Then random histories, many of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PGNAME=soak REGISTRY_SOAK=1
@@ -15,3 +15,6 @@ REGISTRY_TEST_POSTGRES_URL=$(tests/tools/postgres.sh url)
 export REGISTRY_TEST_POSTGRES_URL
 
 cargo test --release --test soak -- --nocapture
+# Histories of notices against their model, ten times as many as `make test` has; and what is due, under kill -9.
+REGISTRY_MODEL_RUNS=${REGISTRY_MODEL_RUNS:-2000} REGISTRY_DUE_KILLS=${REGISTRY_DUE_KILLS:-60} \
+  cargo test --release --test it -- --nocapture --test-threads=1 notices::model notices::durable

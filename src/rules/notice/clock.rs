@@ -79,6 +79,11 @@ impl Terms {
         })
     }
 
+    /// Whether there is a right to object.
+    pub fn may_object(&self) -> bool {
+        self.objection.is_some()
+    }
+
     /// The clocks that begin with `start_time`.
     ///
     /// # Errors

@@ -262,14 +262,17 @@ pub fn object(
     let Some(lodged) = instant(objection.lodge_time.as_ref()) else { return Ok(Err("it has no time".to_owned())) };
     let ids = objection.change_ids.clone();
     let agreement = recipient.agreement.clone();
+    let terms = Terms::new(agreement.as_ref(), Some(policy))?;
     let end = match &agreement {
-        Some(agreement) if agreement.unresolved_objection() == UnresolvedObjection::TerminationRight => {
-            let terms = Terms::new(Some(agreement), Some(policy))?;
+        // Where silence denies, an objection that nobody resolves cannot come to less than silence.
+        Some(agreement)
+            if agreement.unresolved_objection() == UnresolvedObjection::TerminationRight
+                && !is_specific(Some(agreement)) =>
+        {
             agreement.resolution_days.map(|days| terms.after(lodged, days)).transpose()?
         }
         _ => None,
     };
-    let started = recipient.start_time.is_some();
     for change in chosen(recipient, &ids) {
         match change.status() {
             Status::Objected => return Ok(Err(format!("{}: {} is open", change.change_id, change.objection))),
@@ -279,8 +282,9 @@ pub fn object(
             }
             _ => {}
         }
+        // A clock that has not started yet has no deadline; without a right to object there will be none.
         let deadline = instant(change.objection_deadline_time.as_ref());
-        if started && deadline.is_none_or(|deadline| deadline <= lodged) {
+        if !terms.may_object() || deadline.is_some_and(|deadline| deadline <= lodged) {
             objection.late = true;
             continue;
         }
@@ -341,7 +345,12 @@ pub fn record(
             *known = stamp(at);
         }
     };
-    let decided = recipient.changes.iter().any(|change| change.status() == Status::DeemedAuthorized);
+    // What time has decided rests on the clock that a bounce would stop.
+    let decided = recipient.changes.iter().any(|change| match change.status() {
+        Status::DeemedAuthorized | Status::DeemedDenied => true,
+        Status::Objected => clears_at(recipient, change, None).is_some_and(|clear| clear <= now),
+        _ => false,
+    });
     match kind {
         // What has run since an earlier sending goes on running.
         Receipt::Sent if recipient.send_time.is_none() => recipient.send_time = stamp(at),
@@ -355,7 +364,7 @@ pub fn record(
             return Ok(Err("it is recorded as delivered: what arrived cannot come back".to_owned()));
         }
         Receipt::Bounced if decided => {
-            return Ok(Err("silence has authorized the change already: its time has passed".to_owned()));
+            return Ok(Err("time has decided on a change already: its clock cannot be stopped any more".to_owned()));
         }
         Receipt::Bounced => recipient.send_time = None,
         Receipt::Sent | Receipt::Unspecified => {}

@@ -337,7 +337,10 @@ impl Writer {
                 self.note_due(new.due_time.as_ref());
                 *touched.entry(notice.name().to_owned()).or_default() += 1;
             }
-            for recipient in known.iter().filter(|one| one.message.customer == customer.name) {
+            let own = known.iter().filter(|one| one.message.customer == customer.name);
+            // What is settled for good stays as it is.
+            let settled = |one: &NoticeRecipient| one.changes.iter().all(|change| change.status() == Status::Released);
+            for recipient in own.filter(|one| !settled(&one.message)) {
                 let mut after = recipient.message.clone();
                 let notice = open.iter().find(|one| recipient.message.name.starts_with(&format!("{}/", one.name())));
                 after.release_time = if customer.delete_time.is_some() || has_ended(customer, &day(now)) {
@@ -378,13 +381,12 @@ impl Writer {
         Ok(())
     }
 
-    /// What customers are of notices, as far as it is not settled for good.
+    /// What customers are of notices.
     async fn recipients_of(&self, customers: &[String]) -> Result<Vec<Stored<NoticeRecipient>>> {
         let mut all = Vec::new();
         for names in customers.chunks(crate::store::resource::BOUND) {
             all.extend(self.live_among::<NoticeRecipient>("customer", names).await?);
         }
-        all.retain(|one| one.message.changes.iter().any(|change| change.status() != Status::Released));
         Ok(all)
     }
 }

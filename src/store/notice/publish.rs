@@ -1,5 +1,7 @@
 //! Publishing and withdrawing: the audience and everybody's clocks are frozen; what is added is announced.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
@@ -284,6 +286,8 @@ impl Writer {
     async fn close_objections(&mut self, notice: &Notice, gone: &[&str]) -> Result<()> {
         let now = self.now();
         let open = self.live_with::<Objection>("parent", &notice.name).await?;
+        // A customer can have several that are open: each resource is written once in a revision.
+        let mut recipients = BTreeMap::<String, (Stored<NoticeRecipient>, NoticeRecipient)>::new();
         for stored in open.into_iter().filter(|one| one.message.state() == ObjectionState::Open) {
             if !stored.message.change_ids.iter().all(|id| gone.contains(&id.as_str())) {
                 continue;
@@ -293,14 +297,21 @@ impl Writer {
             closed.set_outcome(Outcome::ChangeWithdrawn);
             closed.resolution.clone_from(&notice.withdraw_reason);
             closed.resolve_time = stamp(now);
-            let name = Name::of(Kind::Notice, "name", &notice.name)?;
-            if let Some(recipient) = self.find::<NoticeRecipient>(&name_of(&name, &closed.customer)).await? {
-                let mut after = recipient.message.clone();
+            let name = name_of(&Name::of(Kind::Notice, "name", &notice.name)?, &closed.customer);
+            if !recipients.contains_key(name.as_str())
+                && let Some(recipient) = self.find::<NoticeRecipient>(&name).await?
+            {
+                let message = recipient.message.clone();
+                recipients.insert(name.to_string(), (recipient, message));
+            }
+            if let Some((_, after)) = recipients.get_mut(name.as_str()) {
                 let policy = notice.policy.clone().unwrap_or_default();
-                crate::rules::notice::recipient::resolve(&mut after, &closed, &policy, now, "system")?;
-                self.put(Some(&recipient), after).await?;
+                crate::rules::notice::recipient::resolve(after, &closed, &policy, now, "system")?;
             }
             self.put(Some(&stored), closed).await?;
+        }
+        for (before, after) in recipients.into_values() {
+            self.put(Some(&before), after).await?;
         }
         Ok(())
     }

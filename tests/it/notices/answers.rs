@@ -141,4 +141,75 @@ both! {
         assert_eq!(scene.subprocessor("aws").await.held_back, [customer("joins")]);
         assert_eq!(scene.list("2026-05-01", "knows").await, ["aws"]);
     }
+
+    async fn without_a_right_to_object_an_objection_is_late_also_before_the_clock_starts(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let agreement = Agreement { notice_method: NoticeMethod::EmailToContacts.into(), ..general(10, 0) };
+        scene.customer("a", agreement).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        assert!(scene.object("n", "a", "o").await.expect("lodged").late);
+        assert_eq!(scene.status("n", "a").await, "PENDING");
+        scene.record("n", "a", Receipt::Sent, None).await.expect("recorded");
+        assert_eq!(scene.stands("n", "a").await, ("DEEMED_AUTHORIZED".into(), String::new(), "2026-04-03T00:00:00Z".into()));
+    }
+
+    async fn an_objection_does_not_end_in_an_authorization_that_has_to_be_given_by_words(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let agreement = Agreement { unresolved_objection: UnresolvedObjection::TerminationRight.into(), resolution_days: Some(2), ..specific(10, 5) };
+        scene.customer("a", agreement).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        let objection = scene.object("n", "a", "o").await.expect("lodged");
+        assert_eq!(objection.termination_right_end_time, None);
+        scene.pass_to("2026-06-01T00:00:00Z");
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.subprocessor("aws").await.state()), ("OBJECTED", Stage::Announced));
+        scene.resolve("n", "o", Outcome::ObjectionWithdrawn).await.expect("resolved");
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.subprocessor("aws").await.state()), ("DEEMED_DENIED", Stage::Announced));
+    }
+
+    async fn what_time_has_decided_does_not_come_back(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let email = |agreement: Agreement| Agreement { notice_method: NoticeMethod::EmailToContacts.into(), ..agreement };
+        scene.customer("denies", email(specific(10, 5))).await;
+        let right = Agreement { unresolved_objection: UnresolvedObjection::TerminationRight.into(), resolution_days: Some(2), ..general(10, 5) };
+        scene.customer("objects", email(right)).await;
+        scene.announce_for("n", vec![add("aws")], "2026-04-05T00:00:00Z").await;
+        for who in ["denies", "objects"] {
+            scene.record("n", who, Receipt::Sent, None).await.expect("recorded");
+        }
+        scene.object("n", "objects", "o").await.expect("lodged");
+        scene.pass_to("2026-04-06T00:00:00Z");
+        assert_eq!(scene.list("2026-04-06", "objects").await, ["aws"]);
+        for who in ["denies", "objects"] {
+            preconditions(scene.record("n", who, Receipt::Bounced, None).await, "NOTICE_REFUSED");
+        }
+        assert_eq!(scene.subprocessor("aws").await.held_back, [customer("denies")]);
+    }
+
+    async fn a_customer_with_two_open_objections_sees_both_closed_when_all_is_withdrawn(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        scene.customer("a", general(30, 5)).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        scene.pass_to("2026-04-01T00:00:00Z");
+        // The first is late, and blocks nothing: not the letter either that came in time.
+        assert!(scene.object("n", "a", "late").await.expect("lodged").late);
+        assert!(!scene.object_at("n", "a", "letter", Some(at("2026-03-25T00:00:00Z"))).await.expect("lodged").late);
+        scene.withdraw("n", &[]).await.expect("withdrawn");
+        assert_eq!(scene.status("n", "a").await, "RELEASED");
+        for id in ["late", "letter"] {
+            let request = v1::GetObjectionRequest { name: format!("{}/objections/{id}", notice("n")), as_of: None };
+            let objection = scene.server.notices.get_objection(request).await.expect("found").into_inner();
+            assert_eq!(objection.outcome(), Outcome::ChangeWithdrawn, "{id}");
+        }
+    }
+
+    async fn who_was_released_can_still_be_changed_and_is_not_told_again(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let a = scene.customer("a", general(30, 30)).await;
+        scene.announce_for("n", vec![add("aws")], "").await;
+        scene.object("n", "a", "o").await.expect("lodged");
+        scene.resolve("n", "o", Outcome::CustomerTerminated).await.expect("resolved");
+        scene.object("n", "a", "again").await.expect_err("nothing waits for it");
+        scene.update_customer(v1::Customer { agreement: Some(general(60, 60)), etag: String::new(), ..a }, &["agreement"]).await;
+        assert_eq!((scene.status("n", "a").await.as_str(), scene.notice("n").await.recipient_count), ("RELEASED", 1));
+    }
 }
