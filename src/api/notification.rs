@@ -168,7 +168,7 @@ impl ChangeNotificationService for Api {
         let name = Name::of(Kind::Notice, "name", &request.name)?;
         let published = self
             .store
-            .write(call, |writer| Box::pin(async move { writer.publish_notice(&name, &request.etag).await }))
+            .write(call, |writer| Box::pin(async move { Box::pin(writer.publish_notice(&name, &request.etag)).await }))
             .await?;
         Ok(Response::new(published))
     }
@@ -313,7 +313,7 @@ impl ChangeNotificationService for Api {
         let resolved = self
             .store
             .write(call, move |writer| {
-                Box::pin(async move { writer.resolve_objection(&name, &etag, outcome, resolution).await })
+                Box::pin(async move { Box::pin(writer.resolve_objection(&name, &etag, outcome, resolution)).await })
             })
             .await?;
         Ok(Response::new(resolved))

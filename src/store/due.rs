@@ -157,7 +157,7 @@ impl Store {
             let name: String = row.try_get("", "name")?;
             let tried = self
                 .write(Call::internal("Schedule/Retry"), |writer| {
-                    Box::pin(async move { writer.retry_held(&name).await })
+                    Box::pin(async move { Box::pin(writer.retry_held(&name)).await })
                 })
                 .await;
             match tried {

@@ -364,7 +364,7 @@ impl Writer {
     /// As for every update; GATE_REFUSED for what must wait for customers, or would lose a gate it has passed.
     pub async fn update_subprocessor(&mut self, change: Change<Subprocessor>, passes: Passes) -> Result<Subprocessor> {
         self.passes = passes;
-        self.update(change).await
+        Box::pin(self.update(change)).await
     }
 
     /// The live engagements of a vendor under a display name.

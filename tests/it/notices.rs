@@ -8,4 +8,4 @@ mod evidence;
 mod inbound;
 mod model;
 mod refusals;
-mod scene;
+pub mod scene;

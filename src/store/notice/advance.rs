@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use prost::Message;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{State, adds, due_micros, fitting::Fitted, is_open, is_pending};
+use super::{State, adds, due_micros, fitting::Fitted, is_open, is_pending, publish::CHUNK_BYTES};
 use crate::{
     error::{Error, Result},
     proto::v1::{
@@ -60,7 +61,7 @@ impl Writer {
             && let Some(notice) = notices.into_iter().next()
         {
             let at = Timestamp::from_microsecond(effect).map_err(Error::internal)?;
-            self.advance(notice, at).await?;
+            Box::pin(self.advance(notice, at)).await?;
         }
         self.next_due().await
     }
@@ -90,7 +91,7 @@ impl Writer {
             && stored.message.state() == State::Held
         {
             let now = self.now();
-            self.advance(stored, now).await?;
+            Box::pin(self.advance(stored, now)).await?;
         }
         self.next_due().await
     }
@@ -117,10 +118,16 @@ impl Writer {
     /// Lets the deadlines pass that are at one instant.
     async fn pass_silence(&mut self, due: Vec<Stored<NoticeRecipient>>, micros: i64) -> Result<()> {
         let at = Timestamp::from_microsecond(micros).map_err(Error::internal)?;
-        let mut released = Vec::new();
+        let (mut released, mut bytes, mut is_first) = (Vec::new(), 0, true);
         for stored in due.into_iter().filter(|one| due_micros(one.message.due_time.as_ref()) == micros) {
             let mut after = stored.message.clone();
             pass(&mut after, at);
+            // A revision counts what was before as well as what is after; the rest comes in the next one.
+            bytes += stored.message.encoded_len() + after.encoded_len();
+            if bytes > CHUNK_BYTES && !is_first {
+                break;
+            }
+            is_first = false;
             let is_released = after.changes.iter().any(|change| change.status() == Status::Released);
             if is_released && let Some(notice) = Name::parse(&after.name).and_then(|name| name.parent()) {
                 released.push(notice);

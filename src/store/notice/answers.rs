@@ -192,7 +192,7 @@ impl Writer {
             return Err(Error::field("customer", rule));
         }
         let recipient = self.get::<NoticeRecipient>(&name_of(name, customer)).await?;
-        let policy = notice.message.policy.clone().unwrap_or_default();
+        let policy = notice.message.policy.unwrap_or_default();
         Ok(Told { notice, recipient, policy })
     }
 
@@ -302,7 +302,7 @@ impl Writer {
         after.resolve_time = stamp(now);
         if let Some(recipient) = self.find::<NoticeRecipient>(&name_of(&notice, &after.customer)).await? {
             let mut changed = recipient.message.clone();
-            let policy = stored.message.policy.clone().unwrap_or_default();
+            let policy = stored.message.policy.unwrap_or_default();
             let by = self.call().principal.clone();
             machine::resolve(&mut changed, &after, &policy, now, &by)?;
             self.put_recipient(&recipient, changed).await?;

@@ -133,7 +133,7 @@ impl Writer {
                 change.products = fitted.products;
             }
         }
-        let policy = organization.notice_policy.clone().unwrap_or_default();
+        let policy = organization.notice_policy.unwrap_or_default();
         let mut last = Terms::new(None, Some(&policy))?.last_start(effective)?;
         let (today, effective_day) = (day(self.now()), day(effective));
         let mut after = String::new();

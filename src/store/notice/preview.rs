@@ -68,7 +68,7 @@ impl Writer {
                             // As if it were told at publication, however that is done.
                             (one.send_time, one.deliver_time) = (stamp(at), stamp(at));
                             one.changes.clear();
-                            begin(&mut one, change_ids, &notice.policy.clone().unwrap_or_default(), at)?;
+                            begin(&mut one, change_ids, &notice.policy.unwrap_or_default(), at)?;
                         }
                         latest = latest.max(last_clear(&notice, &one));
                         let held = |id: &str| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use prost::Message;
 use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
@@ -41,6 +42,8 @@ use crate::{
 
 /// Recipients that are written in one revision.
 pub(super) const CHUNK: usize = 500;
+/// Bytes of recipients after which no more are written in one revision: half of what one may have.
+pub(super) const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Writer {
     /// Publishes an approved notice.
@@ -62,7 +65,7 @@ impl Writer {
         let fitted = self.freeze(&organization, &mut after, now).await?;
         for (change, fitted) in after.changes.iter().zip(fitted) {
             if adds(change.kind()) {
-                self.announce(fitted).await?;
+                Box::pin(self.announce(fitted)).await?;
             }
         }
         let mut latest = None;
@@ -76,7 +79,8 @@ impl Writer {
         if told && after.audience_complete {
             after.earliest_effective_time = earliest(&after, now, latest);
         }
-        after.due_time = stamp(first_look(&after, now));
+        // Who is still to be written is written next, whatever the notice waits for.
+        after.due_time = stamp(if after.audience_complete { first_look(&after, now) } else { now });
         self.put_notice(&before, after).await
     }
 
@@ -99,7 +103,7 @@ impl Writer {
             change.waits = fitted.waits;
             change.products.clone_from(&fitted.products);
         }
-        let policy = organization.notice_policy.clone().unwrap_or_default();
+        let policy = organization.notice_policy.unwrap_or_default();
         notice.set_state(State::Published);
         notice.publish_time = stamp(at);
         notice.promise_clear_time = None;
@@ -161,14 +165,20 @@ impl Writer {
         let name = Name::of(Kind::Notice, "name", &notice.name)?;
         let organization = name.organization().ok_or_else(|| Error::internal("a notice without an organization"))?;
         let mut after = self.last_reached(&notice.name).await?;
-        let mut reached = Vec::new();
+        let (mut reached, mut bytes) = (Vec::new(), 0);
         notice.audience_complete = false;
-        while !notice.audience_complete && reached.len() < CHUNK {
+        while !notice.audience_complete && reached.len() < CHUNK && bytes < CHUNK_BYTES {
             let page = self.customers(organization.as_str(), &after, CHUNK - reached.len()).await?;
             notice.audience_complete = page.len() < CHUNK - reached.len();
             for customer in page {
+                if bytes >= CHUNK_BYTES {
+                    notice.audience_complete = false;
+                    break;
+                }
                 customer.name().clone_into(&mut after);
-                reached.extend(recipient(notice, &name, &customer.message, at)?);
+                let told = recipient(notice, &name, &customer.message, at)?;
+                bytes += told.as_ref().map_or(0, Message::encoded_len);
+                reached.extend(told);
             }
         }
         notice.recipient_count += i32::try_from(reached.len()).unwrap_or(i32::MAX);
@@ -305,7 +315,7 @@ impl Writer {
                 recipients.insert(name.to_string(), (recipient, message));
             }
             if let Some((_, after)) = recipients.get_mut(name.as_str()) {
-                let policy = notice.policy.clone().unwrap_or_default();
+                let policy = notice.policy.unwrap_or_default();
                 crate::rules::notice::recipient::resolve(after, &closed, &policy, now, "system")?;
             }
             self.put(Some(&stored), closed).await?;
@@ -329,7 +339,7 @@ fn first_look(notice: &Notice, now: Timestamp) -> Timestamp {
 
 /// What a policy promises to everybody: an objection needs somebody who can object.
 fn promise(policy: &NoticePolicy) -> NoticePolicy {
-    NoticePolicy { objection_days: Some(0), ..policy.clone() }
+    NoticePolicy { objection_days: Some(0), ..*policy }
 }
 
 /// What is written of a customer whom a notice reaches at `at`; `None` if it does not.
@@ -352,7 +362,7 @@ pub(super) fn recipient(
         release_time: end_of(customer),
         ..NoticeRecipient::default()
     };
-    begin(&mut recipient, change_ids, &notice.policy.clone().unwrap_or_default(), at)?;
+    begin(&mut recipient, change_ids, &notice.policy.unwrap_or_default(), at)?;
     Ok(Some(recipient))
 }
 

@@ -81,7 +81,7 @@ impl Writer {
                         rule,
                     ));
                 }
-                self.pass_gates(&mut after, from, over, &today).await?;
+                Box::pin(self.pass_gates(&mut after, from, over, &today)).await?;
             }
             Taken::Suspend => {}
             Taken::Retire { end_date } => {
@@ -121,7 +121,7 @@ impl Writer {
             return Err(refuse_gates(&after.name, &organization.name, &unmet));
         }
         if let Some((notice, change_id)) = announced {
-            self.fulfil(notice, &change_id).await?;
+            Box::pin(self.fulfil(notice, &change_id)).await?;
         }
         // What a later list of findings needs is recorded with the step itself.
         after.gate_records.extend(records(unmet, over.as_ref(), self.now()));
