@@ -18,6 +18,7 @@ mod watch;
 use std::time::Duration;
 
 use axum::{
+    Router,
     extract::{Request as AxumRequest, State},
     middleware::Next,
     response::Response as AxumResponse,
@@ -104,8 +105,12 @@ pub fn routes(api: &Api) -> Routes {
         .add_service(service!(change_notification_service_server::ChangeNotificationServiceServer))
         .add_service(service!(change_log_service_server::ChangeLogServiceServer))
         .add_service(service!(registry_service_server::RegistryServiceServer));
-    // Whoever asks is not answered from before what is due.
-    services.into_axum_router().layer(axum::middleware::from_fn_with_state(api.store.clone(), after_what_is_due)).into()
+    current(api, services.into_axum_router()).into()
+}
+
+/// Handlers that answer nobody from before what is due.
+pub(crate) fn current(api: &Api, handlers: Router) -> Router {
+    handlers.layer(axum::middleware::from_fn_with_state(api.store.clone(), after_what_is_due))
 }
 
 /// Lets time catch up before a call. If that fails the call is answered all the same: the schedule tries again.
@@ -355,18 +360,17 @@ impl Api {
         let order = filter::order(request.order_by(), R::FIELDS)?;
         let effective_at = day("effective_at", request.effective_at())?;
         let at = as_of(request.as_of())?;
-        let query = Query::of(
-            R::KIND.collection(),
-            &[
-                request.parent().unwrap_or_default(),
-                request.filter(),
-                request.order_by(),
-                request.effective_at(),
-                request.customer(),
-                &format!("{at:?}"),
-                if request.show_deleted() { "deleted" } else { "" },
-            ],
-        );
+        let point = format!("{at:?}");
+        let mut asked = vec![
+            request.parent().unwrap_or_default(),
+            request.filter(),
+            request.order_by(),
+            request.effective_at(),
+            &point,
+            if request.show_deleted() { "deleted" } else { "" },
+        ];
+        asked.extend(Some(request.customer()).filter(|customer| !customer.is_empty()));
+        let query = Query::of(R::KIND.collection(), &asked);
         let after = query.position(request.page_token())?;
         let revision = match &after {
             Some(position) => self.store.revision_at(Some(AsOf::Revision(position.revision))).await?,

@@ -71,6 +71,10 @@ impl Api {
     }
 
     async fn preview(&self, request: PreviewNoticeRequest) -> Result<PreviewNoticeResponse> {
+        let shown = format!("{:?} {:?}", request.notice, request.publish_time);
+        let query = Query::of("preview", &[&request.name, &request.parent, &shown]);
+        let position = query.position(&request.page_token)?;
+        let after = position.map(|position| position.name).unwrap_or_default();
         let mut wrong = Violations::new();
         let size = take(page::size(request.page_size), &mut wrong);
         let publish_time = take(instant("publish_time", request.publish_time.as_ref()), &mut wrong).flatten();
@@ -87,10 +91,6 @@ impl Api {
         let (Some(size), Some(notice), true) = (size, notice, wrong.is_empty()) else {
             return Err(Error::fields(Reason::FieldInvalid, wrong));
         };
-        let shown = format!("{:?} {:?}", request.notice, request.publish_time);
-        let query = Query::of("preview", &[&request.name, &request.parent, &shown]);
-        let position = query.position(&request.page_token)?;
-        let after = position.map(|position| position.name).unwrap_or_default();
         // What publishing would do is found out by the same code, under the same lock; nothing of it is kept.
         let call = Call { validate_only: true, ..Call::internal("ChangeNotificationService/PreviewNotice") };
         let mut answer = self

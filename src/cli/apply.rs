@@ -161,12 +161,13 @@ fn locate(file: &str, failure: Failure) -> Failure {
     }
 }
 
-fn located(file: &str, status: &Status) -> Vec<String> {
+/// What a status lists, a line for each.
+pub(super) fn located(file: &str, status: &Status) -> Vec<String> {
     violations(status).iter().map(|(field, rule)| printable(&locate_one(file, field, rule))).collect()
 }
 
 /// The line number opens the field or the rule: `line 12: path` or `line 12: rule`.
-fn locate_one(file: &str, field: &str, rule: &str) -> String {
+pub(super) fn locate_one(file: &str, field: &str, rule: &str) -> String {
     let (in_field, field) = strip_line(field);
     let (in_rule, rule) = strip_line(rule);
     let mut text = file.to_owned();

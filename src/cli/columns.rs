@@ -40,6 +40,42 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "notices",
+        &[
+            ("NAME", "name"),
+            ("TITLE", "title"),
+            ("STATE", "state"),
+            ("CHANGES", "changes.kind"),
+            ("PUBLISHED", "publish_time"),
+            ("EARLIEST", "earliest_effective_time"),
+            ("TOOK EFFECT", "effective_time"),
+            ("RECIPIENTS", "recipient_count"),
+        ],
+    ),
+    (
+        "recipients",
+        &[
+            ("NAME", "name"),
+            ("METHOD", "method"),
+            ("STATUS", "changes.status"),
+            ("OBJECT UNTIL", "changes.objection_deadline_time"),
+            ("CLEAR FROM", "changes.clear_time"),
+        ],
+    ),
+    (
+        "objections",
+        &[
+            ("NAME", "name"),
+            ("CUSTOMER", "customer"),
+            ("AGAINST", "change_ids"),
+            ("LODGED", "lodge_time"),
+            ("LATE", "late"),
+            ("STATE", "state"),
+            ("OUTCOME", "outcome"),
+            ("GROUNDS", "grounds"),
+        ],
+    ),
+    (
         "vendors",
         &[
             ("NAME", "name"),

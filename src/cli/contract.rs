@@ -2,7 +2,7 @@
 
 use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor};
 
-use crate::proto;
+use crate::{proto, resource::name::Name};
 
 /// A collection of resources, such as `vendors`.
 #[derive(Debug, Clone)]
@@ -32,6 +32,11 @@ pub(super) fn of_name(name: &str) -> Option<Collection> {
 /// The name of an organization that is given by its name or its id.
 pub(super) fn organization(text: &str) -> String {
     if text.contains('/') { text.to_owned() } else { format!("organizations/{text}") }
+}
+
+/// The name of the organization that a resource lives under; empty if that is none.
+pub(super) fn organization_of(name: &str) -> String {
+    Name::parse(name).and_then(|name| name.organization()).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// The name of a customer of an organization that is given by its name or its id; empty for none.

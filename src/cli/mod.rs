@@ -7,6 +7,7 @@ mod apply;
 mod client;
 mod columns;
 mod contract;
+mod customers;
 mod diff;
 mod failure;
 mod file;
@@ -16,6 +17,8 @@ mod import;
 mod law;
 mod lifecycle;
 mod log;
+mod notice;
+mod objections;
 mod output;
 mod paper;
 mod progress;
@@ -96,6 +99,12 @@ enum Command {
     Paper(paper::Paper),
     /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
     Timeline(timeline::Timeline),
+    /// Preview, write, approve, publish and withdraw notices, follow what becomes of them, and record what customers say.
+    Notice(notice::Notice),
+    /// List objections, or lodge or resolve one.
+    Objections(objections::Objections),
+    /// List customers with what was agreed with them, or show one and the list as it applies to it.
+    Customers(customers::Customers),
     /// Show what is wrong, or falls due, in one organization or all; or acknowledge it for a while.
     Findings(findings::Findings),
     /// Find the vendors that names mean, as published lists write them.
@@ -134,6 +143,18 @@ struct Print {
     /// How to print.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
+}
+
+/// How a command writes, and says what it wrote.
+#[derive(Debug, Args)]
+struct Writing {
+    /// Check everything and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    print: Print,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Runs the command line and returns the exit code.
@@ -183,6 +204,9 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Paper(paper) => client(paper.run(out)),
         Command::Timeline(timeline) => client(timeline.run(out)),
+        Command::Notice(notice) => client(notice.run(out)),
+        Command::Objections(objections) => client(objections.run(out)),
+        Command::Customers(customers) => client(customers.run(out)),
         Command::Findings(findings) => client(findings.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),
         Command::Watch(watch) => client(watch.run(out)),

@@ -26,6 +26,9 @@ const PAGE_SIZE: i32 = 200;
 pub(super) struct Get {
     /// The name, e.g. `vendors/aws` or `organizations/acme/subprocessors/aws`.
     name: String,
+    /// Of a subprocessor: as it applies to this customer, by its name or id.
+    #[arg(long, value_name = "CUSTOMER")]
+    customer: Option<String>,
     /// As the registry had it then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME")]
     as_of: Option<AsOf>,
@@ -53,6 +56,9 @@ pub(super) struct List {
     /// Only what was in effect on this day, by the resources' own dates.
     #[arg(long, value_name = "DATE")]
     effective_at: Option<String>,
+    /// Of subprocessors: the list as it applies to this customer, by its name or id.
+    #[arg(long, value_name = "CUSTOMER")]
+    customer: Option<String>,
     /// Deleted ones too.
     #[arg(long)]
     show_deleted: bool,
@@ -75,6 +81,10 @@ impl Get {
             return Err(Failure::Usage(contract::no_name(&self.name)));
         };
         let mut request = DynamicMessage::new(method.input());
+        if let Some(customer) = &self.customer {
+            let customer = contract::customer(&contract::organization_of(&self.name), customer);
+            set(&mut request, "customer", "--customer", Value::String(customer))?;
+        }
         set(&mut request, "name", "NAME", Value::String(self.name))?;
         if let Some(as_of) = &self.as_of {
             set(&mut request, "as_of", "--as-of", as_of.value())?;
@@ -168,6 +178,10 @@ impl List {
             if let Some(text) = text {
                 set(&mut request, field, flag, Value::String(text.clone()))?;
             }
+        }
+        if let Some(customer) = &self.customer {
+            let customer = contract::customer(parent.unwrap_or("organizations/-"), customer);
+            set(&mut request, "customer", "--customer", Value::String(customer))?;
         }
         if self.show_deleted {
             set(&mut request, "show_deleted", "--show-deleted", Value::Bool(true))?;

@@ -4,6 +4,7 @@ use super::*;
 use crate::proto::v1::as_of;
 
 mod fake;
+mod notices;
 
 /// What a command prints, kept.
 #[derive(Clone, Default)]

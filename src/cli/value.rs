@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 
-use crate::proto::POOL;
+use crate::{
+    proto::{POOL, v1::as_of::Point},
+    resource::json,
+};
 
 /// So many of something: `1 version`, `2 versions`.
 pub(super) fn count(number: i64, what: &str) -> String {
@@ -156,6 +159,28 @@ pub(super) fn short(enum_name: &str, number: i32) -> String {
     name.unwrap_or_else(|| number.to_string())
 }
 
+/// The number of a value of an enum of the package, by its short form in any case.
+///
+/// # Errors
+/// What there is instead.
+pub(super) fn number(enum_name: &str, text: &str) -> Result<i32, String> {
+    let kind = POOL.get_enum_by_name(&format!("{}.{enum_name}", crate::proto::PACKAGE));
+    let kind = kind.ok_or_else(|| format!("there is no {enum_name}"))?;
+    let found = json::parse_enum(&kind, &text.to_uppercase().replace('-', "_")).filter(|number| *number != 0);
+    found.ok_or_else(|| format!("one of {}", json::enum_choices(&kind).join(", ")))
+}
+
+/// An instant of the command line.
+///
+/// # Errors
+/// How it is written.
+pub(super) fn moment(text: &str) -> Result<prost_types::Timestamp, String> {
+    match crate::resource::text::point(text)? {
+        Point::Time(time) => Ok(time),
+        Point::Revision(_) => Err("must be a time such as 2026-03-23T10:00:00Z".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,5 +228,8 @@ mod tests {
         assert_eq!(at(&subprocessor, "locations.region_code|area"), "DE, EU");
         assert_eq!(short("Change.Kind", 2), "UPDATED");
         assert_eq!(short("Change.Kind", 99), "99");
+        assert_eq!(number("Objection.Outcome", "no-grounds"), Ok(5));
+        assert!(number("Objection.Outcome", "unspecified").is_err_and(|rule| rule.contains("CHANGE_WITHDRAWN")));
+        assert!(moment("2026-03-23").is_ok() && moment("42").is_err() && moment("then").is_err());
     }
 }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod export;
+mod fields;
 pub mod node;
 mod read;
 mod schema;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 
 pub use apply::apply;
 pub use export::export;
-pub use read::read;
+pub use read::{read, read_one};
 pub use schema::{ID_PATTERN, schema, schema_text};
 pub use write::{Sections, write};
 

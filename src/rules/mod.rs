@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod engagement;
+pub mod evidence;
 pub mod finding;
 pub mod law;
 pub mod list_diff;

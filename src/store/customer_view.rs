@@ -65,14 +65,29 @@ impl Store {
         list: Vec<Subprocessor>,
         day: Option<&str>,
     ) -> Result<Vec<Subprocessor>> {
-        // The revision is that of the list: a page after the first is read from the first one's.
-        let moment = Moment { revision, ..self.moment(as_of).await? };
-        let customer = self.customer(customer, moment.revision).await?;
-        let mut applied = self.applied(&customer, &moment, list).await?;
+        let (customer, mut applied) = self.view_for(customer, revision, as_of, list).await?;
         applied.retain(|one| {
             reach::overlap(&one.products, &customer.products) && day.is_none_or(|day| is_on_list(one, day))
         });
         Ok(applied)
+    }
+
+    /// A customer, and a list as it applies to it, whether it uses what stands on it or not.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND for a customer that did not exist then.
+    pub(super) async fn view_for(
+        &self,
+        customer: &Name,
+        revision: i64,
+        as_of: Option<AsOf>,
+        list: Vec<Subprocessor>,
+    ) -> Result<(Customer, Vec<Subprocessor>)> {
+        // The revision is that of the list: a page after the first is read from the first one's.
+        let moment = Moment { revision, ..self.moment(as_of).await? };
+        let customer = self.customer(customer, moment.revision).await?;
+        let applied = self.applied(&customer, &moment, list).await?;
+        Ok((customer, applied))
     }
 
     /// Subprocessors as they apply to a customer. What lies under a layer is read at once for all of them.

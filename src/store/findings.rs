@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Acknowledgement, Document, Finding, Organization, Subprocessor, Transfer,
+        Acknowledgement, Document, Finding, Notice, Organization, Subprocessor, Transfer,
         finding::{Kind, Severity},
     },
     resource::{
@@ -63,10 +63,12 @@ enum Phase {
     Vendors,
     Subprocessors,
     Transfers,
+    Notices,
 }
 
 impl Phase {
-    const ALL: [Self; 5] = [Self::Organizations, Self::Documents, Self::Vendors, Self::Subprocessors, Self::Transfers];
+    const ALL: [Self; 6] =
+        [Self::Organizations, Self::Documents, Self::Vendors, Self::Subprocessors, Self::Transfers, Self::Notices];
 
     /// The kinds of finding that it makes.
     fn kinds(self) -> &'static [Kind] {
@@ -76,6 +78,7 @@ impl Phase {
             Self::Vendors => &[Kind::CertificationDue],
             Self::Subprocessors => &[
                 Kind::GateOverridden,
+                Kind::CorrectionWidened,
                 Kind::GateNotMet,
                 Kind::DpaDue,
                 Kind::ReviewDue,
@@ -86,6 +89,7 @@ impl Phase {
                 Kind::TransferWeaklyCovered,
             ],
             Self::Transfers => &[Kind::TransferNotCovered, Kind::TransferWeaklyCovered],
+            Self::Notices => &[Kind::NoticeHeld, Kind::ObjectionOpen, Kind::PassOnDue],
         }
     }
 
@@ -97,6 +101,7 @@ impl Phase {
             Self::Vendors => &[Resource::Certification],
             Self::Subprocessors => &[Resource::Subprocessor],
             Self::Transfers => &[Resource::Transfer],
+            Self::Notices => &[Resource::Notice],
         }
     }
 }
@@ -327,6 +332,11 @@ impl Store {
                 let name = question.named(Resource::Transfer, Transfer::FIELDS[0]);
                 let list = question.list(Transfer::FIELDS[0], name.as_ref(), after, BATCH);
                 self.examine_transfers(question, self.list(&list).await?).await
+            }
+            Phase::Notices => {
+                let name = question.named(Resource::Notice, Notice::FIELDS[0]);
+                let list = question.list(Notice::FIELDS[0], name.as_ref(), after, BATCH);
+                self.examine_notices(question, self.list(&list).await?).await
             }
         }
     }

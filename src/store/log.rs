@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
     entity::{change, counter, revision},
     filter,
     read::{fetch_all, version_query},
-    version::{Row, column, timestamp},
+    version::{Row, one_of, timestamp},
 };
 use crate::{
     call::Call,
@@ -259,14 +258,8 @@ impl Store {
         // Bound parameters are limited; SQLite's limit is the lower.
         for chunk in keys.chunks(500) {
             let mut query = version_query(kind);
-            let keys = chunk.iter().fold(Condition::any(), |any, (resource, revision)| {
-                any.add(
-                    Condition::all()
-                        .add(Expr::col(column("resource_id")).eq(*resource))
-                        .add(Expr::col(column("from_revision")).eq(*revision)),
-                )
-            });
-            query.cond_where(keys);
+            let backend = self.reads().get_database_backend();
+            query.cond_where(one_of(backend, ["resource_id", "from_revision"], chunk));
             rows.extend(fetch_all(self.reads(), &query).await?);
         }
         Ok(rows)
@@ -354,7 +347,8 @@ impl Store {
     }
 }
 
-fn message(
+/// A revision as the API has it; with what it changed before and after, if there are `bodies`.
+pub(super) fn message(
     row: revision::Model,
     changes: Vec<change::Model>,
     bodies: Option<&HashMap<(i64, i64), Vec<u8>>>,

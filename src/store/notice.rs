@@ -90,10 +90,17 @@ impl Resource for Notice {
 
     /// What is announced must not go before the change takes effect; what is only drafted, or over, holds nothing.
     fn references(&self) -> Vec<Reference> {
+        // What is over is evidence, and goes with its organization.
+        if matches!(self.state(), State::Effective | State::Withdrawn) {
+            return Vec::new();
+        }
+        let organization = Name::parse(&self.name).and_then(|name| name.organization());
+        let parent = organization.map(|name| Reference::to(Kind::Organization, "parent", name.as_str()));
         let sender =
             (!self.sender_vendor.is_empty()).then(|| Reference::to(Kind::Vendor, "sender_vendor", &self.sender_vendor));
+        let always = parent.into_iter().chain(sender);
         if !is_open(self.state()) {
-            return sender.into_iter().collect();
+            return always.collect();
         }
         let open = self.changes.iter().enumerate().filter(|(_, change)| is_pending(change));
         let about = open.flat_map(|(i, change)| {
@@ -104,7 +111,7 @@ impl Resource for Notice {
                 });
             std::iter::once(own).chain(replaced)
         });
-        sender.into_iter().chain(about.filter(|reference| !reference.name.is_empty())).collect()
+        always.chain(about.filter(|reference| !reference.name.is_empty())).collect()
     }
 }
 

@@ -11,6 +11,8 @@ use prost::Message;
 use super::{
     Store,
     assess::walk::{Batch, Walk},
+    customer_view::is_on_list,
+    pages::{CHUNK, HELD},
     read::{AsOf, List},
     version::Resource,
 };
@@ -30,12 +32,6 @@ use crate::{
         paper::{self, Engagement, Judged, Material, format},
     },
 };
-
-/// Resources that are read at once.
-const CHUNK: usize = 1_000;
-
-/// How much larger than an answer that may be from which it is made.
-const HELD: usize = 16;
 
 /// A paper that is asked for.
 #[derive(Debug, Clone)]
@@ -91,8 +87,9 @@ impl Store {
         };
         let mut subprocessors: Vec<Subprocessor> = self.whole(wanted, Some(&wanted.date), revision).await?;
         if let Some(customer) = &wanted.customer {
-            let day = Some(wanted.date.as_str());
-            subprocessors = self.list_for(customer, revision, wanted.as_of, subprocessors, day).await?;
+            // What does not reach it is left out with the chain in view, when the paper is made.
+            subprocessors = self.view_for(customer, revision, wanted.as_of, subprocessors).await?.1;
+            subprocessors.retain(|one| is_on_list(one, &wanted.date));
         }
         let customers = match (&customer, wanted.kind) {
             (Some(one), _) => vec![one.clone()],
@@ -129,28 +126,18 @@ impl Store {
     async fn whole<R: Resource>(&self, wanted: &Wanted, day: Option<&str>, revision: i64) -> Result<Vec<R>> {
         let parent = Parent::Organization(wanted.parent.clone());
         let order = filter::order("", R::FIELDS)?;
-        let (mut all, mut bytes, mut after): (Vec<R>, usize, Option<Position>) = (Vec::new(), 0, None);
-        loop {
-            let list = List {
-                parent: &parent,
-                filter: None,
-                effective_at: day,
-                held_too: day.is_some() && wanted.customer.is_some() && R::KIND == Kind::Subprocessor,
-                order,
-                show_deleted: false,
-                after: after.as_ref(),
-                revision,
-                size: CHUNK,
-            };
-            let page = self.list::<R>(&list).await?;
-            bytes += page.items.iter().map(Message::encoded_len).sum::<usize>();
-            answer_fits(&wanted.what(), bytes / HELD)?;
-            all.extend(page.items);
-            if page.next.is_none() {
-                return Ok(all);
-            }
-            after = page.next;
-        }
+        let list = List {
+            parent: &parent,
+            filter: None,
+            effective_at: day,
+            held_too: day.is_some() && wanted.customer.is_some() && R::KIND == Kind::Subprocessor,
+            order,
+            show_deleted: false,
+            after: None,
+            revision,
+            size: CHUNK,
+        };
+        self.all_pages(&list, &wanted.what(), |_: &R| true).await
     }
 
     /// The transfers of the day, those that nobody recorded too, each with what the law says of it.

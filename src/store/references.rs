@@ -37,7 +37,7 @@ impl Written {
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
         // What was said to findings or notices goes with what it was said to, and holds nothing back.
-        let follows = matches!(name.kind(), Kind::Acknowledgement | Kind::Recipient | Kind::Objection);
+        let follows = matches!(name.kind(), Kind::Acknowledgement | Kind::Notice | Kind::Recipient | Kind::Objection);
         if let Some(parent) = name.parent().filter(|_| !deleted && !follows) {
             references.push(Reference::to(parent.kind(), "parent", parent.as_str()));
         }

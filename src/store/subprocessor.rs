@@ -27,7 +27,7 @@ use crate::{
     },
     rules::{
         chain::{self, Links},
-        engagement,
+        engagement::{self, Unmet},
     },
 };
 
@@ -130,7 +130,10 @@ impl Managed for Subprocessor {
         async move {
             self.admit_state(before, &day(writer.now()))?;
             match before {
-                Some(before) if !before.is_deleted() => writer.pass_widening(&before.message, self).await,
+                Some(before) if !before.is_deleted() => {
+                    writer.pass_widening(&before.message, self).await?;
+                    self.record_lost_gates(writer, &before.message).await
+                }
                 _ => Ok(()),
             }
         }
@@ -167,7 +170,11 @@ impl Managed for Subprocessor {
             }
             self.refuse_cycle(writer).await?;
             self.refuse_duplicate(writer).await?;
-            self.refuse_lost_gates(writer, before).await
+            match before.filter(|before| !before.is_deleted()) {
+                // What was overridden has been recorded.
+                Some(before) if writer.passes.over.is_none() => self.refuse_lost_gates(writer, &before.message).await,
+                _ => Ok(()),
+            }
         }
         .boxed()
     }
@@ -211,23 +218,37 @@ impl Subprocessor {
     }
 
     /// What is in use stays behind the gates it has passed: an update may not take it back before one of them.
-    async fn refuse_lost_gates(&self, writer: &Writer, before: Option<&Stored<Self>>) -> Result<()> {
-        let Some(before) = before.filter(|before| !before.is_deleted()).map(|before| &before.message) else {
-            return Ok(());
-        };
+    async fn refuse_lost_gates(&self, writer: &Writer, before: &Self) -> Result<()> {
+        let (organization, lost) = self.lost_gates(writer, before).await?;
+        if lost.is_empty() { Ok(()) } else { Err(lifecycle::refuse_gates(&self.name, &organization, &lost)) }
+    }
+
+    /// The same where somebody takes the responsibility.
+    async fn record_lost_gates(&mut self, writer: &Writer, before: &Self) -> Result<()> {
+        if writer.passes.over.is_some() {
+            let (_, lost) = self.lost_gates(writer, before).await?;
+            let records = lifecycle::records(lost, writer.passes.over.as_ref(), writer.now());
+            self.gate_records.extend(records);
+        }
+        Ok(())
+    }
+
+    /// The gates that an update of what is in use would take it back before, where they bind; and the organization.
+    async fn lost_gates(&self, writer: &Writer, before: &Self) -> Result<(String, Vec<Unmet>)> {
+        let nothing = (String::new(), Vec::new());
         if self.state() != State::Active || before.state() != State::Active {
-            return Ok(());
+            return Ok(nothing);
         }
         // What decides on gates: an update of anything else costs nothing here.
         let decides = |one: &Self| {
             (one.vendor.clone(), one.vendor_entity.clone(), one.role, one.dpa.clone(), one.locations.clone())
         };
         if decides(self) == decides(before) {
-            return Ok(());
+            return Ok(nothing);
         }
         let organization = organization_of(writer, &self.name).await?;
         if !engagement::gates_bind(&organization) {
-            return Ok(());
+            return Ok(nothing);
         }
         let today = day(writer.now());
         let earlier = engagement::unmet_gates(before, before.find_vendor(writer).await?.as_ref(), &[], &today);
@@ -238,7 +259,7 @@ impl Subprocessor {
         let uncovered: Vec<String> = uncovered.iter().map(ToString::to_string).collect();
         let mut lost = engagement::unmet_gates(self, self.find_vendor(writer).await?.as_ref(), &uncovered, &today);
         lost.retain(|unmet| !earlier.iter().any(|other| other.gate == unmet.gate));
-        if lost.is_empty() { Ok(()) } else { Err(lifecycle::refuse_gates(&self.name, &organization.name, &lost)) }
+        Ok((organization.name, lost))
     }
 
     /// Whether it is brought back as found, or was found and is not any more.

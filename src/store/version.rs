@@ -7,8 +7,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use prost_reflect::ReflectMessage;
 use sea_orm::{
-    ActiveModelTrait, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, ModelTrait, Value,
-    sea_query::{Alias, DynIden, IntoIden},
+    ActiveModelTrait, DatabaseBackend, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, ModelTrait,
+    Value,
+    sea_query::{Alias, Condition, DynIden, Expr, ExprTrait, IntoIden},
 };
 use sha2::{Digest, Sha256};
 
@@ -226,6 +227,30 @@ pub fn stored_value(value: &str) -> Cow<'_, str> {
 /// A column by its name.
 pub fn column(name: &str) -> DynIden {
     Alias::new(name).into_iden()
+}
+
+/// Rows by two numbers. Of pairs joined by OR PostgreSQL makes an index scan each, and compares every row that it finds
+/// with all of them again: 500 rows took it 40 times as long as from one list of pairs, by which SQLite would scan.
+pub fn one_of(backend: DatabaseBackend, columns: [&str; 2], keys: &[(i64, i64)]) -> Condition {
+    let [first, second] = columns;
+    if backend != DatabaseBackend::Postgres {
+        return keys.iter().fold(Condition::any(), |any, (one, two)| {
+            any.add(Condition::all().add(Expr::col(column(first)).eq(*one)).add(Expr::col(column(second)).eq(*two)))
+        });
+    }
+    let mut text = "($1, $2) IN (VALUES ".to_owned();
+    let mut values: Vec<Expr> = vec![Expr::col(column(first)), Expr::col(column(second))];
+    for (row, (one, two)) in keys.iter().enumerate() {
+        let (a, b) = (values.len() + 1, values.len() + 2);
+        // What the first row is, the others are.
+        text += &match row {
+            0 => format!("(CAST(${a} AS bigint), CAST(${b} AS bigint))"),
+            _ => format!(", (${a}, ${b})"),
+        };
+        values.extend([Expr::val(*one), Expr::val(*two)]);
+    }
+    text.push(')');
+    Condition::all().add(Expr::cust_with_exprs(text, values))
 }
 
 /// Microseconds since 1970 of a Timestamp that this store made.

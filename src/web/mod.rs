@@ -20,7 +20,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     error::{Error, Result},
 };
 
@@ -33,7 +33,8 @@ pub const PAGES: [(&str, &str); 1] = [(
 /// All pages over the services.
 pub fn pages(api: Api) -> Router {
     let [(timeline, _)] = PAGES;
-    Router::new().route(timeline, get(timeline::get)).with_state(api)
+    let pages = Router::new().route(timeline, get(timeline::get)).with_state(api.clone());
+    api::current(&api, pages)
 }
 
 /// What a page sends: a text of a type, for as long as its tag is the same.

@@ -123,7 +123,9 @@ both! {
                 "organization: {{id: acme, display_name: A, notice_policy: {{enforcement: REQUIRED}}}}\n\
                  subprocessors: [{{id: {id}, display_name: X, vendor: vendors/{id}, role: SUB_PROCESSOR, dpa: {{status: SIGNED}}}}]\n"
             )).await.expect("applied");
-            crate::support::activate(&mut server, &format!("organizations/acme/subprocessors/{id}")).await.expect(id);
+            let name = format!("organizations/acme/subprocessors/{id}");
+            crate::support::announce(&mut server, &name).await;
+            crate::support::activate(&mut server, &name).await.expect(id);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::{
 
 mod compare;
 mod import;
+mod notices;
 mod papers;
 mod server;
 

@@ -62,6 +62,7 @@ both! {
         let made = subprocessor(&mut server, "organizations/acme", "aws", v1::Subprocessor {
             display_name: "AWS".into(), vendor: "vendors/aws".into(), dpa: Some(dpa.clone()), ..Default::default()
         }).await.expect("created");
+        crate::support::announce(&mut server, &made.name).await;
         let active = activate(&mut server, &made.name).await.expect("signed today");
         let without = v1::Subprocessor { dpa: None, ..active.clone() };
         let status = refused(

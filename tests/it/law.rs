@@ -6,7 +6,7 @@ mod examples;
 mod findings;
 mod gate;
 mod many;
-mod papers;
+pub mod papers;
 mod points;
 mod properties;
 mod scene;

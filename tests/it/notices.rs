@@ -3,5 +3,7 @@
 mod answers;
 mod clauses;
 mod effect;
+mod evidence;
 mod inbound;
+mod refusals;
 pub mod scene;

@@ -48,6 +48,9 @@ async fn get(server: &mut Server, name: &str) -> Json {
         Kind::Certification => ask!(mechanisms, get_certification, GetCertificationRequest),
         Kind::Transfer => ask!(mechanisms, get_transfer, GetTransferRequest),
         Kind::Acknowledgement => ask!(mechanisms, get_acknowledgement, GetAcknowledgementRequest),
+        Kind::Notice => ask!(notices, get_notice, GetNoticeRequest),
+        Kind::Recipient => ask!(notices, get_notice_recipient, GetNoticeRecipientRequest),
+        Kind::Objection => ask!(notices, get_objection, GetObjectionRequest),
     }
 }
 

@@ -309,6 +309,28 @@ pub async fn update_subprocessor(
     server.subprocessors.update_subprocessor(request).await.map(tonic::Response::into_inner)
 }
 
+/// Announces a subprocessor for a day that is far off, so that only the other gates stand before it.
+pub async fn announce(server: &mut Server, subprocessor: &str) -> v1::Subprocessor {
+    let (parent, id) = subprocessor.split_once("/subprocessors/").expect("a name");
+    let kind = v1::notice_change::Kind::Add.into();
+    let change = v1::NoticeChange { kind, subprocessor: subprocessor.into(), ..Default::default() };
+    let far = prost_types::Timestamp { seconds: 7_000_000_000, nanos: 0 };
+    let notice = v1::Notice {
+        title: id.into(),
+        changes: vec![change],
+        requested_effective_time: Some(far),
+        ..Default::default()
+    };
+    let parent = parent.to_owned();
+    let request = v1::CreateNoticeRequest { parent, notice: Some(notice), ..Default::default() };
+    let name = server.notices.create_notice(request).await.expect("drafted").into_inner().name;
+    let mut approve = tonic::Request::new(v1::ApproveNoticeRequest { name: name.clone(), ..Default::default() });
+    approve.metadata_mut().insert("x-principal", "approver".parse().expect("a principal"));
+    server.notices.approve_notice(approve).await.expect("approved");
+    server.notices.publish_notice(v1::PublishNoticeRequest { name, ..Default::default() }).await.expect("published");
+    get_subprocessor(server, subprocessor).await
+}
+
 /// Puts a subprocessor into use.
 pub async fn activate(server: &mut Server, name: &str) -> Result<v1::Subprocessor, Status> {
     let request = v1::ActivateRequest { name: name.into(), ..Default::default() };

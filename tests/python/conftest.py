@@ -46,6 +46,7 @@ generate()
 from subprocessor.registry.v1 import (  # noqa: E402
     change_log_pb2,
     change_log_pb2_grpc,
+    notice_pb2_grpc,
     organization_pb2,
     organization_pb2_grpc,
     registry_pb2_grpc,
@@ -125,6 +126,7 @@ def registry(request, tmp_path_factory):
             organizations=organization_pb2_grpc.OrganizationServiceStub(calls),
             vendors=vendor_pb2_grpc.VendorServiceStub(calls),
             subprocessors=subprocessor_pb2_grpc.SubprocessorServiceStub(calls),
+            notices=notice_pb2_grpc.ChangeNotificationServiceStub(calls),
             log=change_log_pb2_grpc.ChangeLogServiceStub(calls),
             manifests=registry_pb2_grpc.RegistryServiceStub(calls),
         )

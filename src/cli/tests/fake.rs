@@ -19,6 +19,10 @@ use crate::{
     server::Server,
 };
 
+mod notices;
+
+pub(super) use notices::RECIPIENTS;
+
 /// How many vendors there are.
 pub(super) const VENDORS: usize = 450;
 
@@ -31,6 +35,7 @@ pub(super) struct Seen {
     pub(super) watches: Vec<WatchChangesRequest>,
     pub(super) erased: Vec<ErasePersonalDataRequest>,
     pub(super) resolved: Vec<ResolveVendorsRequest>,
+    pub(super) told: notices::Told,
     pub(super) principals: Vec<String>,
     /// Calls that are answered UNAVAILABLE before one is answered.
     pub(super) unavailable: usize,
@@ -252,6 +257,7 @@ impl Running {
         let fake = Fake::default();
         let routes = Routes::new(vendor_service_server::VendorServiceServer::new(fake.clone()))
             .add_service(registry_service_server::RegistryServiceServer::new(fake.clone()))
+            .add_service(change_notification_service_server::ChangeNotificationServiceServer::new(fake.clone()))
             .add_service(change_log_service_server::ChangeLogServiceServer::new(fake.clone()));
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();

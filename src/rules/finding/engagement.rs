@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     proto::v1::{
-        GateRecord, Location, Role, Subprocessor, Transfer, Vendor,
+        CorrectionRecord, GateRecord, Location, Role, Subprocessor, Transfer, Vendor,
         dpa::Status as DpaStatus,
         finding::{Kind, Severity},
         gate_record::{Gate, Outcome},
@@ -47,6 +47,7 @@ impl Examined for Engagement<'_> {
         if self.subprocessor.delete_time.is_some() || !is_on_list(self.subprocessor, day) {
             return found;
         }
+        found.extend(self.corrected(day));
         found.extend(self.advised(day));
         found.extend(self.agreement(day));
         found.extend(self.review(day));
@@ -63,6 +64,7 @@ impl Examined for Engagement<'_> {
         let own = [&one.start_date, &one.end_date, &one.next_review_date].into_iter().chain(agreed);
         dates.extend(own.filter(|date| !date.is_empty()).cloned());
         dates.extend(one.gate_records.iter().map(record_day));
+        dates.extend(one.corrections.iter().map(correction_day));
         let spans = self.spoken_for.iter().flat_map(|one| [&one.start_date, &one.end_date]);
         dates.extend(spans.filter(|date| !date.is_empty()).cloned());
         self.recorded.iter().for_each(|subject| collect_dates(self.law, subject, dates));
@@ -98,6 +100,25 @@ impl Engagement<'_> {
             .collect()
     }
 
+    /// Corrections that made more of it than customers had been told.
+    fn corrected(&self, day: &str) -> Vec<Draft> {
+        let made = self.subprocessor.corrections.iter().enumerate();
+        let widening = made.filter(|(_, one)| !one.widened.is_empty() && correction_day(one).as_str() <= day);
+        let drafts = widening.map(|(i, record)| {
+            let (on, what) = (correction_day(record), record.widened.join(", "));
+            let correction = record.correction.clone().unwrap_or_default();
+            let text = format!(
+                "corrected on {on} by {}, true since {}: {}; it widens {what}, and customers are to be told of that",
+                correction.approver, correction.true_since_date, correction.reason
+            );
+            let essence = format!("{what} {}", stated(record.record_time));
+            self.draft(Kind::CorrectionWidened, Severity::Warning, essence)
+                .says(text, "GDPR Art. 28(2)")
+                .cites([self.fact(&format!("corrections[{i}]"), correction.reason)])
+        });
+        drafts.collect()
+    }
+
     /// Gates that an advisory policy let pass, and that are still not met.
     fn advised(&self, day: &str) -> Vec<Draft> {
         let records: Vec<(usize, &GateRecord)> = self.subprocessor.gate_records.iter().enumerate().collect();
@@ -119,8 +140,9 @@ impl Engagement<'_> {
             Gate::DpaInForce => self.needs_agreement() && !dpa_in_force(self.subprocessor, day),
             Gate::AnnexIiiComplete => !annex_iii_gaps(self.subprocessor, self.vendor).is_empty(),
             Gate::TransfersCovered => self.transfers(day).any(|one| !covers(assess(self.law, one, day).verdict)),
-            // What notices have cleared is theirs to say.
-            Gate::NoticeCleared | Gate::Unspecified => false,
+            // Who was not told before cannot be told before any more.
+            Gate::NoticeCleared => true,
+            Gate::Unspecified => false,
         }
     }
 
@@ -270,15 +292,30 @@ fn gate_law(gate: Gate) -> &'static str {
     }
 }
 
+/// The UTC day on which a correction was made, ISO 8601.
+fn correction_day(record: &CorrectionRecord) -> String {
+    day_at(stated(record.record_time))
+}
+
 /// When a record was made, in microseconds since 1970.
 fn instant(record: &GateRecord) -> i64 {
-    let time = record.record_time.unwrap_or_default();
+    stated(record.record_time)
+}
+
+/// An instant in microseconds since 1970.
+fn stated(time: Option<prost_types::Timestamp>) -> i64 {
+    let time = time.unwrap_or_default();
     time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1_000)
 }
 
 /// The UTC day on which a record was made.
 fn record_day(record: &GateRecord) -> String {
-    let instant = jiff::Timestamp::from_microsecond(instant(record)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    day_at(instant(record))
+}
+
+/// The UTC day, ISO 8601, of microseconds since 1970.
+fn day_at(micros: i64) -> String {
+    let instant = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     instant.strftime("%F").to_string()
 }
 

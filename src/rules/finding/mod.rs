@@ -6,11 +6,13 @@
 //! - [`statement`]: statements that contradict each other, or the list.
 //! - [`certification`]: participation that is over, or is to be renewed.
 //! - [`engagement`]: agreements, reviews, gaps and gates of a subprocessor, and where it processes.
+//! - [`notice`]: notices that are held, objections that are open, what is to be passed on.
 //! - [`transfer`]: transfers that nothing covers, or not firmly.
 
 pub mod certification;
 pub mod document;
 pub mod engagement;
+pub mod notice;
 pub mod organization;
 pub mod statement;
 pub mod transfer;
@@ -237,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_id_says_its_kind_and_fits_a_name() {
-        for number in 1..=13 {
+        for number in 1..=17 {
             let kind = Kind::try_from(number).expect("a kind");
             let draft = Draft::new(kind, Severity::Info, "organizations/a", "x");
             assert!(crate::resource::name::is_id(&draft.id()), "{}", draft.id());

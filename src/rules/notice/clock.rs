@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(last(&agreement(Some(30), None, "America/Los_Angeles"), "2026-05-21T00:00:00Z"), "2026-04-19");
         assert_eq!(last(&agreement(Some(0), None, ""), "2026-05-21T00:00:00Z"), "2026-05-20");
         let business = Agreement { day_kind: DayKind::Business.into(), ..agreement(Some(5), None, "") };
-        assert_eq!(last(&business, "2026-05-23T00:00:00Z"), "2026-05-15");
+        assert_eq!(last(&business, "2026-05-23T00:00:00Z"), "2026-05-17", "a Sunday counts for nothing");
     }
 
     #[test]

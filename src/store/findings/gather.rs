@@ -13,7 +13,7 @@ use super::{BATCH, Batch, Examined, Question};
 use crate::{
     error::Result,
     proto::v1::{
-        Certification, Document, Organization, Role, Subprocessor, Transfer, Vendor,
+        Certification, Document, Notice, Objection, Organization, Role, Subprocessor, Transfer, Vendor,
         gate_record::{Gate, Outcome},
         subprocessor::State,
     },
@@ -29,6 +29,7 @@ use crate::{
             document::{Record, Text},
             engagement::Engagement,
             examine,
+            notice::Announced,
             statement::{Engaged, is_denial},
             transfer::{Flow, Recorded},
         },
@@ -356,6 +357,26 @@ impl Store {
             let recorded = Recorded { law: &facts.law, subject: facts.subject(transfer) };
             let subject: &dyn Subject = &recorded;
             examined(&transfer.name, examine(subject, &organization_of(&transfer.name), &question.window))
+        });
+        Ok(Batch { subjects: found.collect(), next: next(&page) })
+    }
+}
+
+impl Store {
+    pub(super) async fn examine_notices(&self, question: &Question, page: Page<Notice>) -> Result<Batch> {
+        let names: Vec<String> = page.items.iter().map(|one| one.name.clone()).collect();
+        let follow_ups = page.items.iter().map(|one| one.follow_up_notice.clone()).filter(|name| !name.is_empty());
+        let follow_ups: HashMap<String, Notice> = self.at("name", follow_ups.collect(), question.revision).await?;
+        let objections: BTreeMap<String, Objection> =
+            self.at("parent", names, question.revision).await?.into_iter().collect();
+        let found = page.items.iter().map(|notice| {
+            let own = |one: &&Objection| one.name.strip_prefix(&notice.name).is_some_and(|rest| rest.starts_with('/'));
+            let announced = Announced {
+                notice,
+                follow_up: follow_ups.get(&notice.follow_up_notice),
+                objections: objections.values().filter(own).collect(),
+            };
+            examined(&notice.name, examine(&announced, &organization_of(&notice.name), &question.window))
         });
         Ok(Batch { subjects: found.collect(), next: next(&page) })
     }

@@ -1,5 +1,7 @@
 //! The lifecycle of a subprocessor: its steps, and the gates before it is put into use.
 
+use jiff::Timestamp;
+
 use super::organization_of;
 use crate::{
     error::{Error, Reason, Result},
@@ -122,15 +124,7 @@ impl Writer {
             self.fulfil(notice, &change_id).await?;
         }
         // What a later list of findings needs is recorded with the step itself.
-        let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
-        let record_time = Some(timestamp(self.now().as_microsecond()));
-        after.gate_records.extend(one_for_each_gate(unmet).into_iter().map(|gate| GateRecord {
-            gate: gate.gate.into(),
-            outcome: outcome.into(),
-            detail: gate.detail,
-            record_time,
-            r#override: over.clone(),
-        }));
+        after.gate_records.extend(records(unmet, over.as_ref(), self.now()));
         Ok(())
     }
 
@@ -157,6 +151,19 @@ pub(super) fn refuse_gates(name: &str, organization: &str, unmet: &[Unmet]) -> E
         let subject = if gate.subject.is_empty() { name } else { gate.subject.as_str() };
         error.precondition(kind_of(kind), subject, gate.detail.clone())
     })
+}
+
+/// Records of gates that were not met, and how they were passed: by an override, or because the policy only advises.
+pub(super) fn records(unmet: Vec<Unmet>, over: Option<&Override>, now: Timestamp) -> Vec<GateRecord> {
+    let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
+    let record = |gate: Unmet| GateRecord {
+        gate: gate.gate.into(),
+        outcome: outcome.into(),
+        detail: gate.detail,
+        record_time: Some(timestamp(now.as_microsecond())),
+        r#override: over.cloned(),
+    };
+    one_for_each_gate(unmet).into_iter().map(record).collect()
 }
 
 /// One record for each gate, whatever it is that it does not find.

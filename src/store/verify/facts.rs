@@ -5,14 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, IdenStatic, IntoActiveModel, Iterable,
-    QueryFilter, Value,
-    sea_query::{Expr, ExprTrait, Query},
+    QueryFilter, Value, sea_query::Query,
 };
 
 use super::{
     super::{
         entity::{change, resource},
-        version::{Resource, Version, cleared_columns, column, micros, value_table},
+        version::{Resource, Version, cleared_columns, column, micros, one_of, value_table},
     },
     Report,
 };
@@ -99,7 +98,10 @@ impl Facts {
         }
         let before: Vec<Key> = before.into_iter().collect();
         for chunk in before.chunks(KEYS) {
-            let made = change::Entity::find().filter(any_of(chunk, "revision")).all(tx).await?;
+            let made = change::Entity::find()
+                .filter(one_of(tx.get_database_backend(), ["resource_id", "revision"], chunk))
+                .all(tx)
+                .await?;
             facts.earlier.extend(made.into_iter().map(|row| ((row.resource_id, row.revision), row)));
         }
         // No index leads to them: only where content is missing.
@@ -357,22 +359,15 @@ impl Found {
     }
 }
 
-fn any_of(keys: &[Key], revision: &str) -> Condition {
-    keys.iter().fold(Condition::any(), |any, (id, number)| {
-        any.add(
-            Condition::all().add(Expr::col(column("resource_id")).eq(*id)).add(Expr::col(column(revision)).eq(*number)),
-        )
-    })
-}
-
 /// The stored versions of a kind, each compared with what its body says.
 async fn versions<R: Resource>(tx: &DatabaseTransaction, keys: &[Key]) -> Result<HashMap<Key, Found>> {
-    let models = R::Entity::find().filter(any_of(keys, "from_revision")).all(tx).await?;
+    let wanted = one_of(tx.get_database_backend(), ["resource_id", "from_revision"], keys);
+    let models = R::Entity::find().filter(wanted.clone()).all(tx).await?;
     let mut values: HashMap<Key, Vec<(String, String)>> = HashMap::new();
     let query = Query::select()
         .columns(["resource_id", "from_revision", "field", "value"].map(column))
         .from(value_table(R::KIND))
-        .cond_where(any_of(keys, "from_revision"))
+        .cond_where(wanted)
         .to_owned();
     for row in tx.query_all(&query).await? {
         let key = (row.try_get("", "resource_id")?, row.try_get("", "from_revision")?);

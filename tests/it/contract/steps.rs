@@ -191,6 +191,7 @@ both! {
                 let id = format!("{id}-{required}");
                 let one = v1::Subprocessor { display_name: id.clone(), vendor: (*vendor).into(), dpa: dpa.clone(), ..Default::default() };
                 let one = subprocessor(&mut server, ACME, &id, one).await.expect("created");
+                crate::support::announce(&mut server, &one.name).await;
                 let answer = take(&mut server, Step::Activate, &one.name, "", false).await;
                 if !required || gates.is_empty() {
                     let active = answer.expect("activated");

@@ -50,6 +50,8 @@ pub fn bare(row: v1::Subprocessor) -> v1::Subprocessor {
         revision: nothing.revision,
         create_time: nothing.create_time,
         update_time: nothing.update_time,
+        // That customers were not told of a change is not what is published.
+        gate_records: nothing.gate_records,
         ..row
     }
 }

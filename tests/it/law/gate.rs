@@ -95,7 +95,13 @@ both! {
         activate(&mut server, &name, true).await.expect("overridden");
         let place = async |server: &mut Server, locations: Vec<Location>| {
             let one = Subprocessor { name: name.clone(), locations, ..Default::default() };
-            let request = v1::UpdateSubprocessorRequest { subprocessor: Some(one), ..Default::default() };
+            // What is told to customers is not the question here.
+            let correction = v1::Correction {
+                reason: "was wrong".into(), approver: "dpo".into(), true_since_date: "2026-03-01".into(),
+            };
+            let request = v1::UpdateSubprocessorRequest {
+                subprocessor: Some(one), correction: Some(correction), ..Default::default()
+            };
             server.subprocessors.update_subprocessor(request).await.map(tonic::Response::into_inner)
         };
         // What was not covered before is no worse, wherever it stands.

@@ -74,7 +74,7 @@ fn csv_rows(content: &str) -> Vec<HashMap<String, String>> {
 }
 
 /// The elements of a page, as a browser builds them, and its text.
-fn parsed(html: &str) -> (Vec<String>, String) {
+pub fn parsed(html: &str) -> (Vec<String>, String) {
     use html5ever::tokenizer;
     #[derive(Default)]
     struct Sink(std::cell::RefCell<(Vec<String>, String)>);

@@ -9,9 +9,10 @@ use subprocessor_registry::proto::v1::{
 };
 use tonic::{Code, Status};
 
-use super::{ACME, engage, name, named, row};
+use super::{ACME, name, named, row};
 use crate::support::{
-    Server, activate, both, fresh, get_subprocessor, preconditions, refused, suspend, update_subprocessor, vendor,
+    Server, activate, announce, both, fresh, get_subprocessor, preconditions, refused, suspend, update_subprocessor,
+    vendor,
 };
 
 async fn organization(server: &mut Server, enforcement: Enforcement) {
@@ -34,6 +35,12 @@ async fn past(server: &mut Server, name: &str, reason: &str, approver: &str) -> 
     let over = v1::Override { reason: reason.into(), approver: approver.into() };
     let request = v1::ActivateRequest { name: name.into(), r#override: Some(over), ..Default::default() };
     server.subprocessors.activate(request).await.map(tonic::Response::into_inner)
+}
+
+/// Proposes and announces: what gates stand before then are those of this file.
+async fn engage(server: &mut Server, id: &str, asked: v1::Subprocessor) -> Result<v1::Subprocessor, Status> {
+    let made = super::engage(server, id, asked).await?;
+    Ok(announce(server, &made.name).await)
 }
 
 /// Asserts that the gates refuse, and which.

@@ -149,6 +149,7 @@ both! {
         }, &["notice_policy"]).await;
         let other = v1::Subprocessor { section: "Other".into(), ..proposed };
         let other = subprocessor(&mut server, ACME, "other", other).await.expect("proposed");
+        crate::support::announce(&mut server, &other.name).await;
         place.set_clock("2026-03-24T10:00:00Z");
         let over = v1::Override { reason: "urgent".into(), approver: "dpo".into() };
         let request = v1::ActivateRequest { name: other.name.clone(), r#override: Some(over), ..Default::default() };

@@ -1,0 +1,187 @@
+//! What is wrong with notices: one that is held, an objection nobody has resolved, a vendor's change that is to be passed
+//! on.
+
+use super::{Draft, Subject, fact};
+use crate::{
+    proto::v1::{
+        Notice, Objection,
+        finding::{Kind, Severity},
+        notice::State,
+        objection::State as ObjectionState,
+    },
+    rules::{law::Dates, notice::instant},
+};
+
+/// A notice, with what is known around it.
+#[derive(Debug)]
+pub struct Announced<'a> {
+    /// The notice.
+    pub notice: &'a Notice,
+    /// The notice that passes it on, if it is a vendor's.
+    pub follow_up: Option<&'a Notice>,
+    /// The objections to it.
+    pub objections: Vec<&'a Objection>,
+}
+
+impl Subject for Announced<'_> {
+    fn on(&self, day: &str) -> Vec<Draft> {
+        let mut found = Vec::new();
+        found.extend(self.held(day));
+        found.extend(self.open_objections(day));
+        found.extend(self.to_pass_on(day));
+        found
+    }
+
+    fn dates(&self, dates: &mut Dates) {
+        let notice = self.notice;
+        let times = [&notice.requested_effective_time, &notice.publish_time, &notice.receive_time];
+        dates.extend(times.into_iter().filter_map(|time| day_of(time.as_ref())));
+        dates.extend(self.objections.iter().filter_map(|one| day_of(one.lodge_time.as_ref())));
+        dates.extend(day_after(&notice.pass_on_date));
+    }
+}
+
+/// The UTC day of an instant, ISO 8601.
+fn day_of(time: Option<&prost_types::Timestamp>) -> Option<String> {
+    instant(time).map(|instant| instant.strftime("%F").to_string())
+}
+
+fn day_after(date: &str) -> Option<String> {
+    let date: jiff::civil::Date = date.parse().ok()?;
+    date.tomorrow().ok().map(|day| day.to_string())
+}
+
+impl Announced<'_> {
+    fn draft(&self, kind: Kind, severity: Severity, essence: impl Into<String>) -> Draft {
+        Draft::new(kind, severity, &self.notice.name, essence)
+    }
+
+    /// Its time has come, and something stands against it.
+    fn held(&self, day: &str) -> Option<Draft> {
+        let since = day_of(self.notice.requested_effective_time.as_ref().or(self.notice.publish_time.as_ref()));
+        if self.notice.state() != State::Held || since.is_some_and(|since| day < since.as_str()) {
+            return None;
+        }
+        let reasons = &self.notice.hold_reasons;
+        let facts = reasons.iter().enumerate();
+        let facts = facts.map(|(i, reason)| self.fact(&format!("hold_reasons[{i}]"), reason.clone()));
+        let text = format!("\"{}\" is held: {}", self.notice.title, reasons.join("; "));
+        Some(self.draft(Kind::NoticeHeld, Severity::Warning, "held").says(text, "GDPR Art. 28(2)").cites(facts))
+    }
+
+    fn open_objections(&self, day: &str) -> Vec<Draft> {
+        let open = self.objections.iter().filter(|one| {
+            one.state() == ObjectionState::Open
+                && day_of(one.lodge_time.as_ref()).is_none_or(|since| since.as_str() <= day)
+        });
+        let drafts = open.map(|one| {
+            let changes = one.change_ids.join(", ");
+            let late = if one.late { "late: it blocks nothing" } else { "not resolved" };
+            let text =
+                format!("{} objects to {changes} of \"{}\", {late}: {}", one.customer, self.notice.title, one.grounds);
+            let severity = if one.late { Severity::Info } else { Severity::Warning };
+            self.draft(Kind::ObjectionOpen, severity, one.name.clone()).says(text, "GDPR Art. 28(2)").cites([fact(
+                &one.name,
+                "grounds",
+                one.grounds.clone(),
+                &one.sources,
+            )])
+        });
+        drafts.collect()
+    }
+
+    /// What a vendor has announced reaches customers in time only if it is passed on in time.
+    fn to_pass_on(&self, day: &str) -> Option<Draft> {
+        let notice = self.notice;
+        let received = day_of(notice.receive_time.as_ref());
+        let told = self.follow_up.is_some_and(|one| one.publish_time.is_some());
+        let over = !matches!(notice.state(), State::Published | State::Effective);
+        if !notice.inbound
+            || notice.follow_up_notice.is_empty()
+            || told
+            || over
+            || received.is_some_and(|first| day < first.as_str())
+        {
+            return None;
+        }
+        let by = &notice.pass_on_date;
+        let late = !by.is_empty() && day > by.as_str();
+        let (severity, essence, when) = match (by.is_empty(), late) {
+            (true, _) => (Severity::Warning, "due", "the vendor names no day".to_owned()),
+            (false, false) => (Severity::Warning, "due", format!("by {by}, so that everybody is cleared in time")),
+            (false, true) => (Severity::Critical, "late", format!("{by} was the last day on which that was in time")),
+        };
+        let text = format!("\"{}\" of {} is to be told to customers: {when}", notice.title, notice.sender_vendor);
+        let facts =
+            [self.fact("pass_on_date", by.clone()), self.fact("follow_up_notice", notice.follow_up_notice.clone())];
+        Some(self.draft(Kind::PassOnDue, severity, essence).says(text, "GDPR Art. 28(2), 28(4)").cites(facts))
+    }
+
+    fn fact(&self, field: &str, text: impl Into<String>) -> super::Evidence {
+        fact(&self.notice.name, field, text, &self.notice.sources)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Option<prost_types::Timestamp> {
+        crate::rules::notice::stamp(text.parse().expect("an instant"))
+    }
+
+    fn kinds(one: &Announced<'_>, day: &str) -> Vec<(Kind, Severity)> {
+        one.on(day).into_iter().map(|draft| (draft.kind, draft.severity)).collect()
+    }
+
+    fn inbound() -> Notice {
+        let mut notice = Notice {
+            name: "organizations/a/notices/n".into(),
+            inbound: true,
+            receive_time: at("2026-03-01T10:00:00Z"),
+            pass_on_date: "2026-04-01".into(),
+            follow_up_notice: "organizations/a/notices/n-pass-on".into(),
+            ..Notice::default()
+        };
+        notice.set_state(State::Published);
+        notice
+    }
+
+    #[test]
+    fn what_is_to_be_passed_on_is_due_and_then_late_until_it_is_told() {
+        let notice = inbound();
+        let alone = Announced { notice: &notice, follow_up: None, objections: Vec::new() };
+        assert_eq!(kinds(&alone, "2026-02-28"), []);
+        assert_eq!(kinds(&alone, "2026-03-01"), [(Kind::PassOnDue, Severity::Warning)]);
+        assert_eq!(kinds(&alone, "2026-04-01"), [(Kind::PassOnDue, Severity::Warning)]);
+        assert_eq!(kinds(&alone, "2026-04-02"), [(Kind::PassOnDue, Severity::Critical)]);
+        let mut dates = Dates::new();
+        alone.dates(&mut dates);
+        assert_eq!(dates.iter().map(String::as_str).collect::<Vec<_>>(), ["2026-03-01", "2026-04-02"]);
+        let draft = Notice::default();
+        assert_eq!(kinds(&Announced { follow_up: Some(&draft), ..alone }, "2026-03-02").len(), 1);
+        let told = Notice { publish_time: at("2026-03-02T10:00:00Z"), ..Notice::default() };
+        let passed_on = Announced { notice: &notice, follow_up: Some(&told), objections: Vec::new() };
+        assert_eq!(kinds(&passed_on, "2026-05-01"), []);
+    }
+
+    #[test]
+    fn what_is_held_or_objected_to_is_found() {
+        let mut notice = Notice {
+            requested_effective_time: at("2026-04-01T00:00:00Z"),
+            hold_reasons: vec!["c1: no agreement".into()],
+            ..Notice::default()
+        };
+        notice.set_state(State::Held);
+        let mut open = Objection { lodge_time: at("2026-03-20T00:00:00Z"), ..Objection::default() };
+        open.set_state(ObjectionState::Open);
+        let late = Objection { late: true, ..open.clone() };
+        let mut closed = open.clone();
+        closed.set_state(ObjectionState::Closed);
+        let one = Announced { notice: &notice, follow_up: None, objections: vec![&open, &late, &closed] };
+        assert_eq!(kinds(&one, "2026-03-19"), []);
+        let objections = [(Kind::ObjectionOpen, Severity::Warning), (Kind::ObjectionOpen, Severity::Info)];
+        assert_eq!(kinds(&one, "2026-03-20"), objections);
+        assert_eq!(kinds(&one, "2026-04-01")[0], (Kind::NoticeHeld, Severity::Warning));
+    }
+}
