@@ -28,8 +28,10 @@ use crate::{
 impl Api {
     async fn step(&self, call: Call, name: &str, etag: String, taken: Taken) -> Answer<Subprocessor> {
         let name = Name::of(Kind::Subprocessor, "name", name)?;
-        let stepped =
-            self.store.write(call, |writer| Box::pin(async move { Box::pin(writer.step(&name, &etag, taken)).await })).await?;
+        let stepped = self
+            .store
+            .write(call, |writer| Box::pin(async move { Box::pin(writer.step(&name, &etag, taken)).await }))
+            .await?;
         Ok(Response::new(stepped))
     }
 }
