@@ -133,6 +133,7 @@ macro_rules! subject {
             }
 
             async fn get(server: &mut Server, name: &str, as_of: Option<v1::AsOf>) -> Result<Self, Status> {
+                #[allow(clippy::needless_update)] // Some kinds have more to ask for.
                 let request = v1::$get_request { name: name.into(), as_of, ..Default::default() };
                 server.$client.$get(request).await.map(Response::into_inner)
             }
@@ -194,6 +195,7 @@ macro_rules! writable {
                 update_mask: Option<FieldMask>,
                 how: &How,
             ) -> Result<Self, Status> {
+                #[allow(clippy::needless_update)] // Some kinds have more to say.
                 let request = v1::$update_request {
                     $field: message,
                     update_mask,

@@ -4,7 +4,6 @@ use prost_types::{FieldMask, Timestamp};
 use subprocessor_registry::proto::v1::{
     self, Agreement, Notice, NoticeChange, NoticeRecipient,
     agreement::Authorization,
-    gate_record::Outcome,
     notice::State,
     notice_change::Kind,
     notice_policy::{Enforcement, Rollout},
@@ -344,11 +343,6 @@ pub fn preconditions<T: std::fmt::Debug>(answer: Result<T, Status>, reason: &str
     let details = status.get_error_details();
     let violations = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
     violations.into_iter().map(|one| (one.subject, one.description)).collect()
-}
-
-/// How gates were passed.
-pub fn outcomes(one: &v1::Subprocessor) -> Vec<Outcome> {
-    one.gate_records.iter().map(v1::GateRecord::outcome).collect()
 }
 
 /// All customers at the same time.

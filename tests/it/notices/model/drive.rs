@@ -8,13 +8,11 @@ use subprocessor_registry::proto::v1::{
     agreement::{Authorization, ClockStart, DayKind, NoticeMethod, UnresolvedObjection},
     delivery_receipt, gate_record, notice, notice_change, notice_policy, objection, recipient_change, subprocessor,
 };
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use super::{
-    days::{DAY, HOUR, Instant, date, day_of, text},
-    machine::{
-        Change, Customer, Kind, Model, Notice, Outcome, Policy, Receipt, Refused, Stage, Start, State, Sub, Terms,
-    },
+    days::{HOUR, Instant, date, day_of, text},
+    machine::{Change, Kind, Model, Notice, Outcome, Policy, Receipt, Refused, Stage, Start, State, Sub, Terms},
     steps::{Agreed, Announcement, History, Step, Wanted},
 };
 use crate::{
