@@ -184,6 +184,9 @@ fn base(method: &MethodDescriptor, validate_only: bool) -> DynamicMessage {
         let text = |text: &str| Value::String(text.to_owned());
         let value = match (field.name(), field.kind()) {
             ("name", _) => text(name(method.output().name())),
+            ("parent", _) if ["ListNoticeRecipients", "ListObjections"].contains(&method.name()) => {
+                text("organizations/hostile/notices/none")
+            }
             ("parent", _) => text("organizations/hostile"),
             ("reason", _) => text("asked"),
             ("customer", Kind::String) => text("organizations/hostile/customers/buyer"),

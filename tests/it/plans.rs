@@ -158,7 +158,9 @@ impl Bench {
                 continue;
             }
             // SQLite writes a union in another way: the only one is that of comparisons, which are checked by themselves.
-            if self.place.backend == Backend::Sqlite && sql.contains("UNION (SELECT") {
+            // And it is never asked for a list of pairs, by which it would scan.
+            let not_for_sqlite = ["UNION (SELECT", ") IN (VALUES "].iter().any(|part| sql.contains(part));
+            if self.place.backend == Backend::Sqlite && not_for_sqlite {
                 continue;
             }
             let plan = match self.place.backend {
@@ -354,6 +356,9 @@ both! {
         bench.check_all::<v1::Certification>().await;
         bench.check_all::<v1::Transfer>().await;
         bench.check_all::<v1::Acknowledgement>().await;
+        bench.check_all::<v1::Notice>().await;
+        bench.check_all::<v1::NoticeRecipient>().await;
+        bench.check_all::<v1::Objection>().await;
         bench.check_comparisons().await;
         println!("lists checked in {} ms", start.elapsed().as_millis());
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {

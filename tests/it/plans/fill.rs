@@ -16,7 +16,7 @@ pub const LARGE: i64 = 105_001;
 /// How many changes it has.
 pub const CHANGES: usize = 1_000;
 
-const KINDS: [(&str, i32); 9] = [
+const KINDS: [(&str, i32); 12] = [
     ("organization", 1),
     ("document", 2),
     ("customer", 3),
@@ -26,6 +26,9 @@ const KINDS: [(&str, i32); 9] = [
     ("certification", 7),
     ("transfer", 8),
     ("acknowledgement", 9),
+    ("notice", 10),
+    ("recipient", 11),
+    ("objection", 12),
 ];
 
 /// The repeated fields of a kind by which it can be filtered.
@@ -39,6 +42,9 @@ fn repeated(kind: &str) -> Vec<&'static str> {
         "certification" => v1::Certification::FIELDS,
         "transfer" => v1::Transfer::FIELDS,
         "acknowledgement" => v1::Acknowledgement::FIELDS,
+        "notice" => v1::Notice::FIELDS,
+        "recipient" => v1::NoticeRecipient::FIELDS,
+        "objection" => v1::Objection::FIELDS,
         _ => v1::Instrument::FIELDS,
     };
     let repeated = fields.iter().filter(|field| matches!(field.kind, FieldKind::Texts | FieldKind::Choices(_)));
@@ -262,6 +268,11 @@ async fn own_columns(db: &DatabaseConnection, kind: &str, sqlite: bool) -> Vec<(
             let value = match kind.as_str() {
                 "integer" => "CAST(i % 7 AS INTEGER)".to_owned(),
                 "boolean" => "i % 3 = 0".to_owned(),
+                // Of most nothing is due, and of the others in the year 2100.
+                _ if name == "due_time" => {
+                    "CASE WHEN i % 100 = 0 THEN 4102444800000000 + i ELSE 9223372036854775807 END".to_owned()
+                }
+                _ if name.ends_with("_time") => "i * 1000000".to_owned(),
                 _ if name.contains("_date") => {
                     let absent = if name.ends_with("_desc") { "" } else { "~" };
                     format!(
