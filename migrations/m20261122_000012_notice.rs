@@ -36,9 +36,10 @@ impl MigrationTrait for Migration {
                 index(manager, table, &["parent", column, "name"]).await?;
             }
         }
-        // What is due next, among what is live.
+        // What is due next, among what is live: of what is over there is ever more.
         for table in ["notice", "recipient"] {
-            index(manager, table, &["to_revision", "due_time", "name"]).await?;
+            let live = format!("CREATE INDEX ix_{table}_due ON {table} (due_time, name) WHERE to_revision IS NULL");
+            manager.get_connection().execute_unprepared(&live).await?;
         }
         Ok(())
     }
