@@ -193,6 +193,16 @@ mutations!(
     CreateObjectionRequest,
     UpdateObjectionRequest,
     ResolveObjectionRequest,
+    CreateSubscriptionRequest,
+    UpdateSubscriptionRequest,
+    DeleteSubscriptionRequest,
+    UndeleteSubscriptionRequest,
+    VerifySubscriptionRequest,
+    TestSubscriptionRequest,
+    RotateSubscriptionSecretRequest,
+    RetryDeliveryRequest,
+    ReplayDeliveriesRequest,
+    ReportBounceRequest,
     ActivateRequest,
     SuspendRequest,
     RetireRequest,
@@ -292,6 +302,7 @@ page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
 page_request!(ListNoticesRequest, parent: |r| Some(&r.parent));
 page_request!(ListNoticeRecipientsRequest, parent: |r| Some(&r.parent));
 page_request!(ListObjectionsRequest, parent: |r| Some(&r.parent));
+page_request!(ListSubscriptionsRequest, parent: |r| Some(&r.parent));
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.

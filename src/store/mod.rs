@@ -41,9 +41,11 @@ pub mod instrument;
 pub mod notice;
 pub mod objection;
 pub mod organization;
+pub mod outbox;
 pub mod papers;
 pub mod recipient;
 pub mod subprocessor;
+pub mod subscription;
 pub mod transfer;
 pub mod vendor;
 
@@ -69,6 +71,8 @@ pub struct Store {
 struct Inner {
     reads: DatabaseConnection,
     writes: write::Queue,
+    operations: DatabaseConnection,
+    turn: connect::Turn,
     watch: watch::Hub,
     resolver: resolve::Cache,
     clock: Arc<Clock>,
@@ -87,9 +91,15 @@ impl Store {
         let watch = watch::Hub::start(&reads, options).await?;
         let (resolver, laws) = (resolve::Cache::default(), Arc::new(law::Laws::new(territories)));
         let due = Arc::new(due::Due::default());
-        let common = write::Common { clock: Arc::clone(&clock), laws: Arc::clone(&laws), due: Arc::clone(&due) };
+        let (operations, turn) = (connect::operations(options).await?, connect::Turn::new(options));
+        let common = write::Common {
+            clock: Arc::clone(&clock),
+            laws: Arc::clone(&laws),
+            due: Arc::clone(&due),
+            turn: turn.clone(),
+        };
         let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws, due }) })
+        Ok(Self { inner: Arc::new(Inner { reads, writes, operations, turn, watch, resolver, clock, laws, due }) })
     }
 
     /// The clock by which this store stamps its transactions.
