@@ -1,0 +1,12 @@
+//! E-mail: [`templates`] write a mail, [`message`] puts it in the form that travels, [`mailer`] hands it to a server.
+
+pub mod mailer;
+pub mod message;
+pub mod templates;
+
+pub use self::{
+    mailer::{Mailer, Options, Sent, Tls},
+    message::{Mail, Mailbox},
+    templates::{Kind, Rendered, Templates},
+};
+pub use crate::resource::address::{self, Address};
