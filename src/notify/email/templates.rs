@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
+use super::contents::{About, Content};
 use crate::error::Result;
 
 /// The mails that there are.
@@ -52,12 +51,12 @@ impl Templates {
         Ok(Self {})
     }
 
-    /// Writes a mail. See `contents` for what each kind is given.
+    /// Writes a mail.
     ///
     /// # Errors
-    /// INTERNAL, if a template cannot be used with this data.
-    pub fn render(&self, kind: Kind, data: &impl Serialize) -> Result<Rendered> {
-        let _ = (kind, serde_json::to_value(data));
+    /// INTERNAL, if a template cannot be used with this content.
+    pub fn render(&self, about: &About, content: &Content) -> Result<Rendered> {
+        let _ = (about, content.kind());
         Ok(Rendered { subject: String::new(), text: String::new(), html: String::new() })
     }
 }
