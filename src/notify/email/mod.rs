@@ -1,0 +1,14 @@
+//! E-mail: [`contents`] is what a mail says, [`templates`] write a mail, [`message`] puts it in the form that travels, [`mailer`] hands it to a server.
+
+pub mod contents;
+pub mod mailer;
+pub mod message;
+pub mod templates;
+
+pub use self::{
+    contents::{About, Content},
+    mailer::{Mailer, Options, Sent, Tls},
+    message::{Mail, Mailbox},
+    templates::{Kind, Rendered, Templates},
+};
+pub use crate::resource::address::{self, Address};
