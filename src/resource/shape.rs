@@ -217,6 +217,9 @@ fn is_long(field: &FieldDescriptor) -> bool {
             | "answer"
             | "mitigation"
             | "evidence"
+            | "introduction"
+            | "objection_instructions"
+            | "terms"
     ) || field.full_name() == "subprocessor.registry.v1.Event.title"
 }
 

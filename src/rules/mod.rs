@@ -11,6 +11,7 @@ pub mod list_diff;
 pub mod log;
 pub mod notice;
 pub mod paper;
+pub mod publication;
 pub mod reach;
 pub mod timeline;
 pub mod vendor_name;
