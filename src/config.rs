@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 mod channels;
 mod layer;
 
-pub use self::channels::{Email, Hidden, Webhook};
+pub use self::channels::{Email, Hidden, Secrets, Webhook};
 use self::layer::Layer;
 
 /// The defaults with their documentation, as `subprocessor-registry config` prints them.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub watch: Watch,
     /// What happens by itself when its time comes.
     pub schedule: Schedule,
+    /// What secrets are sealed with.
+    pub secrets: Secrets,
     /// How webhooks are sent.
     pub webhook: Webhook,
     /// How e-mail is sent.
@@ -236,6 +238,7 @@ impl Settings {
         let Database { url, url_file, .. } = &mut self.database;
         let mut found: Vec<_> =
             read_secret("url", url, url_file).map(|text| ("database.url_file", text)).into_iter().collect();
+        found.extend(self.secrets.read_secrets());
         found.extend(self.email.read_secrets());
         found
     }
@@ -247,6 +250,7 @@ impl Settings {
             database,
             watch,
             schedule,
+            secrets,
             webhook,
             email,
             clock,
@@ -286,6 +290,7 @@ impl Settings {
         within("watch.slow_reader_grace_seconds", watch.slow_reader_grace_seconds, 0..=3600, &mut found);
         within("watch.poll_interval_ms", watch.poll_interval_ms, 10..=60_000, &mut found);
         within("schedule.poll_interval_ms", schedule.poll_interval_ms, 10..=60_000, &mut found);
+        secrets.check(&mut found);
         webhook.check(&mut found);
         email.check(&mut found);
         within("writer.max_batch", writer.max_batch, 1..=10_000, &mut found);

@@ -113,7 +113,7 @@ impl Api {
         let (made, ran) = ran();
         let mut rotated = self
             .store
-            .write(call, |writer| {
+            .write(call, move |writer| {
                 Box::pin(async move {
                     made.store(true, Ordering::SeqCst);
                     writer.rotate_secret(&name, &request.etag, sealed, overlap).await

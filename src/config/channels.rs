@@ -1,6 +1,10 @@
 //! The settings of the channels by which customers are told: webhooks and e-mail.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -9,10 +13,49 @@ use super::{read_secret, within};
 use crate::{
     notify::{
         email::{self, Mailbox, Tls},
+        outbox::Pace,
+        seal::Sealer,
         webhook,
     },
     resource::address,
 };
+
+/// What secrets are sealed with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// The key, as configured or as read from `key_file`; empty: see [`Secrets::sealer`].
+    pub key: Hidden,
+    /// A file that holds it.
+    pub key_file: String,
+}
+
+impl Secrets {
+    /// What seals by the key; without one, by that of the embedded database, which is beside it in `folder`.
+    ///
+    /// # Errors
+    /// Why the key cannot be used.
+    pub fn sealer(&self, folder: Option<&Path>) -> Result<Option<Sealer>, String> {
+        match folder {
+            _ if !self.key.0.is_empty() => Sealer::new(&self.key.0).map(Some),
+            Some(folder) => Sealer::from_file(&folder.join("secret.key")).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Replaces what names a file by what the file holds.
+    pub(super) fn read_secrets(&mut self) -> Option<(&'static str, String)> {
+        read_secret("key", &mut self.key.0, &self.key_file).map(|text| ("secrets.key_file", text))
+    }
+
+    /// Adds every rule that these settings break.
+    pub(super) fn check(&self, found: &mut Vec<(&'static str, String)>) {
+        if let Some(Err(rule)) = (!self.key.0.is_empty()).then(|| Sealer::new(&self.key.0)) {
+            let key = if self.key_file.is_empty() { "secrets.key" } else { "secrets.key_file" };
+            found.push((key, rule));
+        }
+    }
+}
 
 /// How webhooks are sent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -98,6 +141,17 @@ impl Webhook {
         }
     }
 
+    /// How attempts follow each other.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            schedule: self.retry_schedule_seconds.iter().map(|wait| Duration::from_secs(*wait)).collect(),
+            jitter: self.retry_jitter,
+            concurrency: self.concurrency,
+            of_each: self.endpoint_concurrency,
+            timeout: Duration::from_secs_f64(self.timeout_seconds),
+        }
+    }
+
     /// Adds every rule that these settings break.
     pub(super) fn check(&self, found: &mut Vec<(&'static str, String)>) {
         within("webhook.timeout_seconds", self.timeout_seconds, 0.05..=60.0, found);
@@ -134,6 +188,17 @@ impl Email {
             timeout: Duration::from_secs_f64(self.timeout_seconds),
             concurrency: self.concurrency,
         })
+    }
+
+    /// How attempts follow each other. All mails go through one server: there is no endpoint to spare.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            schedule: self.retry_schedule_seconds.iter().map(|wait| Duration::from_secs(*wait)).collect(),
+            jitter: 0.1,
+            concurrency: self.concurrency,
+            of_each: self.concurrency,
+            timeout: Duration::from_secs_f64(self.timeout_seconds),
+        }
     }
 
     /// The directory of the operator's templates.

@@ -5,6 +5,8 @@ pub mod channels;
 pub mod email;
 pub mod outbox;
 pub mod schedule;
+pub mod prepare;
 pub mod seal;
+pub mod tidings;
 mod tls;
 pub mod webhook;

@@ -111,11 +111,14 @@ pub async fn run(store: Store, channels: Arc<Channels>, options: Options, stoppi
         busy: HashMap::new(),
     };
     let (webhooks, mails) = (sender(Channel::Webhook, &options.webhook), sender(Channel::Email, &options.email));
-    tokio::join!(
-        follow(&store, options.poll, &made, &stopping),
-        webhooks.run(&made, &stopping),
-        mails.run(&made, &stopping)
-    );
+    // Without a mail server mails wait until there is one.
+    let mails = async {
+        match &channels.mail {
+            Some(_) => mails.run(&made, &stopping).await,
+            None => {}
+        }
+    };
+    tokio::join!(follow(&store, options.poll, &made, &stopping), webhooks.run(&made, &stopping), mails);
 }
 
 /// Follows the log.

@@ -15,8 +15,9 @@ use base64::{
 use rand::{TryRngCore, rngs::OsRng};
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    constant_time, hmac,
+    hmac,
 };
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Reason, Result};
 
@@ -120,9 +121,10 @@ impl Sealer {
         URL_SAFE_NO_PAD.encode(short)
     }
 
-    /// Whether a token is the one for that. Takes the same time whatever it is.
+    /// Whether a token is the one for that.
     pub fn is_token(&self, purpose: Purpose, name: &str, endpoint: &str, token: &str) -> bool {
-        constant_time::verify_slices_are_equal(self.token(purpose, name, endpoint).as_bytes(), token.as_bytes()).is_ok()
+        // By their digests: how long it takes says nothing of the token.
+        Sha256::digest(self.token(purpose, name, endpoint)) == Sha256::digest(token)
     }
 
     fn said(purpose: Purpose, name: &str, endpoint: &str) -> Vec<u8> {

@@ -98,7 +98,7 @@ pub fn of_subprocessor(before: Option<&Subprocessor>, after: Option<&Subprocesso
 }
 
 /// Whether it is on the list that everybody sees.
-fn is_shown(one: &Subprocessor) -> bool {
+pub fn is_shown(one: &Subprocessor) -> bool {
     one.listed && one.delete_time.is_none() && matches!(one.state(), Stage::Active | Stage::Suspended)
 }
 

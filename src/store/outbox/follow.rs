@@ -41,8 +41,8 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum To {
-    /// To subscriptions; `for_customers`: also to those of customers.
-    Subscriptions { event: Event, for_customers: bool },
+    /// To subscriptions: of anybody, of customers.
+    Subscriptions { event: Event, for_anybody: bool, for_customers: bool },
     /// That a notice is published, to those whom it reaches from this revision on.
     Reached { event: Event, recipients: Vec<NoticeRecipient> },
     /// To the contacts of everybody whom a notice reaches by contract.
@@ -167,7 +167,8 @@ impl Store {
             if event.kind == event::NOTICE_WITHDRAWN {
                 told.push(To::Contacts { event: event.clone() });
             }
-            told.push(To::Subscriptions { event, for_customers });
+            let for_anybody = self.is_public(&event, changes, revision).await?;
+            told.push(To::Subscriptions { event, for_anybody, for_customers });
         }
         let is_told = !told.is_empty();
         let mut reached: BTreeMap<String, Vec<NoticeRecipient>> = BTreeMap::new();
@@ -193,7 +194,11 @@ impl Store {
         for Seen { before, after } in self.seen::<Objection>(changes).await? {
             let Some(after) = after else { continue };
             let event = event::of_objection(before.as_ref(), &after, &notice_of(&after.name));
-            told.extend(event.map(|event| To::Subscriptions { event, for_customers: false }));
+            told.extend(event.map(|event| To::Subscriptions {
+                event,
+                for_anybody: true,
+                for_customers: false,
+            }));
         }
         if !is_told {
             let mut list: Option<Event> = None;
@@ -204,9 +209,25 @@ impl Store {
                     Some(known) => both(known, event),
                 });
             }
-            told.extend(list.map(|event| To::Subscriptions { event, for_customers: true }));
+            told.extend(list.map(|event| To::Subscriptions {
+                event,
+                for_anybody: true,
+                for_customers: true,
+            }));
         }
         Ok(told)
+    }
+
+    /// Whether a notice says something of what is on the public list, or is to be.
+    async fn is_public(&self, event: &Event, changes: &[change::Model], revision: i64) -> Result<bool> {
+        let notices = self.seen::<Notice>(changes).await?.into_iter().filter_map(|seen| seen.after);
+        let about: Vec<_> = notices.filter(|one| one.name == event.notice).flat_map(|one| one.changes).collect();
+        if about.iter().any(|one| one.proposed.as_ref().is_some_and(|one| one.listed)) {
+            return Ok(true);
+        }
+        let names = about.into_iter().flat_map(|one| one.replaces.into_iter().chain([one.subprocessor])).collect();
+        let known: HashMap<String, Subprocessor> = self.at("name", names, revision).await?;
+        Ok(known.values().any(|one| one.listed))
     }
 
     /// Whether anybody of an organization is subscribed: most changes are of nobody's interest, and need not be read.
@@ -238,10 +259,10 @@ impl Store {
     /// The next deliveries of a source, after a name, and the name after which the rest come; none: that was all.
     async fn expand(&self, source: &Source, revision: i64, after: &str) -> Result<(Vec<Planned>, Option<String>)> {
         match &source.to {
-            To::Subscriptions { event, for_customers } => {
+            To::Subscriptions { event, .. } => {
                 let page = self.subscribed(source.organization_id, after, revision).await?;
                 let rest = page.last().filter(|_| page.len() == CHUNK).map(|last| last.name.clone());
-                let own = page.iter().filter(|one| *for_customers || one.customer.is_empty());
+                let own = page.iter().filter(|one| source.event_for(one).is_some());
                 let mut planned = self.deliveries_to(own, event, revision).await?;
                 planned.shrink_to_fit();
                 Ok((planned, rest))
@@ -369,8 +390,9 @@ impl Source {
     /// The event, if one subscription may be told of it.
     pub(super) fn event_for(&self, subscription: &Subscription) -> Option<&Event> {
         match &self.to {
-            To::Subscriptions { event, for_customers } => {
-                Some(event).filter(|_| *for_customers || subscription.customer.is_empty())
+            To::Subscriptions { event, for_anybody, for_customers } => {
+                let is_for = if subscription.customer.is_empty() { *for_anybody } else { *for_customers };
+                Some(event).filter(|_| is_for)
             }
             To::Reached { event, recipients } => {
                 Some(event).filter(|_| recipients.iter().any(|one| one.customer == subscription.customer))
@@ -407,7 +429,41 @@ fn both(one: Event, other: Event) -> Event {
     Event { products, ..one }
 }
 
+/// What a revision did to what is told of, each before and after.
+#[derive(Debug, Default)]
+pub struct Tidings {
+    /// Notices.
+    pub notices: Vec<(Option<Notice>, Notice)>,
+    /// Subprocessors; `None` where there was, or is, none.
+    pub subprocessors: Vec<(Option<Subprocessor>, Option<Subprocessor>)>,
+    /// Objections.
+    pub objections: Vec<Objection>,
+}
+
 impl Store {
+    /// What a revision did to an organization, of what is told.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn tidings(&self, revision: i64, organization: &Name) -> Result<Tidings> {
+        let id = self.resource_id(organization).await?;
+        let mut changes = self.changes(&[revision]).await?;
+        changes.retain(|one| one.organization_id == id);
+        let notices = self.seen::<Notice>(&changes).await?.into_iter();
+        let objections = self.seen::<Objection>(&changes).await?.into_iter();
+        let subprocessors = self.seen::<Subprocessor>(&changes).await?.into_iter();
+        Ok(Tidings {
+            notices: notices.filter_map(|seen| Some((seen.before, seen.after?))).collect(),
+            subprocessors: subprocessors.map(|seen| (seen.before, seen.after)).collect(),
+            objections: objections.filter_map(|seen| seen.after).collect(),
+        })
+    }
+
+    /// The newest revision, and whenever there is a newer one.
+    pub fn heads(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.inner.watch.head().subscribe()
+    }
+
     /// How far the log has been told of: the last revision of which all deliveries are made.
     ///
     /// # Errors
