@@ -66,8 +66,7 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
     let channels = Arc::new(channels(settings)?);
     tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
-    let pace =
-        outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
+    let pace = outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
     tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
     let api = Api::new(store, options, channels, stopping.clone());
     Server::on(bound, &settings.server, api::routes(&api), web::pages(api), stopping).await

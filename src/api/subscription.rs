@@ -163,7 +163,11 @@ impl Api {
         Ok(Response::new(retried))
     }
 
-    pub(super) async fn replay(&self, call: Call, request: ReplayDeliveriesRequest) -> Answer<ReplayDeliveriesResponse> {
+    pub(super) async fn replay(
+        &self,
+        call: Call,
+        request: ReplayDeliveriesRequest,
+    ) -> Answer<ReplayDeliveriesResponse> {
         let name = Name::of(Kind::Subscription, "subscription", &request.subscription)?;
         let replay = self.store.replayable(&name, request.from_revision, request.to_revision).await?;
         let replayed = self

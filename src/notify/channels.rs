@@ -59,7 +59,9 @@ impl Channels {
     /// # Errors
     /// CHANNEL_NOT_CONFIGURED.
     pub fn sealer(&self) -> Result<&Sealer> {
-        self.sealer.as_ref().ok_or_else(|| missing("secrets.key", "there is no key to keep secrets and make links with"))
+        self.sealer
+            .as_ref()
+            .ok_or_else(|| missing("secrets.key", "there is no key to keep secrets and make links with"))
     }
 
     /// The mail server.

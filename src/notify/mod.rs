@@ -4,8 +4,8 @@
 pub mod channels;
 pub mod email;
 pub mod outbox;
-pub mod schedule;
 pub mod prepare;
+pub mod schedule;
 pub mod seal;
 pub mod tidings;
 mod tls;

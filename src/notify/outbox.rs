@@ -245,11 +245,8 @@ impl Sender {
         }
         let mut dead = Vec::new();
         let settled: Vec<Settled> = done.into_iter().map(|one| one.settled).collect();
-        let given_up: Vec<Claimed> = settled
-            .iter()
-            .filter(|one| one.outcome == Outcome::Dead)
-            .map(|one| one.claimed.clone())
-            .collect();
+        let given_up: Vec<Claimed> =
+            settled.iter().filter(|one| one.outcome == Outcome::Dead).map(|one| one.claimed.clone()).collect();
         let own = self.store.settle(settled).await?;
         dead.extend(given_up.into_iter().filter(|one| own.contains(&one.name)));
         if !dead.is_empty() {

@@ -17,11 +17,7 @@ use crate::{
     rules::{
         event,
         notice::{instant, recipient},
-        publication::{
-            Entry, Links, Upcoming,
-            build::Known,
-            upcoming::announced,
-        },
+        publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
     },
     store::{Store, outbox::claim::Claimed},
 };
@@ -126,9 +122,9 @@ impl Telling {
             let shows = |one: &Option<Subprocessor>| {
                 one.as_ref().filter(|one| event::is_shown(one)).map(|one| known.entry(one))
             };
-            let changed = engagements.iter().filter(|(before, after)| {
-                event::of_subprocessor(before.as_ref(), after.as_ref()).is_some()
-            });
+            let changed = engagements
+                .iter()
+                .filter(|(before, after)| event::of_subprocessor(before.as_ref(), after.as_ref()).is_some());
             telling.list =
                 changed.map(|(before, after)| Listed { before: shows(before), after: shows(after) }).collect();
         }

@@ -130,11 +130,8 @@ fn published(one: &Subprocessor) -> Subprocessor {
 /// Whether a subscription wants to be told of an event.
 pub fn wants(subscription: &Subscription, event: &Event) -> bool {
     let named = &subscription.event_types;
-    let by_type = if named.is_empty() {
-        PUBLIC.contains(&event.kind)
-    } else {
-        named.iter().any(|kind| kind == event.kind)
-    };
+    let by_type =
+        if named.is_empty() { PUBLIC.contains(&event.kind) } else { named.iter().any(|kind| kind == event.kind) };
     let own = &subscription.products;
     let by_product =
         own.is_empty() || event.products.is_empty() || own.iter().any(|product| event.products.contains(product));

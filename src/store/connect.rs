@@ -326,7 +326,20 @@ async fn refuse_foreign(path: &Path) -> Result<()> {
 const MIGRATIONS: &str = "seaql_migrations";
 
 fn is_ours(table: &str) -> bool {
-    [MIGRATIONS, "counter", "revision", "change", "resource", "reference", "request", "outbox", "delivery", "delivery_attempt", "subscription_secret"].contains(&table)
+    [
+        MIGRATIONS,
+        "counter",
+        "revision",
+        "change",
+        "resource",
+        "reference",
+        "request",
+        "outbox",
+        "delivery",
+        "delivery_attempt",
+        "subscription_secret",
+    ]
+    .contains(&table)
         || Kind::ALL.iter().any(|kind| table.strip_suffix("_value").unwrap_or(table) == kind.singular())
 }
 

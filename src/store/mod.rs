@@ -49,7 +49,7 @@ pub mod subscription;
 pub mod transfer;
 pub mod vendor;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use sea_orm::{DatabaseConnection, DbErr};
 
@@ -73,6 +73,8 @@ struct Inner {
     writes: write::Queue,
     operations: DatabaseConnection,
     turn: connect::Turn,
+    /// Up to which revision nobody is to be told anything more, as far as this process has looked.
+    quiet: AtomicI64,
     watch: watch::Hub,
     resolver: resolve::Cache,
     clock: Arc<Clock>,
@@ -99,7 +101,20 @@ impl Store {
             turn: turn.clone(),
         };
         let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, operations, turn, watch, resolver, clock, laws, due }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                reads,
+                writes,
+                operations,
+                turn,
+                quiet: AtomicI64::new(0),
+                watch,
+                resolver,
+                clock,
+                laws,
+                due,
+            }),
+        })
     }
 
     /// The clock by which this store stamps its transactions.

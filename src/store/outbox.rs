@@ -121,7 +121,8 @@ async fn queue(
 /// Queues an event that is about a subscription itself, and returns the name of its delivery.
 pub(super) async fn queue_own(writer: &Writer, subscription: &Subscription, kind: &'static str) -> Result<String> {
     let organization = organization_of(&subscription.name)?;
-    let organization_id = resource::find(writer.tx(), organization.as_str()).await?.map_or(0, |row| row.organization_id);
+    let organization_id =
+        resource::find(writer.tx(), organization.as_str()).await?.map_or(0, |row| row.organization_id);
     if kind == event::VERIFICATION {
         // A question that was not sent yet is not sent twice.
         delivery::Entity::delete_many()

@@ -5,7 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -222,10 +223,8 @@ impl Store {
                 .collect();
             if !planned.is_empty() {
                 let name = organization.to_string();
-                self.operate(|tx| {
-                    Box::pin(async move { queue(tx, &name, organization_id, planned, now).await })
-                })
-                .await?;
+                self.operate(|tx| Box::pin(async move { queue(tx, &name, organization_id, planned, now).await }))
+                    .await?;
             }
         }
         Ok(())
@@ -274,7 +273,10 @@ async fn write(tx: &DatabaseTransaction, settled: &Settled, now: i64) -> Result<
         .col_expr(delivery::Column::AttemptCount, Expr::value(number))
         .col_expr(delivery::Column::UpdateTime, Expr::value(now))
         .col_expr(delivery::Column::DeliverTime, Expr::value(if state == State::Delivered { now } else { 0 }))
-        .col_expr(delivery::Column::Error, Expr::value(if state == State::Dead { error.clone() } else { String::new() }))
+        .col_expr(
+            delivery::Column::Error,
+            Expr::value(if state == State::Dead { error.clone() } else { String::new() }),
+        )
         .filter(delivery::Column::Name.eq(&claimed.name))
         .filter(delivery::Column::Claim.eq(&claimed.claim))
         .exec(tx)

@@ -1,6 +1,9 @@
 //! Following the log: each revision becomes deliveries, a chunk in a transaction, with a cursor that moves with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::Ordering,
+};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -28,6 +31,10 @@ use crate::{
 
 /// Receivers that are looked at in one transaction.
 const CHUNK: usize = 500;
+/// Revisions that tell nobody anything and are walked through without a commit.
+const QUIET: usize = 256;
+/// How far the cursor may stay behind them: what a server that starts walks through again.
+const BEHIND: i64 = 1_000;
 /// Kinds of which a change may have something to tell.
 const TELLING: [Kind; 4] = [Kind::Subprocessor, Kind::Notice, Kind::Recipient, Kind::Objection];
 
@@ -64,31 +71,56 @@ impl Store {
         let at = self.outbox_cursor().await?;
         let head = self.head().await?;
         let mut next = at.clone();
-        let mut planned = Vec::new();
-        let mut whose = (String::new(), 0);
-        if at.step == 0 {
-            match self.next_telling(at.revision, head).await? {
-                Some(revision) => (next.revision, next.step, next.after) = (revision, 1, String::new()),
-                None if head > at.revision => next.revision = head,
-                None => return Ok(false),
+        // What tells nobody anything needs no commit: whoever starts anew walks through it again.
+        next.revision =
+            if at.step == 0 { Ord::max(at.revision, self.inner.quiet.load(Ordering::SeqCst)) } else { at.revision };
+        for _ in 0..QUIET {
+            if next.step == 0 {
+                let Some(revision) = self.next_telling(next.revision, head).await? else {
+                    next.revision = Ord::max(head, next.revision);
+                    self.inner.quiet.fetch_max(next.revision, Ordering::SeqCst);
+                    if next.revision - at.revision >= BEHIND {
+                        self.move_cursor(at, next, None).await?;
+                    }
+                    return Ok(false);
+                };
+                (next.revision, next.step, next.after) = (revision, 1, String::new());
             }
-        }
-        if next.step > 0 {
             let sources = self.sources(next.revision).await?;
             let index = usize::try_from(next.step - 1).map_err(Error::internal)?;
+            let mut planned = None;
             if let Some(source) = sources.get(index) {
                 let (some, after) = self.expand(source, next.revision, &next.after).await?;
-                planned = some;
-                whose = (source.organization.clone(), source.organization_id);
                 match after {
                     Some(after) => next.after = after,
                     None => (next.step, next.after) = (next.step + 1, String::new()),
                 }
+                planned = Some((source.organization.clone(), source.organization_id, some));
             }
             if usize::try_from(next.step).map_err(Error::internal)? > sources.len() {
                 (next.step, next.after) = (0, String::new());
             }
+            if let Some(planned) = planned.filter(|(_, _, some)| !some.is_empty()) {
+                self.move_cursor(at, next, Some(planned)).await?;
+                return Ok(true);
+            }
+            if next.step == 0 {
+                self.inner.quiet.fetch_max(next.revision, Ordering::SeqCst);
+            }
         }
+        if next != at {
+            self.move_cursor(at, next, None).await?;
+        }
+        Ok(true)
+    }
+
+    /// Moves the cursor together with the deliveries of what it moves over.
+    async fn move_cursor(
+        &self,
+        at: cursor::Model,
+        next: cursor::Model,
+        planned: Option<(String, i64, Vec<Planned>)>,
+    ) -> Result<()> {
         let now = self.clock().now().as_microsecond();
         self.operate(|tx| {
             Box::pin(async move {
@@ -103,14 +135,13 @@ impl Store {
                     .filter(cursor::Column::After.eq(at.after))
                     .exec(tx)
                     .await?;
-                if moved.rows_affected == 1 && !planned.is_empty() {
-                    queue(tx, &whose.0, whose.1, planned, now).await?;
+                if let Some((organization, id, planned)) = planned.filter(|_| moved.rows_affected == 1) {
+                    queue(tx, &organization, id, planned, now).await?;
                 }
                 Ok(())
             })
         })
-        .await?;
-        Ok(true)
+        .await
     }
 
     /// How far the log has been followed.
@@ -178,8 +209,7 @@ impl Store {
             }
         }
         if !reached.is_empty() {
-            let notices: HashMap<String, Notice> =
-                self.at("name", reached.keys().cloned().collect(), revision).await?;
+            let notices: HashMap<String, Notice> = self.at("name", reached.keys().cloned().collect(), revision).await?;
             for (name, mut recipients) in reached {
                 recipients.sort_by(|one, other| one.name.cmp(&other.name));
                 if let Some(event) = notices.get(&name).and_then(|notice| event::of_notice(None, &published(notice))) {
@@ -194,11 +224,7 @@ impl Store {
         for Seen { before, after } in self.seen::<Objection>(changes).await? {
             let Some(after) = after else { continue };
             let event = event::of_objection(before.as_ref(), &after, &notice_of(&after.name));
-            told.extend(event.map(|event| To::Subscriptions {
-                event,
-                for_anybody: true,
-                for_customers: false,
-            }));
+            told.extend(event.map(|event| To::Subscriptions { event, for_anybody: true, for_customers: false }));
         }
         if !is_told {
             let mut list: Option<Event> = None;
@@ -209,11 +235,7 @@ impl Store {
                     Some(known) => both(known, event),
                 });
             }
-            told.extend(list.map(|event| To::Subscriptions {
-                event,
-                for_anybody: true,
-                for_customers: true,
-            }));
+            told.extend(list.map(|event| To::Subscriptions { event, for_anybody: true, for_customers: true }));
         }
         Ok(told)
     }
@@ -470,6 +492,7 @@ impl Store {
     /// If the database fails.
     pub async fn told_up_to(&self) -> Result<i64> {
         let at = self.outbox_cursor().await?;
-        Ok(if at.step == 0 { at.revision } else { at.revision - 1 })
+        let quiet = self.inner.quiet.load(Ordering::SeqCst);
+        Ok(if at.step == 0 { Ord::max(at.revision, quiet) } else { at.revision - 1 })
     }
 }

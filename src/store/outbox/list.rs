@@ -132,10 +132,7 @@ impl Store {
                 last.extend(found.into_iter().map(|row| (row.delivery.clone(), row)));
             }
         }
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| Position { name: row.name.clone(), ..Position::default() });
+        let next = rows.last().filter(|_| more).map(|row| Position { name: row.name.clone(), ..Position::default() });
         let deliveries = rows.into_iter().map(|row| {
             let attempts = last.remove(&row.name).into_iter().collect();
             message(row, attempts)
@@ -146,10 +143,7 @@ impl Store {
     /// The subscriptions of an organization that name a type of event.
     pub(super) async fn listening(&self, organization_id: i64, kind: &str) -> Result<Vec<Subscription>> {
         let field = Field::new("event_types", FieldKind::Texts);
-        let has = filter::condition(
-            filter::Rows::Versions(Kind::Subscription),
-            &Filter::Has(field, kind.to_owned()),
-        );
+        let has = filter::condition(filter::Rows::Versions(Kind::Subscription), &Filter::Has(field, kind.to_owned()));
         let mut query = version_query(Kind::Subscription);
         query
             .and_where(Expr::col(column("organization_id")).eq(organization_id))

@@ -19,7 +19,8 @@ use crate::{
     error::Result,
     proto::v1::{
         Acknowledgement, Certification, Customer, Document, Instrument, Notice, NoticeRecipient, Objection,
-        Organization, Subprocessor, Subscription, Transfer, Vendor, change::Kind as ChangeKind, problem::Kind as ProblemKind,
+        Organization, Subprocessor, Subscription, Transfer, Vendor, change::Kind as ChangeKind,
+        problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
     rules,

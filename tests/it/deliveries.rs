@@ -1,0 +1,4 @@
+//! Deliveries: what is told by webhook and by mail, through the API, to real receivers (DESIGN §6).
+
+mod scene;
+mod webhooks;
