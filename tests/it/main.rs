@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod authority;
 mod catalog;
 mod command_line;
 mod contract;
@@ -23,3 +24,4 @@ mod policies;
 mod resolve;
 mod smoke;
 mod support;
+mod webhook;

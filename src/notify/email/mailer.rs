@@ -1,10 +1,26 @@
 //! The SMTP client.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use lettre::{
+    address::Envelope,
+    transport::smtp::{client::AsyncSmtpConnection, response::Response},
+};
 use serde::Deserialize;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
-use super::message::{Mail, Mailbox};
+use super::{
+    connection::{Dialer, Failure},
+    message::{self, Mail, Mailbox},
+};
 use crate::error::{Error, Result};
 
 /// How a connection to the SMTP server is encrypted.
@@ -68,24 +84,111 @@ pub enum Sent {
     },
 }
 
+/// For how long a connection that is not used is kept. Servers wait for five minutes (RFC 5321 section 4.5.3.2.7).
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How much of what a server says is kept.
+const KEPT: usize = 500;
+
 /// Sends mail. Cheap to clone.
 #[derive(Clone)]
-pub struct Mailer {
-    options: Arc<Options>,
+pub struct Mailer(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    dialer: Dialer,
+    /// How many connections may be open.
+    slots: Semaphore,
+    /// Those that are, and are not in use, with the time of their last use.
+    idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
 impl Mailer {
     /// # Errors
-    /// FIELD_INVALID, if the file of authorities cannot be used.
+    /// FIELD_INVALID, if a setting cannot be used.
     pub fn new(options: Options) -> Result<Self> {
-        crate::notify::tls::client(options.extra_ca_file.as_deref())
-            .map_err(|text| Error::field("email.extra_ca_file", text))?;
-        Ok(Self { options: Arc::new(options) })
+        let dialer = Dialer::new(&options).map_err(|(key, text)| Error::field(key, text))?;
+        let slots = Semaphore::new(options.concurrency);
+        Ok(Self(Arc::new(Inner { options, dialer, slots, idle: Mutex::new(Vec::new()) })))
     }
 
-    /// Hands a mail to the server, once.
+    /// Hands a mail to the server, once. The time-out begins when there is a connection to be had.
     pub async fn send(&self, mail: &Mail) -> Sent {
-        let _ = (mail, &self.options);
-        Sent::Transient { code: None, text: "not sent".to_owned() }
+        let inner = &*self.0;
+        let message = match message::build(mail, &inner.options.from, inner.options.reply_to.as_ref()) {
+            Ok(message) => message,
+            Err(text) => return Sent::Permanent { code: None, text },
+        };
+        let Ok(_slot) = inner.slots.acquire().await else {
+            return Sent::Transient { code: None, text: "the server is stopping".to_owned() };
+        };
+        let bytes = message.formatted();
+        match timeout(inner.options.timeout, inner.hand_over(message.envelope(), &bytes)).await {
+            Ok(Ok(response)) => Sent::Accepted { response: said(&response) },
+            Ok(Err(failure)) => failed(&failure),
+            Err(_) => {
+                let text = format!("no answer within {} seconds", inner.options.timeout.as_secs_f64());
+                Sent::Transient { code: None, text }
+            }
+        }
     }
+}
+
+impl Inner {
+    async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Response, Failure> {
+        let mut connection = match self.reuse().await {
+            Some(connection) => connection,
+            None => self.dialer.dial().await?,
+        };
+        let response = connection.send(envelope, bytes).await?;
+        if !connection.has_broken() {
+            self.keep(connection);
+        }
+        Ok(response)
+    }
+
+    /// A connection that is open, if the server still thinks so too.
+    async fn reuse(&self) -> Option<AsyncSmtpConnection> {
+        loop {
+            let (mut connection, used) = self.idle.lock().ok()?.pop()?;
+            if used.elapsed() < IDLE && connection.test_connected().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn keep(&self, connection: AsyncSmtpConnection) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.retain(|(_, used)| used.elapsed() < IDLE);
+            idle.push((connection, Instant::now()));
+        }
+    }
+}
+
+/// What a server said, in one line of bounded length.
+fn said(response: &Response) -> String {
+    let text = response.message().collect::<Vec<_>>().join(" ");
+    tidy(&format!("{} {text}", response.code()))
+}
+
+fn tidy(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT).collect::<String>().trim().to_owned()
+}
+
+/// What a failure means. Only the server's own word is final: whatever is wrong on our side can be mended.
+fn failed(failure: &Failure) -> Sent {
+    let error = match failure {
+        Failure::Io(error) => {
+            tracing::warn!(%error, "the mail server cannot be reached");
+            return Sent::Transient { code: None, text: "the mail server cannot be reached".to_owned() };
+        }
+        Failure::Smtp(error) => error,
+    };
+    let code = error.status().and_then(|code| code.to_string().parse().ok());
+    let text = match error.source() {
+        Some(source) if code.is_some() => tidy(&source.to_string()),
+        _ => tidy(&error.to_string()),
+    };
+    tracing::debug!(%error, "a mail was not sent");
+    if error.is_permanent() { Sent::Permanent { code, text } } else { Sent::Transient { code, text } }
 }

@@ -71,3 +71,48 @@ pub fn signatures(secrets: &[Secret], id: &str, now: Timestamp, body: &[u8]) -> 
     let each: Vec<_> = secrets.iter().map(|secret| secret.sign(id, now.as_second(), body)).collect();
     each.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_that_of_the_standards_example() {
+        let secret = Secret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").expect("a secret");
+        let now = Timestamp::from_second(1_649_367_553).expect("a time");
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let signed = signatures(&[secret], "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", now, body);
+        assert_eq!(signed, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[test]
+    fn secrets_are_read_as_they_are_written_and_not_shown() {
+        let secret = Secret::generate().expect("random");
+        assert_ne!(Secret::generate().expect("random"), secret);
+        let text = secret.reveal();
+        assert_eq!(Secret::parse(&text), Ok(secret.clone()));
+        assert!(!format!("{secret:?}").contains(&text[PREFIX.len()..]));
+        for bytes in [24, 64] {
+            assert!(Secret::parse(&format!("{PREFIX}{}", STANDARD.encode(vec![7; bytes]))).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_and_not_repeated() {
+        let of = |bytes| format!("{PREFIX}{}", STANDARD.encode(vec![7; bytes]));
+        for text in [
+            "",
+            "whsec_",
+            "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "WHSEC_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "whsec_C2FVsBQIhrscChlQIMV-b5sSYspob7oD",
+            "whsec_not base64",
+            &of(23),
+            &of(65),
+            &of(100_000),
+        ] {
+            let rule = Secret::parse(text).expect_err(text);
+            assert!(rule.contains("whsec_") && rule.contains("24 to 64") && rule.len() < 100, "{rule}");
+        }
+    }
+}
