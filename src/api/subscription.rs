@@ -45,17 +45,21 @@ impl Api {
     /// Creates a subscription; what calls and the public page do alike.
     pub(crate) async fn subscribed(&self, call: Call, request: CreateSubscriptionRequest) -> Result<Subscription> {
         let CreateSubscriptionRequest { parent, subscription_id, mut subscription, .. } = request;
-        let mut wrong = Violations::new();
+        let (mut wrong, mut leads) = (Violations::new(), Violations::new());
         let mut secret = None;
         if let Some(subscription) = &mut subscription {
-            self.channels.check(subscription, &mut wrong)?;
+            self.channels.check(subscription, &mut leads)?;
             if let Some(Channel::Webhook(webhook)) = &mut subscription.channel {
                 let given = std::mem::take(&mut webhook.secret);
                 secret = take(Channels::secret(&given, "subscription.webhook.secret"), &mut wrong);
             }
         }
         let creation = standard::creation(Some(&parent), &subscription_id, subscription.as_ref());
-        let Some(creation) = take(creation, &mut wrong).filter(|_| wrong.is_empty()) else {
+        let creation = take(creation, &mut wrong);
+        // One rule for a field is enough to mend it.
+        leads.retain(|(field, _)| !wrong.iter().any(|(known, _)| known == field));
+        wrong.extend(leads);
+        let Some(creation) = creation.filter(|_| wrong.is_empty()) else {
             return Err(Error::fields(Reason::FieldInvalid, wrong));
         };
         let name = creation.message().name.clone();
@@ -221,6 +225,8 @@ fn overlap(text: &str) -> Result<SignedDuration> {
         return Ok(OVERLAP);
     }
     let read = || {
+        // The parser reads more forms than the standard has.
+        text.strip_prefix('P')?;
         let span: Span = text.parse().ok()?;
         span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
     };

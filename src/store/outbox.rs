@@ -29,7 +29,7 @@ use super::{Store, connect, resource, subscription::endpoint, writer::Writer};
 use crate::{
     error::{Error, Result},
     proto::v1::{Subscription, delivery::State, subscription::Channel as To},
-    resource::name::Name,
+    resource::name::{Kind, Name},
     rules::event,
 };
 
@@ -140,10 +140,12 @@ pub(super) async fn queue_own(writer: &Writer, subscription: &Subscription, kind
     Ok(name)
 }
 
-/// The organization that a name is under.
+/// The organization that a name is under, also one of what has no versions.
 fn organization_of(name: &str) -> Result<Name> {
-    Name::parse(name)
-        .and_then(|name| name.organization())
+    let above = name.match_indices('/').nth(1).and_then(|(end, _)| name.get(..end));
+    above
+        .and_then(Name::parse)
+        .filter(|name| name.kind() == Kind::Organization)
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 

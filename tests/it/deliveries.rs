@@ -1,4 +1,5 @@
 //! Deliveries: what is told by webhook and by mail, through the API, to real receivers (DESIGN §6).
 
+mod channels;
 mod scene;
 mod webhooks;

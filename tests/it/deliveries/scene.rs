@@ -97,7 +97,9 @@ pub struct Receiver {
 
 async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let manner = *shared.manner.lock().expect("the manner");
-    let challenge = serde_json::from_slice::<Value>(&body).ok().and_then(|event| event["data"]["challenge"].as_str().map(str::to_owned));
+    let challenge = serde_json::from_slice::<Value>(&body)
+        .ok()
+        .and_then(|event| event["data"]["challenge"].as_str().map(str::to_owned));
     let _ = shared.got.send(Got { headers, body: body.to_vec() });
     match manner {
         Manner::Kind => challenge.unwrap_or_default().into_response(),
@@ -214,7 +216,8 @@ impl Scene {
 
     /// Waits until deliveries are in states: how many of each.
     pub async fn settled(&mut self, filter: &str, wanted: &[(&str, usize)]) -> Vec<Delivery> {
-        let wanted: BTreeMap<String, usize> = wanted.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect();
+        let wanted: BTreeMap<String, usize> =
+            wanted.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect();
         let mut last = BTreeMap::new();
         let look = async {
             loop {
