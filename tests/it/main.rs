@@ -7,6 +7,7 @@ mod authority;
 mod catalog;
 mod command_line;
 mod contract;
+mod email;
 mod erased;
 mod full_disk;
 mod guards;

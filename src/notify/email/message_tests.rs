@@ -1,4 +1,4 @@
-use mail_parser::{HeaderValue as Parsed, MessageParser};
+use mail_parser::{HeaderValue as Parsed, MessageParser, MimeHeaders};
 
 use super::*;
 use crate::resource::address::check;
