@@ -223,6 +223,9 @@ impl Email {
                 found.push(("email.tls", text.to_owned()));
             }
         }
+        if self.ehlo_name.chars().any(|c| !c.is_ascii_graphic()) || self.ehlo_name.len() > 255 {
+            found.push(("email.ehlo_name", "must be a host name".to_owned()));
+        }
         for (key, text) in [("email.from", &self.from), ("email.reply_to", &self.reply_to)] {
             if let Some(Err(rule)) = (!text.is_empty()).then(|| mailbox(text)) {
                 found.push((key, rule));

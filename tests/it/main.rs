@@ -8,6 +8,7 @@ mod catalog;
 mod command_line;
 mod contract;
 mod deliveries;
+mod email;
 mod erased;
 mod full_disk;
 mod guards;

@@ -23,8 +23,8 @@ use tokio_rustls::TlsConnector;
 use super::mailer::{Options, Tls};
 use crate::notify::tls;
 
-/// How much a server may say before it is asked something else.
-const MOST: usize = 64 * 1024;
+/// How much a server may say before it is asked something else. What is said is read again with every line of it.
+const MOST: usize = 8 * 1024;
 
 /// How connections are made.
 pub(super) struct Dialer {

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error as _,
+    fmt,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -35,7 +36,7 @@ pub enum Tls {
     None,
 }
 
-/// How mail is sent.
+/// How mail is sent. `Debug` does not show the login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     /// The server's name, by which its certificate is checked.
@@ -58,6 +59,17 @@ pub struct Options {
     pub timeout: Duration,
     /// How many connections are open at a time.
     pub concurrency: usize,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tls", &self.tls)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of a mail.
