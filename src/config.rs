@@ -40,6 +40,8 @@ pub struct Settings {
     pub watch: Watch,
     /// What happens by itself when its time comes.
     pub schedule: Schedule,
+    /// The public pages.
+    pub web: Web,
     /// What time it is.
     pub clock: Clock,
     /// How writes are committed.
@@ -100,6 +102,14 @@ pub struct Watch {
 pub struct Schedule {
     /// How often what is due is looked for.
     pub poll_interval_ms: u64,
+}
+
+/// The public pages.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where the world finds the pages; empty: links are relative to the server.
+    pub public_url: String,
 }
 
 /// What time it is.
@@ -255,7 +265,7 @@ impl Settings {
 
     /// Every rule that these settings break, with the setting's key.
     pub fn validate(&self) -> Vec<(&'static str, String)> {
-        let Self { server, database, watch, schedule, clock, writer, telemetry, catalog: _, examples: _ } = self;
+        let Self { server, database, watch, schedule, web, clock, writer, telemetry, catalog: _, examples: _ } = self;
         let mut found = Vec::new();
 
         let loopback = server.is_loopback();
@@ -287,6 +297,10 @@ impl Settings {
         within("watch.slow_reader_grace_seconds", watch.slow_reader_grace_seconds, 0..=3600, &mut found);
         within("watch.poll_interval_ms", watch.poll_interval_ms, 10..=60_000, &mut found);
         within("schedule.poll_interval_ms", schedule.poll_interval_ms, 10..=60_000, &mut found);
+        if !web.public_url.is_empty() && !is_base(&web.public_url) {
+            let text = "must be an http or https URL without query, fragment or a slash at its end, such as https://trust.example.com";
+            found.push(("web.public_url", format!("{text}, not {}", web.public_url)));
+        }
         within("writer.max_batch", writer.max_batch, 1..=10_000, &mut found);
 
         if let Err(error) = EnvFilter::try_new(&telemetry.log_filter) {
@@ -452,6 +466,15 @@ impl Provider for &Layer {
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
         Ok(Profile::Default.collect(self.sections.clone()))
     }
+}
+
+/// Whether addresses of pages can begin with it.
+fn is_base(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        let plain = url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && plain && nobody
+    })
 }
 
 fn is_http(text: &str) -> bool {

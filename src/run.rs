@@ -62,7 +62,8 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
     tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
     let api = Api::new(store, options, stopping.clone());
-    Server::on(bound, &settings.server, api::routes(&api), web::pages(api), stopping).await
+    let pages = web::Options { public_url: settings.web.public_url.clone() };
+    Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await
 }
 
 /// The store, with what is built in.

@@ -42,6 +42,7 @@ pub mod notice;
 pub mod objection;
 pub mod organization;
 pub mod papers;
+pub mod publication;
 pub mod recipient;
 pub mod subprocessor;
 pub mod transfer;
