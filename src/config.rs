@@ -41,6 +41,8 @@ pub struct Settings {
     pub webhook: Webhook,
     /// How e-mail is sent.
     pub email: Email,
+    /// The public pages.
+    pub web: Web,
     /// What time it is.
     pub clock: Clock,
     /// How writes are committed.
@@ -101,6 +103,14 @@ pub struct Watch {
 pub struct Schedule {
     /// How often what is due is looked for.
     pub poll_interval_ms: u64,
+}
+
+/// The public pages.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where the world finds the pages; empty: links are relative to the server.
+    pub public_url: String,
 }
 
 /// What time it is.
@@ -250,6 +260,7 @@ impl Settings {
             database,
             watch,
             schedule,
+            web,
             secrets,
             webhook,
             email,
@@ -293,6 +304,10 @@ impl Settings {
         secrets.check(&mut found);
         webhook.check(&mut found);
         email.check(&mut found);
+        if !web.public_url.is_empty() && !is_base(&web.public_url) {
+            let text = "must be an http or https URL without query, fragment or a slash at its end, such as https://trust.example.com";
+            found.push(("web.public_url", format!("{text}, not {}", web.public_url)));
+        }
         within("writer.max_batch", writer.max_batch, 1..=10_000, &mut found);
 
         if let Err(error) = EnvFilter::try_new(&telemetry.log_filter) {
@@ -406,6 +421,15 @@ fn read_secret(key: &str, secret: &mut String, file: &str) -> Option<String> {
         }
         Err(error) => Some(format!("{file}: {error}")),
     }
+}
+
+/// Whether addresses of pages can begin with it.
+fn is_base(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        let plain = url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && plain && nobody
+    })
 }
 
 fn is_http(text: &str) -> bool {

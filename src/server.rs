@@ -14,7 +14,7 @@ mod span;
 
 use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request, http::StatusCode, middleware::from_fn_with_state, response::IntoResponse};
+use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use http::header::CONTENT_TYPE;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -29,7 +29,7 @@ use tonic_web::GrpcWebLayer;
 use crate::{
     config,
     error::{Error, Reason, Result, clip},
-    proto,
+    proto, web,
 };
 use gate::Gate;
 
@@ -57,6 +57,14 @@ impl Bound {
             Ok(Self(socket))
         };
         bind().map_err(|error| unbound(settings.listen, error))
+    }
+
+    /// The address, with the port that was free if port 0 was asked for.
+    ///
+    /// # Errors
+    /// INTERNAL if the system does not say.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.0.local_addr().map_err(Error::internal)
     }
 }
 
@@ -218,7 +226,7 @@ async fn fallback(request: Request) -> axum::response::Response {
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response.map(axum::body::Body::new)
         }
-        _ => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+        _ => web::not_found(request.uri().path()),
     }
 }
 

@@ -103,6 +103,20 @@ impl Api {
         self.store.write(call, |writer| Box::pin(async move { writer.verify_subscription(&name).await })).await
     }
 
+    /// Ends a subscription by the token of the link in its mails. One that has ended stays so.
+    #[allow(dead_code)] // The pages call it.
+    pub(crate) async fn unsubscribed(&self, call: Call, name: &str, token: &str) -> Result<Subscription> {
+        let name = Name::of(Kind::Subscription, "name", name)?;
+        let known: Subscription = self.store.get(&name, None).await?;
+        if !self.channels.is_token(Purpose::Unsubscribe, &known, token)? {
+            return Err(Error::field("token", format!("is not the one that was sent to {name}")));
+        }
+        if known.delete_time.is_some() {
+            return Ok(known);
+        }
+        self.store.write(call, |writer| Box::pin(async move { writer.delete::<Subscription>(&name, "").await })).await
+    }
+
     pub(super) async fn rotate(&self, call: Call, request: RotateSubscriptionSecretRequest) -> Answer<Subscription> {
         let mut wrong = Violations::new();
         let name = take(Name::of(Kind::Subscription, "name", &request.name), &mut wrong);

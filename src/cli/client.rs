@@ -3,6 +3,7 @@
 use std::{error::Error as _, time::Duration};
 
 use http::uri::PathAndQuery;
+use http_body_util::{BodyExt, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
 use tonic::{
@@ -13,6 +14,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_prost::ProstCodec;
+use tower::ServiceExt;
 
 use super::{
     Common,
@@ -25,6 +27,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A revision can hold 1,000 changes with the resources before and after: more than the usual 4 MiB.
 const MAX_ANSWER: usize = 256 << 20;
+
+/// A page of a list of some 10,000 entries.
+const MAX_PAGE: usize = 64 << 20;
 
 /// Pauses before a call is tried again that the server could not answer.
 const RETRIES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(600), Duration::from_secs(2)];
@@ -61,6 +66,17 @@ pub(super) async fn channel(endpoint: &str) -> Outcome<Channel> {
         }
         Failure::Failed(text)
     })
+}
+
+/// Reads a page of the server over its connection.
+pub(super) async fn page(channel: &Channel, path: &str) -> Outcome<String> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{path}: {error}"));
+    let request = http::Request::get(path).body(tonic::body::Body::empty()).map_err(|error| failed(&error))?;
+    let answer = channel.clone().oneshot(request).await.map_err(|error| failed(&error))?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MAX_PAGE).collect().await.map_err(|error| failed(&error))?;
+    let text = String::from_utf8(body.to_bytes().into()).map_err(|error| failed(&error))?;
+    if status.is_success() { Ok(text) } else { Err(failed(&status)) }
 }
 
 impl Registry {

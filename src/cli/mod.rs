@@ -20,6 +20,7 @@ mod log;
 mod notice;
 mod objections;
 mod output;
+mod page;
 mod paper;
 mod progress;
 mod remove;
@@ -97,6 +98,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Make a paper that the law asks for: an annex of the clauses, the processor's record, or what a privacy notice says.
     Paper(paper::Paper),
+    /// Look at the public page of an organization's list.
+    Page(page::Page),
     /// Draw the timeline of each transfer's cover as SVG: mechanisms as bars, gaps in red, today's line.
     Timeline(timeline::Timeline),
     /// Preview, write, approve, publish and withdraw notices, follow what becomes of them, and record what customers say.
@@ -203,6 +206,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Claims(claims) => client(claims.run(out)),
         Command::Simulate(simulate) => client(simulate.run(out)),
         Command::Paper(paper) => client(paper.run(out)),
+        Command::Page(page) => client(page.run(out)),
         Command::Timeline(timeline) => client(timeline.run(out)),
         Command::Notice(notice) => client(notice.run(out)),
         Command::Objections(objections) => client(objections.run(out)),

@@ -113,10 +113,10 @@ pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next:
         auth::authorize(&principal, method)
     });
     let response = match admitted {
-        Err(error) => web::refusal(&error),
+        Err(error) => web::refusal(&path, &error),
         Ok(()) => {
             let answer = timeout_at(Instant::now() + PAGE_DEADLINE, next.run(request).instrument(span.clone()));
-            answer.await.unwrap_or_else(|_| web::refusal(&deadline::exceeded()))
+            answer.await.unwrap_or_else(|_| web::refusal(&path, &deadline::exceeded()))
         }
     };
     span.record("http.response.status_code", response.status().as_u16());

@@ -43,6 +43,7 @@ pub mod objection;
 pub mod organization;
 pub mod outbox;
 pub mod papers;
+pub mod publication;
 pub mod recipient;
 pub mod subprocessor;
 pub mod subscription;

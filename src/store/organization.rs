@@ -3,7 +3,7 @@
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{
-    standard::Managed,
+    standard::{Managed, path},
     version::{Reference, Resource, Stored, version_methods, version_table},
     writer::Writer,
 };
@@ -15,6 +15,7 @@ use crate::{
         name::{Kind, Name},
         shape::Violations,
     },
+    rules::publication::appearance,
 };
 
 version_table!(Organization, table "organization", entity versions, {
@@ -58,7 +59,10 @@ pub(super) fn short(regime: Regime) -> String {
 }
 
 impl Managed for Organization {
-    fn check(&self, _prefix: &str, _out: &mut Violations) {}
+    fn check(&self, prefix: &str, out: &mut Violations) {
+        let wrong = self.page.iter().flat_map(appearance::violations);
+        out.extend(wrong.map(|(field, rule)| (path(prefix, &format!("page.{field}")), rule)));
+    }
 
     fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {

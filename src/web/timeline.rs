@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Page, has, refusal, tag};
+use super::{
+    reply::{Page, SVG, has, refusal, tag},
+    site::Site,
+};
 use crate::{
     api::Api,
     error::{Error, Reason, Result, clip},
@@ -36,16 +39,16 @@ struct Asked {
 
 /// The picture, or why there is none.
 pub(super) async fn get(
-    State(api): State<Api>,
+    State(site): State<Site>,
     Path(organization): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let page = async {
         let asked = asked(query.as_deref().unwrap_or_default())?;
-        picture(&api, &organization, asked, &headers).await
+        picture(&site.api, &organization, asked, &headers).await
     };
-    page.await.map_or_else(|error: Error| refusal(&error), IntoResponse::into_response)
+    page.await.map_or_else(|error: Error| refusal("timeline.svg", &error), IntoResponse::into_response)
 }
 
 /// What the query says.
@@ -98,16 +101,15 @@ async fn picture(api: &Api, id: &str, asked: Asked, headers: &HeaderMap) -> Resu
     let today = day(store.clock().now());
     let (from_date, to_date) = range(&today, &asked.from, &asked.to);
     let tag = tag(&[&parent, &from_date, &to_date, &today, &revision.to_string()])?;
-    let media_type = "image/svg+xml; charset=utf-8";
     if has(headers, &tag) {
-        return Ok(Page { media_type, tag, content: None });
+        return Ok(Page::new(SVG, tag, None::<String>));
     }
     let (answers, more) = answers(api, &parent, &from_date, &to_date, revision).await?;
     let known = known(api, &organization, &answers, revision).await?;
     let timeline =
         Timeline { title: organization.display_name, from_date, to_date, today, revision, ..Timeline::default() };
     let timeline = timeline.with(rows(&answers, &known, &parent), more);
-    Ok(Page { media_type, tag, content: Some(svg(&timeline)) })
+    Ok(Page::new(SVG, tag, Some(svg(&timeline))))
 }
 
 /// What AssessTransfers answers, page by page, and whether there is more than was read.

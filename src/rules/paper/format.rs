@@ -117,7 +117,7 @@ fn shown<'a>(records: &Records, row: &'a [Cell]) -> impl Iterator<Item = (&'stat
 }
 
 /// A text in which Markdown finds no markup: every character that could begin some is escaped, and lines are joined.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut numbered = true;
     for (index, letter) in text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c }).enumerate() {
@@ -245,7 +245,7 @@ fn cells(records: &Records, row: &[Cell], keys: &[&str]) -> Vec<String> {
 }
 
 /// A cell that no spreadsheet takes for a formula.
-fn guarded(cell: &str) -> String {
+pub(crate) fn guarded(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 

@@ -7,12 +7,20 @@
 //! notes, findings, people and principals have no place in them.
 //!
 //! - [`build`]: what was read becomes a publication.
+//! - [`history`]: how the list has changed.
 //! - [`upcoming`]: changes that were announced and have not taken effect.
 //! - [`rows`]: what is said of an entry, in plain words, whatever the form.
+//! - [`select`]: what a reader is looking for.
+//! - [`text`]: the list as CSV and Markdown.
+//! - [`appearance`]: colours that can be read, images that can do nothing.
 //! - [`words`]: how mechanisms, places and changes are called.
 
+pub mod appearance;
 pub mod build;
+pub mod history;
 pub mod rows;
+pub mod select;
+pub mod text;
 pub mod upcoming;
 pub mod words;
 
@@ -55,6 +63,40 @@ pub struct Publication {
     pub upcoming: Vec<Upcoming>,
     /// Where the same is found in other forms.
     pub links: Links,
+}
+
+/// The lists that are published in one place, where there is more than one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Index of lists of sub-processors")]
+pub struct Index {
+    /// Where the schema of this document is.
+    #[serde(rename = "$schema", default, skip_serializing_if = "String::is_empty")]
+    pub schema: String,
+    /// The version of the format, `MAJOR.MINOR`.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    pub schema_version: String,
+    /// The lists, by the id of whose they are.
+    pub lists: Vec<Listed>,
+}
+
+/// A list that is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Whose it is.
+    pub organization: Named,
+    /// Where it is.
+    pub links: Links,
+}
+
+/// What is found at a well-known address: one list, or where several are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(clippy::large_enum_variant)] // There is one at a time.
+pub enum Document {
+    /// One list.
+    List(Publication),
+    /// Where several are.
+    Index(Index),
 }
 
 /// Whose list it is.
@@ -114,6 +156,14 @@ pub struct Objection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub objection_days: Option<i32>,
+}
+
+impl Objection {
+    /// The address as a link.
+    pub fn mailto(&self) -> String {
+        let escaped: String = url::form_urlencoded::byte_serialize(self.email.as_bytes()).collect();
+        format!("mailto:{}", escaped.replace("%40", "@"))
+    }
 }
 
 /// One engagement on the list.
@@ -360,10 +410,10 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The JSON Schema of [`Publication`], which never changes while the server runs.
+/// The JSON Schema of [`Document`], which never changes while the server runs.
 pub fn schema() -> String {
     static TEXT: std::sync::LazyLock<String> =
-        std::sync::LazyLock::new(|| format!("{:#}\n", schemars::schema_for!(Publication).as_value()));
+        std::sync::LazyLock::new(|| format!("{:#}\n", schemars::schema_for!(Document).as_value()));
     TEXT.clone()
 }
 

@@ -179,7 +179,7 @@ impl Store {
         for (organization_id, changes) in by_organization {
             let Some(first) = changes.first() else { continue };
             let organization = super::organization_of(&first.name)?.to_string();
-            let told = self.told(organization_id, &changes, revision).await?;
+            let told = self.whom_to_tell(organization_id, &changes, revision).await?;
             sources.extend(told.into_iter().map(|to| Source {
                 organization_id,
                 organization: organization.clone(),
@@ -189,7 +189,7 @@ impl Store {
         Ok(sources)
     }
 
-    async fn told(&self, organization_id: i64, changes: &[change::Model], revision: i64) -> Result<Vec<To>> {
+    async fn whom_to_tell(&self, organization_id: i64, changes: &[change::Model], revision: i64) -> Result<Vec<To>> {
         let mut told = Vec::new();
         for Seen { before, after } in self.seen::<Notice>(changes).await? {
             let Some(event) = after.and_then(|after| event::of_notice(before.as_ref(), &after)) else { continue };
