@@ -133,10 +133,10 @@ async fn every_key_signs_and_a_public_library_verifies_what_was_not_altered_and_
 
     let now = Timestamp::now();
     sender.post(&uri, "evt-1", now, &[new.clone(), old.clone()], BODY, None).await;
-    sender.post(&uri, "evt-1", now, &[new.clone()], BODY, None).await;
+    sender.post(&uri, "evt-1", now, std::slice::from_ref(&new), BODY, None).await;
     for minutes in [-6, 6] {
         let then = now + jiff::SignedDuration::from_mins(minutes);
-        sender.post(&uri, "evt-1", then, &[new.clone()], BODY, None).await;
+        sender.post(&uri, "evt-1", then, std::slice::from_ref(&new), BODY, None).await;
     }
     let [both, one, stale, early] = endpoint.received().try_into().expect("four requests");
 

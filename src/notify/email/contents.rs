@@ -84,7 +84,7 @@ pub struct Change {
     pub replaces: Vec<String>,
     /// From when, as people write it, with the time zone where there is a time.
     pub takes_effect: String,
-    /// Until when one can object.
+    /// Until when one can object; empty where there is nothing to object to, or no longer.
     pub object_by: String,
 }
 

@@ -165,8 +165,26 @@ impl Templates {
             .map(|(subject, text)| (subject.trim(), text.trim()))
             .filter(|(subject, text)| !subject.is_empty() && !text.is_empty())
             .ok_or_else(|| format!("{text_name} line 1: must be `Subject: …`, and the mail must follow"))?;
-        Ok(Rendered { subject: subject.to_owned(), text: format!("{text}\n"), html: render(html_name)? })
+        Ok(Rendered { subject: subject.to_owned(), text: tidy(text), html: render(html_name)? })
     }
+}
+
+/// A text without blanks at the ends of its lines, and with one empty line where what is left out leaves several.
+fn tidy(text: &str) -> String {
+    let mut tidied = String::with_capacity(text.len() + 1);
+    let mut empty = false;
+    for line in text.lines().map(str::trim_end) {
+        if line.is_empty() {
+            empty = true;
+            continue;
+        }
+        if std::mem::take(&mut empty) {
+            tidied.push('\n');
+        }
+        tidied.push_str(line);
+        tidied.push('\n');
+    }
+    tidied
 }
 
 /// Puts what a directory has in the place of ours.

@@ -95,8 +95,8 @@ pub fn check_uri(uri: &str, policy: &Policy) -> Result<Url, String> {
     }
     let schemes = if policy.allow_http { "https:// or http://" } else { "https://" };
     let (scheme, rest) = uri.split_once("://").ok_or_else(|| format!("must begin with {schemes}"))?;
-    let https = scheme.eq_ignore_ascii_case("https");
-    if !https && !(policy.allow_http && scheme.eq_ignore_ascii_case("http")) {
+    let http = policy.allow_http && scheme.eq_ignore_ascii_case("http");
+    if !(http || scheme.eq_ignore_ascii_case("https")) {
         return Err(format!("must begin with {schemes}"));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
