@@ -19,12 +19,12 @@ pub mod list;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use self::entity::delivery;
+use self::entity::{attempt, delivery};
 use super::{Store, connect, resource, subscription::endpoint, writer::Writer};
 use crate::{
     error::{Error, Result},
@@ -149,16 +149,24 @@ fn organization_of(name: &str) -> Result<Name> {
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 
-/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries.
+/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, also as mail servers
+/// repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<()> {
-    for column in [delivery::Column::Subscription, delivery::Column::Customer] {
-        delivery::Entity::update_many()
-            .col_expr(delivery::Column::Endpoint, Expr::value(""))
-            .col_expr(delivery::Column::Error, Expr::value(""))
-            .filter(column.eq(name))
-            .exec(db)
-            .await?;
-    }
+    let own = Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name));
+    let names = delivery::Entity::find().select_only().column(delivery::Column::Name).filter(own.clone()).into_query();
+    attempt::Entity::update_many()
+        .col_expr(attempt::Column::Error, Expr::value(""))
+        .filter(attempt::Column::Delivery.in_subquery(names))
+        .exec(db)
+        .await?;
+    delivery::Entity::update_many()
+        .col_expr(delivery::Column::Endpoint, Expr::value(""))
+        .col_expr(delivery::Column::Error, Expr::value(""))
+        // Of a contact it is made of the address.
+        .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+        .filter(own)
+        .exec(db)
+        .await?;
     Ok(())
 }
 
