@@ -23,3 +23,4 @@ mod policies;
 mod resolve;
 mod smoke;
 mod support;
+mod web;
