@@ -15,6 +15,7 @@ mod m20261122_000009_certification;
 mod m20261122_000010_transfer;
 mod m20261122_000011_acknowledgement;
 mod m20261122_000012_notice;
+mod m20261122_000013_subscription;
 mod schema;
 
 /// Runs the steps.
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_transfer::Migration),
             Box::new(m20261122_000011_acknowledgement::Migration),
             Box::new(m20261122_000012_notice::Migration),
+            Box::new(m20261122_000013_subscription::Migration),
         ]
     }
 }

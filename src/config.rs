@@ -4,22 +4,17 @@
 //! Whatever is wrong is reported at once, each with the place where it was said: a start that fails should not have to
 //! fail again for the next typo.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    env, fmt, fs,
-    net::SocketAddr,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, collections::BTreeMap, env, fmt, fs, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
-use figment::{
-    Figment, Metadata, Profile, Provider,
-    providers::{Format, Toml},
-    value::{Dict, Map, Value},
-};
+use figment::{Figment, value::Value};
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+
+mod channels;
+mod layer;
+
+pub use self::channels::{Email, Hidden, Secrets, Webhook};
+use self::layer::Layer;
 
 /// The defaults with their documentation, as `subprocessor-registry config` prints them.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -40,6 +35,12 @@ pub struct Settings {
     pub watch: Watch,
     /// What happens by itself when its time comes.
     pub schedule: Schedule,
+    /// What secrets are sealed with.
+    pub secrets: Secrets,
+    /// How webhooks are sent.
+    pub webhook: Webhook,
+    /// How e-mail is sent.
+    pub email: Email,
     /// The public pages.
     pub web: Web,
     /// What time it is.
@@ -244,28 +245,31 @@ impl Settings {
 
     /// Replaces what names a file by what the file holds.
     fn read_secrets(&mut self) -> Vec<(&'static str, String)> {
-        let database = &mut self.database;
-        if database.url_file.is_empty() {
-            return Vec::new();
-        }
-        if !database.url.is_empty() {
-            return vec![("database.url_file", "set either url or url_file, not both".to_owned())];
-        }
-        match fs::read_to_string(&database.url_file) {
-            Ok(text) if text.trim().is_empty() => {
-                vec![("database.url_file", format!("{} is empty", database.url_file))]
-            }
-            Ok(text) => {
-                text.trim().clone_into(&mut database.url);
-                Vec::new()
-            }
-            Err(error) => vec![("database.url_file", format!("{}: {error}", database.url_file))],
-        }
+        let Database { url, url_file, .. } = &mut self.database;
+        let mut found: Vec<_> =
+            read_secret("url", url, url_file).map(|text| ("database.url_file", text)).into_iter().collect();
+        found.extend(self.secrets.read_secrets());
+        found.extend(self.email.read_secrets());
+        found
     }
 
     /// Every rule that these settings break, with the setting's key.
     pub fn validate(&self) -> Vec<(&'static str, String)> {
-        let Self { server, database, watch, schedule, web, clock, writer, telemetry, catalog: _, examples: _ } = self;
+        let Self {
+            server,
+            database,
+            watch,
+            schedule,
+            web,
+            secrets,
+            webhook,
+            email,
+            clock,
+            writer,
+            telemetry,
+            catalog: _,
+            examples: _,
+        } = self;
         let mut found = Vec::new();
 
         let loopback = server.is_loopback();
@@ -297,6 +301,9 @@ impl Settings {
         within("watch.slow_reader_grace_seconds", watch.slow_reader_grace_seconds, 0..=3600, &mut found);
         within("watch.poll_interval_ms", watch.poll_interval_ms, 10..=60_000, &mut found);
         within("schedule.poll_interval_ms", schedule.poll_interval_ms, 10..=60_000, &mut found);
+        secrets.check(&mut found);
+        webhook.check(&mut found);
+        email.check(&mut found);
         if !web.public_url.is_empty() && !is_base(&web.public_url) {
             let text = "must be an http or https URL without query, fragment or a slash at its end, such as https://trust.example.com";
             found.push(("web.public_url", format!("{text}, not {}", web.public_url)));
@@ -398,73 +405,21 @@ impl Flags {
     }
 }
 
-/// Settings from one place, with the name of the place.
-struct Layer {
-    origin: String,
-    sections: Dict,
-}
-
-impl Layer {
-    fn parse(origin: &str, text: &str) -> Result<Self, String> {
-        let sections = Toml::from_str(text).map_err(|error| format!("{origin}: {}", error.to_string().trim_end()))?;
-        Ok(Self { origin: origin.to_owned(), sections })
+/// Puts what a file holds in a setting's place. What is wrong, if anything is.
+fn read_secret(key: &str, secret: &mut String, file: &str) -> Option<String> {
+    if file.is_empty() {
+        return None;
     }
-
-    fn file(path: &Path) -> Result<Self, String> {
-        let origin = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| format!("{origin}: {error}"))?;
-        Self::parse(&origin, &text)
+    if !secret.is_empty() {
+        return Some(format!("set either {key} or {key}_file, not both"));
     }
-
-    fn one(origin: String, section: &str, key: &str, value: Value) -> Self {
-        let section = Dict::from([(section.to_owned(), Value::from(Dict::from([(key.to_owned(), value)])))]);
-        Self { origin, sections: section }
-    }
-
-    /// The layer that an environment variable makes; none if it is not ours.
-    fn variable(name: &str, text: &str, defaults: &Self) -> Option<Result<Self, String>> {
-        let origin = format!("environment variable {name}");
-        let path = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let Some((section, key)) = path.split_once("__") else {
-            return Some(Err(format!("{origin}: must be of the form {PREFIX}SECTION__KEY")));
-        };
-        // The default says what the text is to be read as, so that a path or a password of digits stays text.
-        let value = match defaults.sections.get(section).and_then(|s| s.find_ref(key)) {
-            Some(Value::Bool(..)) => text.parse::<bool>().map(Value::from).ok(),
-            Some(Value::Num(_, number)) if number.to_f64().is_some() => text.parse::<f64>().map(Value::from).ok(),
-            Some(Value::Num(..)) => text.parse::<i64>().map(Value::from).ok(),
-            _ => None,
-        };
-        Some(Ok(Self::one(origin, section, key, value.unwrap_or_else(|| Value::from(text)))))
-    }
-
-    /// Tries each setting alone on the defaults, so that one bad value does not hide the next.
-    fn check(&self, base: &Figment, problems: &mut Vec<String>) {
-        for (section, value) in &self.sections {
-            let Some(keys) = value.as_dict() else {
-                let alone = Self { origin: String::new(), sections: Dict::from([(section.clone(), value.clone())]) };
-                if let Err(error) = base.clone().merge(&alone).extract::<Settings>() {
-                    problems.push(format!("{section}: {} ({})", error.kind, self.origin));
-                }
-                continue;
-            };
-            for (key, value) in keys {
-                let alone = Self::one(String::new(), section, key, value.clone());
-                if let Err(error) = base.clone().merge(&alone).extract::<Settings>() {
-                    problems.push(format!("{section}.{key}: {} ({})", error.kind, self.origin));
-                }
-            }
+    match fs::read_to_string(file) {
+        Ok(text) if text.trim().is_empty() => Some(format!("{file} is empty")),
+        Ok(text) => {
+            text.trim().clone_into(secret);
+            None
         }
-    }
-}
-
-impl Provider for &Layer {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.origin.clone())
-    }
-
-    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
-        Ok(Profile::Default.collect(self.sections.clone()))
+        Err(error) => Some(format!("{file}: {error}")),
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::notify::email::Tls;
 
 fn load(file: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Settings, Vec<String>> {
     let directory = tempfile::tempdir().expect("a directory");
@@ -217,4 +218,129 @@ fn a_data_directory_can_have_any_name() {
     let flags = Flags { data_dir: Some("a?b#c%d".into()), ..Flags::default() };
     let settings = Settings::load(&flags, &BTreeMap::new()).expect("valid");
     assert_eq!(settings.database.connect_url(), "sqlite:a%3Fb%23c%25d/registry.db?mode=rwc");
+}
+
+#[test]
+fn lists_come_from_the_file_and_from_the_environment() {
+    let file = "[webhook]\nallow_private_networks = ['10.0.0.0/8', 'fd00::/8']\nretry_schedule_seconds = [1, 2]\n";
+    let settings = load(file, &[], Flags::default()).expect("valid");
+    assert_eq!(settings.webhook.options().policy.private.len(), 2);
+    assert_eq!(settings.webhook.retry_schedule_seconds, [1, 2]);
+    let environment = [
+        ("SUBPROCESSOR_REGISTRY__WEBHOOK__ALLOW_PRIVATE_NETWORKS", "192.168.0.0/16, fd12::/16,"),
+        ("SUBPROCESSOR_REGISTRY__WEBHOOK__RETRY_SCHEDULE_SECONDS", "5, 300"),
+        ("SUBPROCESSOR_REGISTRY__EMAIL__RETRY_SCHEDULE_SECONDS", "60"),
+        ("SUBPROCESSOR_REGISTRY__WEBHOOK__TIMEOUT_SECONDS", "0.2"),
+        ("SUBPROCESSOR_REGISTRY__EMAIL__USER", "1"),
+        // A password of digits stays text.
+        ("SUBPROCESSOR_REGISTRY__EMAIL__PASSWORD", "12345"),
+    ];
+    let settings = load(file, &environment, Flags::default()).expect("valid");
+    assert_eq!(settings.webhook.allow_private_networks.len(), 2);
+    assert!(settings.webhook.allow_private_networks.iter().any(|network| network.to_string() == "192.168.0.0/16"));
+    assert_eq!(settings.webhook.retry_schedule_seconds, [5, 300]);
+    assert_eq!(settings.email.retry_schedule_seconds, [60]);
+    assert_eq!(settings.webhook.options().timeout, std::time::Duration::from_millis(200));
+    let environment = [("SUBPROCESSOR_REGISTRY__WEBHOOK__ALLOW_PRIVATE_NETWORKS", "")];
+    assert!(load(file, &environment, Flags::default()).expect("valid").webhook.allow_private_networks.is_empty());
+    let problems =
+        refused("", &[("SUBPROCESSOR_REGISTRY__WEBHOOK__RETRY_SCHEDULE_SECONDS", "5, soon")], Flags::default());
+    assert_names(&problems, &["webhook.retry_schedule_seconds", "soon", "environment variable"]);
+    assert_names(
+        &of_file("[webhook]\nallow_private_networks = ['10.0.0.0/33']\n"),
+        &["webhook.allow_private_networks"],
+    );
+}
+
+#[test]
+fn every_rule_of_the_channels_is_checked() {
+    let file = "[webhook]\ntimeout_seconds = 0.0\nmax_response_bytes = 1\nretry_schedule_seconds = []\n\
+                retry_jitter = 0.6\nconcurrency = 0\nendpoint_concurrency = 65\n\
+                [email]\nsmtp_host = 'mail.acme.example'\nsmtp_port = 0\ntls = 'none'\nuser = 'u'\nehlo_name = 'a b'\n\
+                reply_to = 'nobody'\ntimeout_seconds = 301\nconcurrency = 65\nretry_schedule_seconds = [0]\n";
+    let problems = of_file(file);
+    for key in [
+        "webhook.timeout_seconds",
+        "webhook.max_response_bytes",
+        "webhook.retry_schedule_seconds",
+        "webhook.retry_jitter",
+        "webhook.concurrency",
+        "webhook.endpoint_concurrency",
+        "email.smtp_port",
+        "email.tls",
+        "email.user",
+        "email.ehlo_name",
+        "email.from",
+        "email.reply_to",
+        "email.timeout_seconds",
+        "email.concurrency",
+        "email.retry_schedule_seconds",
+    ] {
+        assert_names(&problems, &[&format!("{key}: ")]);
+    }
+    assert_eq!(problems.len(), 15, "{problems:#?}");
+    for (key, bad) in [("timeout_seconds", "nan"), ("timeout_seconds", "inf"), ("retry_jitter", "-0.1")] {
+        assert_names(&of_file(&format!("[webhook]\n{key} = {bad}\n")), &[&format!("webhook.{key}: ")]);
+    }
+    for waits in ["[604801]", &format!("[{}]", "1,".repeat(21))] {
+        let problems = of_file(&format!("[webhook]\nretry_schedule_seconds = {waits}\n"));
+        assert_names(&problems, &["webhook.retry_schedule_seconds: "]);
+    }
+}
+
+#[test]
+fn email_is_off_until_a_server_is_named() {
+    let settings = load("", &[], Flags::default()).expect("valid");
+    assert!(!settings.email.is_on() && settings.email.options().is_none());
+
+    let file = "[email]\nsmtp_host = 'mail.acme.example'\nfrom = '\"Acme, Privacy\" <Privacy@Bücher.example>'\n";
+    let options = load(file, &[], Flags::default()).expect("valid").email.options().expect("e-mail is on");
+    assert_eq!((options.port, options.tls, options.login, options.reply_to), (587, Tls::Starttls, None, None));
+    assert_eq!(options.from.name, "Acme, Privacy");
+    assert_eq!(options.from.address.to_string(), "Privacy@xn--bcher-kva.example");
+    assert_eq!(options.ehlo_name, "xn--bcher-kva.example");
+
+    for (line, good) in [
+        ("tls = 'none'", false),
+        ("tls = 'none'\nallow_plaintext = true", true),
+        ("tls = 'implicit'\nsmtp_port = 465", true),
+        ("tls = 'sometimes'", false),
+        ("reply_to = 'answers@acme.example'\nehlo_name = 'registry.acme.example'", true),
+        ("ehlo_name = '[192.0.2.1]'", true),
+        ("user = 'u'\npassword = 'p'", true),
+        ("password = 'p'", false),
+    ] {
+        assert_eq!(load(&format!("{file}{line}\n"), &[], Flags::default()).is_ok(), good, "{line}");
+    }
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        let file = format!("[email]\nsmtp_host = '{host}'\nfrom = 'a@b.example'\ntls = 'none'\n");
+        assert!(load(&file, &[], Flags::default()).is_ok(), "{host}");
+    }
+    for from in ["Acme <a@b.example", "Acme a@b.example>", "a@b", "A\u{7}cme <a@b.example>", "<>"] {
+        let file = format!("[email]\nsmtp_host = 'mail.acme.example'\nfrom = \"{}\"\n", from.escape_default());
+        let file = file.replace("\\u{7}", "\\u0007");
+        assert_names(&of_file(&file), &["email.from: "]);
+    }
+}
+
+#[test]
+fn a_password_for_mail_comes_from_a_file_and_is_never_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let secret = directory.path().join("password");
+    fs::write(&secret, "hunter2\n").expect("a file");
+    let file = format!(
+        "[email]\nsmtp_host = 'mail.acme.example'\nfrom = 'a@b.example'\nuser = 'u'\npassword_file = '{}'\n",
+        secret.display()
+    );
+    let settings = load(&file, &[], Flags::default()).expect("valid");
+    let options = settings.email.options().expect("e-mail is on");
+    assert_eq!(options.login, Some(("u".to_owned(), "hunter2".to_owned())));
+    assert!(!format!("{settings:?} {options:?}").contains("hunter2"));
+    let problems = of_file(&format!("{file}password = 'hunter2'\n"));
+    assert_names(&problems, &["email.password_file", "not both"]);
+    assert!(!problems.concat().contains("hunter2"));
+    assert_names(
+        &of_file("[email]\npassword_file = '/nowhere/password'\n"),
+        &["email.password_file", "/nowhere/password"],
+    );
 }

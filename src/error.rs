@@ -172,7 +172,8 @@ impl Error {
             | Reason::ReferenceNotFound
             | Reason::StateTransitionRefused
             | Reason::GateRefused
-            | Reason::NoticeRefused => Code::FailedPrecondition,
+            | Reason::NoticeRefused
+            | Reason::ChannelNotConfigured => Code::FailedPrecondition,
             Reason::LogNotYetWritten => Code::OutOfRange,
             Reason::LogHashMismatch | Reason::LogCorrupt => Code::DataLoss,
             Reason::RevisionTooLarge | Reason::ReaderTooSlow | Reason::MessageTooLarge | Reason::AnswerTooLarge => {

@@ -11,7 +11,7 @@
 //! | `main`, [`cli`] | the command line: a server, and a client of one |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
 //! | [`api`], [`web`] | one file a service, one a page: unwrap, one call, wrap |
-//! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | who is calling; what happens when its time comes; what turns files into messages and back |
+//! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | who is calling; what happens when its time comes, and telling others of it; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
 //! | [`rules`] | the law of transfers, clocks and states of notices, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
@@ -32,6 +32,11 @@
 //! - Only [`error`] names a gRPC code, only [`config`] reads the environment, only [`clock`] reads the time.
 //! - What is due is applied as of the instant at which it was due, once, in that order, each in a revision of its own
 //!   ([`store::due`]); no call is answered from before it.
+//! - What is told to subscribers and contacts is made of the revision in which it happened ([`store::outbox`]): each
+//!   event reaches each receiver at least once, always under the same id. What proves that a customer was told is in the log
+//!   before the delivery is over.
+//! - Nothing is sent to where nobody agreed to it, and no webhook to an address that is not public
+//!   ([`notify::webhook::guard`]).
 //! - No text of a driver, and no cause, reaches a caller.
 //!
 //! # To add a resource

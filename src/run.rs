@@ -1,6 +1,6 @@
 //! What `serve` and `migrate` do: settings become a clock, a database, services and a server, in that order.
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,11 @@ use crate::{
     config::Settings,
     error::{Error, Reason, Result},
     manifest,
-    notify::schedule,
+    notify::{
+        channels::{Channels, Mail},
+        email::{Mailer, Templates},
+        outbox, schedule, webhook,
+    },
     resource::name::{Kind, Name},
     server::{Bound, Server},
     store::{self, Store},
@@ -60,10 +64,38 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
         slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
     };
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
+    let channels = Arc::new(channels(settings, bound.local_addr()?)?);
     tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
-    let api = Api::new(store, options, stopping.clone());
+    let pace = outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
+    tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
+    let api = Api::new(store, options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };
     Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await
+}
+
+/// What can be sent, and by what.
+fn channels(settings: &Settings, address: SocketAddr) -> Result<Channels> {
+    let options = database_options(settings);
+    let folder = options.sqlite_path().and_then(|path| path.parent().map(Path::to_path_buf));
+    let sealer = settings
+        .secrets
+        .sealer(folder.as_deref())
+        .map_err(|problem| Error::new(Reason::Internal, format!("secrets.key: {problem}")))?;
+    let mail = match settings.email.options() {
+        None => None,
+        Some(options) => Some(Mail {
+            mailer: Mailer::new(options)?,
+            templates: Templates::new(settings.email.templates().as_deref())?,
+            smtputf8: settings.email.smtputf8,
+        }),
+    };
+    let webhooks = webhook::Sender::new(settings.webhook.options())?;
+    // Links in mails cannot be relative.
+    let public_url = match settings.web.public_url.as_str() {
+        "" => format!("http://{address}"),
+        url => url.to_owned(),
+    };
+    Ok(Channels { sealer, webhooks, mail, public_url })
 }
 
 /// The store, with what is built in.

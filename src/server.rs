@@ -58,6 +58,14 @@ impl Bound {
         };
         bind().map_err(|error| unbound(settings.listen, error))
     }
+
+    /// The address, with the port that was free if port 0 was asked for.
+    ///
+    /// # Errors
+    /// INTERNAL if the system does not say.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.0.local_addr().map_err(Error::internal)
+    }
 }
 
 fn unbound(address: SocketAddr, error: std::io::Error) -> Error {

@@ -8,7 +8,7 @@ use crate::{
     proto::v1::{
         Acknowledgement, Certification, Customer, Document, ErasePersonalDataRequest, ErasePersonalDataResponse,
         GetRevisionRequest, Instrument, ListRevisionsRequest, ListRevisionsResponse, Notice, NoticeRecipient,
-        Objection, Organization, Revision, Subprocessor, Transfer, Vendor, VerifyChangeLogRequest,
+        Objection, Organization, Revision, Subprocessor, Subscription, Transfer, Vendor, VerifyChangeLogRequest,
         VerifyChangeLogResponse, WatchChangesRequest, change_log_service_server::ChangeLogService,
     },
     reset::StreamReset,
@@ -119,6 +119,7 @@ impl ChangeLogService for Api {
                         Kind::Notice => writer.erase::<Notice>(&name, &reason).await,
                         Kind::Recipient => writer.erase::<NoticeRecipient>(&name, &reason).await,
                         Kind::Objection => writer.erase::<Objection>(&name, &reason).await,
+                        Kind::Subscription => writer.erase::<Subscription>(&name, &reason).await,
                     }
                 })
             })

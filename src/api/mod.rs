@@ -11,11 +11,12 @@ mod paper;
 mod registry;
 mod simulate;
 mod subprocessor;
+mod subscription;
 mod transfer_mechanism;
 mod vendor;
 mod watch;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -32,6 +33,7 @@ use crate::{
     auth::Principal,
     call::Call,
     error::{Error, Result, causes},
+    notify::channels::Channels,
     proto::v1,
     resource::{
         filter,
@@ -53,6 +55,7 @@ use crate::{
 pub struct Api {
     store: Store,
     options: Options,
+    channels: Arc<Channels>,
     stopping: CancellationToken,
 }
 
@@ -75,8 +78,13 @@ impl Default for Options {
 
 impl Api {
     /// The handlers over a store. Streams end when `stopping` is cancelled.
-    pub fn new(store: Store, options: Options, stopping: CancellationToken) -> Self {
-        Self { store, options, stopping }
+    pub fn new(store: Store, options: Options, channels: Arc<Channels>, stopping: CancellationToken) -> Self {
+        Self { store, options, channels, stopping }
+    }
+
+    /// What they can send by.
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.channels
     }
 
     /// What they read from.
@@ -193,6 +201,16 @@ mutations!(
     CreateObjectionRequest,
     UpdateObjectionRequest,
     ResolveObjectionRequest,
+    CreateSubscriptionRequest,
+    UpdateSubscriptionRequest,
+    DeleteSubscriptionRequest,
+    UndeleteSubscriptionRequest,
+    VerifySubscriptionRequest,
+    TestSubscriptionRequest,
+    RotateSubscriptionSecretRequest,
+    RetryDeliveryRequest,
+    ReplayDeliveriesRequest,
+    ReportBounceRequest,
     ActivateRequest,
     SuspendRequest,
     RetireRequest,
@@ -292,6 +310,7 @@ page_request!(ListAcknowledgementsRequest, parent: |r| Some(&r.parent));
 page_request!(ListNoticesRequest, parent: |r| Some(&r.parent));
 page_request!(ListNoticeRecipientsRequest, parent: |r| Some(&r.parent));
 page_request!(ListObjectionsRequest, parent: |r| Some(&r.parent));
+page_request!(ListSubscriptionsRequest, parent: |r| Some(&r.parent));
 page_request!(ListTransfersRequest, parent: |r| Some(&r.parent), effective_at: |r| &r.effective_at);
 
 /// The point in known time that a request asks for in `as_of`.

@@ -9,14 +9,19 @@ use crate::{
     error::{Error, Reason, Result, clip},
     proto::v1::{
         AcknowledgeNoticeRequest, AnswerNoticeQuestionRequest, ApproveNoticeRequest, AskNoticeQuestionRequest,
-        AuthorizeNoticeRequest, CreateNoticeRequest, CreateObjectionRequest, DeleteNoticeRequest, DenyNoticeRequest,
-        GetNoticeRecipientRequest, GetNoticeRequest, GetObjectionRequest, ListNoticeRecipientsRequest,
-        ListNoticeRecipientsResponse, ListNoticesRequest, ListNoticesResponse, ListObjectionsRequest,
-        ListObjectionsResponse, Notice, NoticeRecipient, Objection, PreviewNoticeRequest, PreviewNoticeResponse,
-        PublishNoticeRequest, RecordDeliveryRequest, RenderNoticeEvidenceRequest, RenderNoticeEvidenceResponse,
-        ResolveObjectionRequest, UndeleteNoticeRequest, UpdateNoticeRequest, UpdateObjectionRequest,
-        WithdrawNoticeRequest, change_notification_service_server::ChangeNotificationService,
-        delivery_receipt::Kind as Receipt, objection::Outcome,
+        AuthorizeNoticeRequest, CreateNoticeRequest, CreateObjectionRequest, CreateSubscriptionRequest,
+        DeleteNoticeRequest, DeleteSubscriptionRequest, Delivery, DenyNoticeRequest, GetDeliveryRequest,
+        GetNoticeRecipientRequest, GetNoticeRequest, GetObjectionRequest, GetSubscriptionRequest,
+        ListDeliveriesRequest, ListDeliveriesResponse, ListNoticeRecipientsRequest, ListNoticeRecipientsResponse,
+        ListNoticesRequest, ListNoticesResponse, ListObjectionsRequest, ListObjectionsResponse,
+        ListSubscriptionsRequest, ListSubscriptionsResponse, Notice, NoticeRecipient, Objection, PreviewNoticeRequest,
+        PreviewNoticeResponse, PublishNoticeRequest, RecordDeliveryRequest, RenderNoticeEvidenceRequest,
+        RenderNoticeEvidenceResponse, ReplayDeliveriesRequest, ReplayDeliveriesResponse, ReportBounceRequest,
+        ResolveObjectionRequest, RetryDeliveryRequest, RotateSubscriptionSecretRequest, Subscription,
+        TestSubscriptionRequest, UndeleteNoticeRequest, UndeleteSubscriptionRequest, UpdateNoticeRequest,
+        UpdateObjectionRequest, UpdateSubscriptionRequest, VerifySubscriptionRequest, WithdrawNoticeRequest,
+        change_notification_service_server::ChangeNotificationService, delivery_receipt::Kind as Receipt,
+        objection::Outcome,
     },
     resource::{
         name::{Kind, Name},
@@ -26,12 +31,13 @@ use crate::{
     },
     store::{
         notice::{answers::Answer as Said, preview::Preview},
+        outbox::list,
         standard,
     },
 };
 
 /// The instant that a request states.
-fn instant(field: &str, time: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>> {
+pub(super) fn instant(field: &str, time: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>> {
     time.map(|time| text::instant(time.seconds, time.nanos).map_err(|rule| Error::field(field, rule))).transpose()
 }
 
@@ -317,5 +323,89 @@ impl ChangeNotificationService for Api {
             })
             .await?;
         Ok(Response::new(resolved))
+    }
+
+    async fn get_subscription(&self, request: Request<GetSubscriptionRequest>) -> Answer<Subscription> {
+        let request = request.into_inner();
+        self.get(&request.name, request.as_of.as_ref()).await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<ListSubscriptionsRequest>,
+    ) -> Answer<ListSubscriptionsResponse> {
+        let Listed { items, next_page_token, revision } = self.list(request.get_ref()).await?;
+        Ok(Response::new(ListSubscriptionsResponse { subscriptions: items, next_page_token, revision }))
+    }
+
+    async fn create_subscription(&self, request: Request<CreateSubscriptionRequest>) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/CreateSubscription");
+        self.subscribe(call, request).await
+    }
+
+    async fn update_subscription(&self, request: Request<UpdateSubscriptionRequest>) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/UpdateSubscription");
+        self.update(call, request.subscription, request.update_mask).await
+    }
+
+    async fn delete_subscription(&self, request: Request<DeleteSubscriptionRequest>) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/DeleteSubscription");
+        self.delete(call, &request.name, request.etag).await
+    }
+
+    async fn undelete_subscription(&self, request: Request<UndeleteSubscriptionRequest>) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/UndeleteSubscription");
+        let name = Name::of(Kind::Subscription, "name", &request.name)?;
+        let undeleted = self
+            .store
+            .write(call, |writer| Box::pin(async move { writer.resubscribe(&name, &request.etag).await }))
+            .await?;
+        Ok(Response::new(undeleted))
+    }
+
+    async fn verify_subscription(&self, request: Request<VerifySubscriptionRequest>) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/VerifySubscription");
+        self.verify(call, request).await
+    }
+
+    async fn test_subscription(&self, request: Request<TestSubscriptionRequest>) -> Answer<Delivery> {
+        let (call, request) = mutation(request, "ChangeNotificationService/TestSubscription");
+        let name = Name::of(Kind::Subscription, "name", &request.name)?;
+        let queued =
+            self.store.write(call, |writer| Box::pin(async move { writer.test_subscription(&name).await })).await?;
+        Ok(Response::new(queued))
+    }
+
+    async fn rotate_subscription_secret(
+        &self,
+        request: Request<RotateSubscriptionSecretRequest>,
+    ) -> Answer<Subscription> {
+        let (call, request) = mutation(request, "ChangeNotificationService/RotateSubscriptionSecret");
+        self.rotate(call, request).await
+    }
+
+    async fn get_delivery(&self, request: Request<GetDeliveryRequest>) -> Answer<Delivery> {
+        let name = &request.get_ref().name;
+        list::check_name("name", name)?;
+        Ok(Response::new(self.store.delivery(name).await?))
+    }
+
+    async fn list_deliveries(&self, request: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
+        self.list_of_deliveries(request.get_ref()).await
+    }
+
+    async fn retry_delivery(&self, request: Request<RetryDeliveryRequest>) -> Answer<Delivery> {
+        let (call, request) = mutation(request, "ChangeNotificationService/RetryDelivery");
+        self.retry(call, request).await
+    }
+
+    async fn replay_deliveries(&self, request: Request<ReplayDeliveriesRequest>) -> Answer<ReplayDeliveriesResponse> {
+        let (call, request) = mutation(request, "ChangeNotificationService/ReplayDeliveries");
+        self.replay(call, request).await
+    }
+
+    async fn report_bounce(&self, request: Request<ReportBounceRequest>) -> Answer<Delivery> {
+        let (call, request) = mutation(request, "ChangeNotificationService/ReportBounce");
+        self.bounced(call, request).await
     }
 }

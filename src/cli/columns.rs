@@ -76,6 +76,30 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "subscriptions",
+        &[
+            ("NAME", "name"),
+            ("TO", "webhook.uri|email.address"),
+            ("STATE", "state"),
+            ("CUSTOMER", "customer"),
+            ("EVENTS", "event_types"),
+            ("PRODUCTS", "products"),
+            ("WHY DISABLED", "disable_reason"),
+        ],
+    ),
+    (
+        "deliveries",
+        &[
+            ("NAME", "name"),
+            ("EVENT", "event_type"),
+            ("TO", "endpoint"),
+            ("STATE", "state"),
+            ("ATTEMPTS", "attempt_count"),
+            ("NEXT", "next_attempt_time"),
+            ("LAST ERROR", "error|attempts.error"),
+        ],
+    ),
+    (
         "vendors",
         &[
             ("NAME", "name"),

@@ -8,6 +8,7 @@ mod client;
 mod columns;
 mod contract;
 mod customers;
+mod deliveries;
 mod diff;
 mod failure;
 mod file;
@@ -28,6 +29,7 @@ mod resolve;
 mod resource;
 mod service;
 mod simulate;
+mod subscriptions;
 mod timeline;
 mod trace;
 mod value;
@@ -106,6 +108,10 @@ enum Command {
     Notice(notice::Notice),
     /// List objections, or lodge or resolve one.
     Objections(objections::Objections),
+    /// List who wants to be told of changes by webhook or e-mail, or subscribe, verify, test, pause or end one.
+    Subscriptions(subscriptions::Subscriptions),
+    /// List what was sent and what became of it, or show, retry or replay it, or record that a mail came back.
+    Deliveries(deliveries::Deliveries),
     /// List customers with what was agreed with them, or show one and the list as it applies to it.
     Customers(customers::Customers),
     /// Show what is wrong, or falls due, in one organization or all; or acknowledge it for a while.
@@ -210,6 +216,8 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Timeline(timeline) => client(timeline.run(out)),
         Command::Notice(notice) => client(notice.run(out)),
         Command::Objections(objections) => client(objections.run(out)),
+        Command::Subscriptions(subscriptions) => client(subscriptions.run(out)),
+        Command::Deliveries(deliveries) => client(deliveries.run(out)),
         Command::Customers(customers) => client(customers.run(out)),
         Command::Findings(findings) => client(findings.run(out)),
         Command::Resolve(resolve) => client(resolve.run(out)),

@@ -80,7 +80,8 @@ impl File<'_> {
                 | ResourceKind::Acknowledgement
                 | ResourceKind::Notice
                 | ResourceKind::Recipient
-                | ResourceKind::Objection => {}
+                | ResourceKind::Objection
+                | ResourceKind::Subscription => {}
                 ResourceKind::Document => manifest.documents = self.list(*kind, section, parent.as_ref())?,
                 ResourceKind::Vendor => manifest.vendors = self.list(*kind, section, None)?,
                 ResourceKind::Instrument => manifest.instruments = self.list(*kind, section, None)?,

@@ -49,7 +49,12 @@ pub fn write(sections: &Sections<'_>) -> Json {
             Kind::Transfer => list(sections.transfers),
             Kind::Customer => list(sections.customers),
             // Only the catalog has instruments, and nothing has what was told and answered.
-            Kind::Instrument | Kind::Acknowledgement | Kind::Notice | Kind::Recipient | Kind::Objection => continue,
+            Kind::Instrument
+            | Kind::Acknowledgement
+            | Kind::Notice
+            | Kind::Recipient
+            | Kind::Objection
+            | Kind::Subscription => continue,
         };
         if !entries.is_empty() {
             out.insert(section_key(*kind).to_owned(), Json::Array(entries));

@@ -1,6 +1,7 @@
 //! What all resources have in common, as pure functions: names, masks, pages, filters, and the shape of a message as its
 //! descriptors describe it. No I/O and no clock here.
 
+pub mod address;
 mod align;
 pub mod behavior;
 pub mod diff;

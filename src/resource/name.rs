@@ -32,11 +32,13 @@ pub enum Kind {
     Recipient = 11,
     /// `organizations/{organization}/notices/{notice}/objections/{objection}`
     Objection = 12,
+    /// `organizations/{organization}/subscriptions/{subscription}`
+    Subscription = 13,
 }
 
 impl Kind {
     /// Every kind. What a kind refers to comes before it, so that writing in this order never dangles.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Instrument,
         Self::Vendor,
         Self::Organization,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Notice,
         Self::Recipient,
         Self::Objection,
+        Self::Subscription,
     ];
 
     /// The collection segment, which is also the word for the type in requests: `subprocessors`.
@@ -66,6 +69,7 @@ impl Kind {
             Self::Notice => "notices",
             Self::Recipient => "recipients",
             Self::Objection => "objections",
+            Self::Subscription => "subscriptions",
         }
     }
 
@@ -84,6 +88,7 @@ impl Kind {
             Self::Notice => "subprocessor.registry.v1.Notice",
             Self::Recipient => "subprocessor.registry.v1.NoticeRecipient",
             Self::Objection => "subprocessor.registry.v1.Objection",
+            Self::Subscription => "subprocessor.registry.v1.Subscription",
         }
     }
 
@@ -102,6 +107,7 @@ impl Kind {
             Self::Notice => "notice",
             Self::Recipient => "recipient",
             Self::Objection => "objection",
+            Self::Subscription => "subscription",
         }
     }
 
@@ -113,7 +119,8 @@ impl Kind {
             | Self::Subprocessor
             | Self::Transfer
             | Self::Acknowledgement
-            | Self::Notice => &[Self::Organization],
+            | Self::Notice
+            | Self::Subscription => &[Self::Organization],
             Self::Recipient | Self::Objection => &[Self::Notice],
             Self::Certification => &[Self::Vendor, Self::Organization],
             Self::Organization | Self::Vendor | Self::Instrument => &[],

@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod engagement;
+pub mod event;
 pub mod evidence;
 pub mod finding;
 pub mod law;

@@ -7,6 +7,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -21,6 +22,7 @@ use sea_orm::{
     },
 };
 use sea_orm_migration::MigratorTrait;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     error::{Error, Reason, Result},
@@ -142,6 +144,32 @@ pub(super) async fn writes(options: &Options, must_ask: bool) -> Result<Database
         settings.push(("synchronous_commit", "on"));
     }
     connect(options, 1, false, settings).await
+}
+
+/// The connections of what is sent: of its own, because it waits for nothing that the log is locked for. On SQLite, where
+/// only one writes at a time, there is one.
+pub(super) async fn operations(options: &Options) -> Result<DatabaseConnection> {
+    let connections = if options.is_sqlite() { 1 } else { 4 };
+    connect(options, connections, false, vec![("idle_in_transaction_session_timeout", "10s")]).await
+}
+
+/// Whose turn it is to write. On SQLite the writer and what is sent wait for each other in order; two that only tried again
+/// and again could keep each other out for long. PostgreSQL lets both write.
+#[derive(Debug, Clone)]
+pub(super) struct Turn(Option<Arc<Mutex<()>>>);
+
+impl Turn {
+    pub(super) fn new(options: &Options) -> Self {
+        Self(options.is_sqlite().then(Arc::default))
+    }
+
+    /// Waits for it; it is over when what is returned is dropped.
+    pub(super) async fn take(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.0 {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        }
+    }
 }
 
 /// Begins a transaction that will write. On SQLite it takes the write lock at once: one that reads first and writes later
@@ -298,7 +326,20 @@ async fn refuse_foreign(path: &Path) -> Result<()> {
 const MIGRATIONS: &str = "seaql_migrations";
 
 fn is_ours(table: &str) -> bool {
-    [MIGRATIONS, "counter", "revision", "change", "resource", "reference", "request"].contains(&table)
+    [
+        MIGRATIONS,
+        "counter",
+        "revision",
+        "change",
+        "resource",
+        "reference",
+        "request",
+        "outbox",
+        "delivery",
+        "delivery_attempt",
+        "subscription_secret",
+    ]
+    .contains(&table)
         || Kind::ALL.iter().any(|kind| table.strip_suffix("_value").unwrap_or(table) == kind.singular())
 }
 

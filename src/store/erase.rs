@@ -6,14 +6,14 @@ use sea_orm::{
 };
 
 use super::{
-    request, resource,
+    outbox, request, resource,
     version::{Resource, cleared_columns, column, table, value_table},
     writer::Writer,
 };
 use crate::{
     error::{Error, Result},
     proto::v1::ErasePersonalDataResponse,
-    resource::name::Name,
+    resource::name::{Kind, Name},
 };
 
 #[derive(FromQueryResult)]
@@ -68,6 +68,13 @@ impl Writer {
             .to_owned();
         self.tx().execute(&forget).await?;
         request::forget(self.tx(), row.id).await?;
+        match R::KIND {
+            Kind::Subscription | Kind::Customer => outbox::forget(self.tx(), name.as_str()).await?,
+            _ => {}
+        }
+        if R::KIND == Kind::Subscription && !kept {
+            self.forget_secrets(&row.uid).await?;
+        }
         let revision = self.record_erasure(&row, reason)?;
         let versions_erased = i32::try_from(erased.len()).map_err(Error::internal)?;
         Ok(ErasePersonalDataResponse { revision, versions_erased, current_version_kept: kept })

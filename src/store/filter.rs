@@ -15,6 +15,8 @@ pub(super) enum Rows {
     Versions(Kind),
     /// Revisions.
     Revisions,
+    /// Deliveries.
+    Deliveries,
 }
 
 /// The condition that a filter is for rows. Columns are never NULL, so NOT needs no third value.
@@ -29,6 +31,8 @@ pub(super) fn condition(rows: Rows, filter: &Filter) -> Condition {
         Filter::Has(field, value) => Condition::all().add(match rows {
             Rows::Versions(kind) => has(kind, *field, value),
             Rows::Revisions => changes(value),
+            // They have no repeated fields.
+            Rows::Deliveries => Expr::value(false),
         }),
     }
 }
@@ -102,6 +106,7 @@ fn present(rows: Rows, field: Field) -> Condition {
         FieldKind::Texts | FieldKind::Choices(_) => match rows {
             Rows::Versions(kind) => has_any(kind, field),
             Rows::Revisions => Expr::col(column("change_count")).gt(0),
+            Rows::Deliveries => Expr::value(false),
         },
     })
 }

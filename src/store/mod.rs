@@ -41,14 +41,16 @@ pub mod instrument;
 pub mod notice;
 pub mod objection;
 pub mod organization;
+pub mod outbox;
 pub mod papers;
 pub mod publication;
 pub mod recipient;
 pub mod subprocessor;
+pub mod subscription;
 pub mod transfer;
 pub mod vendor;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use sea_orm::{DatabaseConnection, DbErr};
 
@@ -70,6 +72,10 @@ pub struct Store {
 struct Inner {
     reads: DatabaseConnection,
     writes: write::Queue,
+    operations: DatabaseConnection,
+    turn: connect::Turn,
+    /// Up to which revision nobody is to be told anything more, as far as this process has looked.
+    quiet: AtomicI64,
     watch: watch::Hub,
     resolver: resolve::Cache,
     clock: Arc<Clock>,
@@ -88,9 +94,28 @@ impl Store {
         let watch = watch::Hub::start(&reads, options).await?;
         let (resolver, laws) = (resolve::Cache::default(), Arc::new(law::Laws::new(territories)));
         let due = Arc::new(due::Due::default());
-        let common = write::Common { clock: Arc::clone(&clock), laws: Arc::clone(&laws), due: Arc::clone(&due) };
+        let (operations, turn) = (connect::operations(options).await?, connect::Turn::new(options));
+        let common = write::Common {
+            clock: Arc::clone(&clock),
+            laws: Arc::clone(&laws),
+            due: Arc::clone(&due),
+            turn: turn.clone(),
+        };
         let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
-        Ok(Self { inner: Arc::new(Inner { reads, writes, watch, resolver, clock, laws, due }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                reads,
+                writes,
+                operations,
+                turn,
+                quiet: AtomicI64::new(0),
+                watch,
+                resolver,
+                clock,
+                laws,
+                due,
+            }),
+        })
     }
 
     /// The clock by which this store stamps its transactions.

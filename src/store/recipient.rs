@@ -58,7 +58,7 @@ pub(super) fn notice_of(name: &str) -> String {
 }
 
 /// The recipient that a customer is of a notice.
-pub(super) fn name_of(notice: &Name, customer: &str) -> Name {
+pub fn name_of(notice: &Name, customer: &str) -> Name {
     let id = customer.rsplit('/').next().unwrap_or_default();
     Name::new(Kind::Recipient, Some(notice), id)
 }

@@ -36,8 +36,12 @@ impl Written {
         let deleted = message.header().delete_time.is_some();
         // A deleted resource holds nothing back.
         let mut references = if deleted { Vec::new() } else { message.references() };
-        // What was said to findings or notices goes with what it was said to, and holds nothing back.
-        let follows = matches!(name.kind(), Kind::Acknowledgement | Kind::Notice | Kind::Recipient | Kind::Objection);
+        // What was said to findings or notices goes with what it was said to, as who wants to be told goes with the list,
+        // and holds nothing back.
+        let follows = matches!(
+            name.kind(),
+            Kind::Acknowledgement | Kind::Notice | Kind::Recipient | Kind::Objection | Kind::Subscription
+        );
         if let Some(parent) = name.parent().filter(|_| !deleted && !follows) {
             references.push(Reference::to(parent.kind(), "parent", parent.as_str()));
         }

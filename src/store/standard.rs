@@ -69,6 +69,11 @@ pub struct Creation<R> {
 
 impl<R> Creation<R> {
     /// What is to be created, with its name.
+    pub fn message(&self) -> &R {
+        &self.message
+    }
+
+    /// The same, taken out.
     pub fn into_message(self) -> R {
         self.message
     }

@@ -61,6 +61,8 @@ pub(super) struct Common {
     pub(super) laws: Arc<Laws>,
     /// What is due next.
     pub(super) due: Arc<Due>,
+    /// When the writer may write.
+    pub(super) turn: connect::Turn,
 }
 
 /// The writer's one connection.
@@ -220,6 +222,7 @@ async fn run(
 
 /// Runs a batch of jobs in one transaction and answers each.
 async fn batch(connection: &mut Connection, common: &Common, mut jobs: Vec<Box<dyn Job>>, head: &watch::Sender<i64>) {
+    let _turn = common.turn.take().await;
     let attempted = match connection.get().await {
         Ok(db) => attempt(&db, common, &mut jobs).await,
         Err(error) => Err(error),

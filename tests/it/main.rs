@@ -3,9 +3,12 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 #![allow(unreachable_pub, missing_docs)] // A test binary has no public items; `pub` marks what modules share.
 
+mod authority;
 mod catalog;
 mod command_line;
 mod contract;
+mod deliveries;
+mod email;
 mod erased;
 mod full_disk;
 mod guards;
@@ -24,3 +27,4 @@ mod resolve;
 mod smoke;
 mod support;
 mod web;
+mod webhook;

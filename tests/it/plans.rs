@@ -359,6 +359,7 @@ both! {
         bench.check_all::<v1::Notice>().await;
         bench.check_all::<v1::NoticeRecipient>().await;
         bench.check_all::<v1::Objection>().await;
+        bench.check_all::<v1::Subscription>().await;
         bench.check_comparisons().await;
         println!("lists checked in {} ms", start.elapsed().as_millis());
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {

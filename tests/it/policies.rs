@@ -51,6 +51,7 @@ async fn get(server: &mut Server, name: &str) -> Json {
         Kind::Notice => ask!(notices, get_notice, GetNoticeRequest),
         Kind::Recipient => ask!(notices, get_notice_recipient, GetNoticeRecipientRequest),
         Kind::Objection => ask!(notices, get_objection, GetObjectionRequest),
+        Kind::Subscription => ask!(notices, get_subscription, GetSubscriptionRequest),
     }
 }
 

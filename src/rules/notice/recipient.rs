@@ -9,7 +9,7 @@ use crate::{
     call::SYSTEM,
     error::Result,
     proto::v1::{
-        Agreement, NoticePolicy, NoticeRecipient, Objection, RecipientChange,
+        Agreement, DeliveryReceipt, NoticePolicy, NoticeRecipient, Objection, RecipientChange,
         agreement::{Authorization, ClockStart, NoticeMethod, UnresolvedObjection},
         delivery_receipt::Kind as Receipt,
         objection::Outcome,
@@ -329,6 +329,42 @@ pub fn resolve(
     Ok(())
 }
 
+/// A mail of the registry's came back after it had been accepted; its bounce is the last of the receipts. What it told is
+/// undone, unless the customer took note, or time has decided on it.
+///
+/// # Errors
+/// If a clock ends beyond the last instant there is.
+pub fn come_back(recipient: &mut NoticeRecipient, now: Timestamp, policy: &NoticePolicy) -> Result<()> {
+    if recipient.acknowledge_time.is_some() || is_decided(recipient, now) {
+        return Ok(());
+    }
+    let bounced = |receipt: &DeliveryReceipt| {
+        let own = |other: &DeliveryReceipt| other.kind() == Receipt::Bounced && other.delivery == receipt.delivery;
+        !receipt.delivery.is_empty() && recipient.receipts.iter().any(own)
+    };
+    let standing: Vec<&DeliveryReceipt> = recipient.receipts.iter().filter(|receipt| !bounced(receipt)).collect();
+    let first = |kinds: &[Receipt]| {
+        let of = standing.iter().filter(|receipt| kinds.contains(&receipt.kind()));
+        of.filter_map(|receipt| instant(receipt.event_time.as_ref())).min().and_then(stamp)
+    };
+    (recipient.send_time, recipient.deliver_time) =
+        (first(&[Receipt::Sent, Receipt::Delivered]), first(&[Receipt::Delivered]));
+    if clock_start(recipient) != ClockStart::Published {
+        start_clocks(recipient, policy)?;
+    }
+    pass(recipient, now);
+    Ok(())
+}
+
+/// Whether time has decided on a change: what it decided rests on a clock that must not be stopped.
+fn is_decided(recipient: &NoticeRecipient, now: Timestamp) -> bool {
+    recipient.changes.iter().any(|change| match change.status() {
+        Status::DeemedAuthorized | Status::DeemedDenied => true,
+        Status::Objected => clears_at(recipient, change, None).is_some_and(|clear| clear <= now),
+        _ => false,
+    })
+}
+
 /// The customer was told, it arrived, or it came back, at `at`.
 ///
 /// # Errors
@@ -345,12 +381,7 @@ pub fn record(
             *known = stamp(at);
         }
     };
-    // What time has decided rests on the clock that a bounce would stop.
-    let decided = recipient.changes.iter().any(|change| match change.status() {
-        Status::DeemedAuthorized | Status::DeemedDenied => true,
-        Status::Objected => clears_at(recipient, change, None).is_some_and(|clear| clear <= now),
-        _ => false,
-    });
+    let decided = is_decided(recipient, now);
     match kind {
         // What has run since an earlier sending goes on running.
         Receipt::Sent if recipient.send_time.is_none() => recipient.send_time = stamp(at),

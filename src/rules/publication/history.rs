@@ -236,7 +236,9 @@ mod tests {
         assert_eq!(of(|one| one.purposes = vec!["x".into()]), ["2026-03-05 ~a", "2026-03-01 +a"]);
         // What nobody can see is no change.
         assert_eq!(of(|one| one.incomplete_reason = "x".into()), ["2026-03-01 +a"]);
-        for hidden in [|one: &mut Subprocessor| one.listed = false, |one| one.set_state(State::Rejected)] {
+        for hidden in
+            [|one: &mut Subprocessor| one.listed = false, |one: &mut Subprocessor| one.set_state(State::Rejected)]
+        {
             assert_eq!(of(hidden), ["2026-03-05 -a", "2026-03-01 +a"]);
         }
         assert_eq!(told(&[second(|one| one.set_state(State::Announced))]), [""; 0]);

@@ -75,6 +75,19 @@ pub enum Answer {
     },
 }
 
+/// That a recipient was told by the registry itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The recipient.
+    pub recipient: String,
+    /// The delivery.
+    pub delivery: String,
+    /// When it was accepted.
+    pub event_time: Timestamp,
+    /// What proves it.
+    pub evidence: String,
+}
+
 /// A published notice and one of those it reaches, as one write finds them.
 struct Told {
     notice: Stored<Notice>,
@@ -159,10 +172,81 @@ impl Writer {
                     record_time,
                     principal: by,
                     evidence,
+                    delivery: String::new(),
                 });
             }
         }
         self.put_recipient(&told.recipient, after).await
+    }
+
+    /// Records that the registry has told recipients: each by a delivery that was accepted, with what proves it.
+    ///
+    /// # Errors
+    /// If the write fails. What a notice that is over has no use for is left out.
+    pub async fn record_deliveries(&mut self, told: &[Proof]) -> Result<()> {
+        let mut recipients: std::collections::BTreeMap<&str, Vec<&Proof>> = std::collections::BTreeMap::new();
+        for proof in told {
+            recipients.entry(&proof.recipient).or_default().push(proof);
+        }
+        let now = self.now();
+        for (name, proofs) in recipients {
+            let Some(name) = Name::parse(name).filter(|name| name.kind() == Kind::Recipient) else { continue };
+            let Some(before) = self.find::<NoticeRecipient>(&name).await? else { continue };
+            let Some(notice) = self.live_notice(&name).await? else { continue };
+            let policy = notice.policy.unwrap_or_default();
+            let mut after = before.message.clone();
+            for proof in proofs {
+                // An attempt of which nobody heard that it had succeeded is made again.
+                if after.receipts.len() >= MOST || after.receipts.iter().any(|one| one.delivery == proof.delivery) {
+                    continue;
+                }
+                let at = proof.event_time.min(now);
+                if machine::record(&mut after, Receipt::Delivered, at, now, &policy)?.is_ok() {
+                    after.receipts.push(DeliveryReceipt {
+                        kind: Receipt::Delivered.into(),
+                        event_time: stamp(at),
+                        record_time: stamp(now),
+                        principal: self.call().principal.clone(),
+                        evidence: proof.evidence.clone(),
+                        delivery: proof.delivery.clone(),
+                    });
+                }
+            }
+            self.put_recipient(&before, after).await?;
+        }
+        Ok(())
+    }
+
+    /// A mail that told a recipient came back.
+    pub(in crate::store) async fn came_back(
+        &mut self,
+        recipient: &Name,
+        delivery: &str,
+        diagnostic: &str,
+        at: Timestamp,
+    ) -> Result<()> {
+        let before = self.get::<NoticeRecipient>(recipient).await?;
+        let Some(notice) = self.live_notice(recipient).await? else { return Ok(()) };
+        let now = self.now();
+        let mut after = before.message.clone();
+        after.receipts.push(DeliveryReceipt {
+            kind: Receipt::Bounced.into(),
+            event_time: stamp(at),
+            record_time: stamp(now),
+            principal: self.call().principal.clone(),
+            evidence: diagnostic.to_owned(),
+            delivery: delivery.to_owned(),
+        });
+        machine::come_back(&mut after, now, &notice.policy.unwrap_or_default())?;
+        self.put_recipient(&before, after).await.map(drop)
+    }
+
+    /// The notice of a recipient, unless it is withdrawn.
+    async fn live_notice(&self, recipient: &Name) -> Result<Option<Notice>> {
+        let Some(name) = recipient.parent() else { return Ok(None) };
+        let notice = self.find::<Notice>(&name).await?.filter(|notice| !notice.is_deleted());
+        let told = |notice: &Notice| matches!(notice.state(), State::Published | State::Held | State::Effective);
+        Ok(notice.map(|notice| notice.message).filter(told))
     }
 
     /// The recipient that a customer is of a notice that is not over before it began.

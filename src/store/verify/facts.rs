@@ -19,7 +19,8 @@ use crate::{
     error::Result,
     proto::v1::{
         Acknowledgement, Certification, Customer, Document, Instrument, Notice, NoticeRecipient, Objection,
-        Organization, Subprocessor, Transfer, Vendor, change::Kind as ChangeKind, problem::Kind as ProblemKind,
+        Organization, Subprocessor, Subscription, Transfer, Vendor, change::Kind as ChangeKind,
+        problem::Kind as ProblemKind,
     },
     resource::name::{Kind, Name},
     rules,
@@ -156,6 +157,7 @@ impl Facts {
                 Kind::Notice => versions::<Notice>(tx, chunk).await?,
                 Kind::Recipient => versions::<NoticeRecipient>(tx, chunk).await?,
                 Kind::Objection => versions::<Objection>(tx, chunk).await?,
+                Kind::Subscription => versions::<Subscription>(tx, chunk).await?,
             };
             self.versions.extend(found);
         }

@@ -16,7 +16,7 @@ pub const LARGE: i64 = 105_001;
 /// How many changes it has.
 pub const CHANGES: usize = 1_000;
 
-const KINDS: [(&str, i32); 12] = [
+const KINDS: [(&str, i32); 13] = [
     ("organization", 1),
     ("document", 2),
     ("customer", 3),
@@ -29,6 +29,7 @@ const KINDS: [(&str, i32); 12] = [
     ("notice", 10),
     ("recipient", 11),
     ("objection", 12),
+    ("subscription", 13),
 ];
 
 /// The repeated fields of a kind by which it can be filtered.
@@ -45,6 +46,7 @@ fn repeated(kind: &str) -> Vec<&'static str> {
         "notice" => v1::Notice::FIELDS,
         "recipient" => v1::NoticeRecipient::FIELDS,
         "objection" => v1::Objection::FIELDS,
+        "subscription" => v1::Subscription::FIELDS,
         _ => v1::Instrument::FIELDS,
     };
     let repeated = fields.iter().filter(|field| matches!(field.kind, FieldKind::Texts | FieldKind::Choices(_)));
@@ -159,6 +161,31 @@ async fn statements(sqlite: bool, db: &DatabaseConnection) -> Vec<String> {
             + &format!(
                 "INSERT INTO request (principal, request_id, method, digest, answer_time, resource_id, response) \
                  SELECT 'p' || CAST(i % 1000 AS TEXT), 'r' || CAST(i AS TEXT), 'm', {hash}, i * 1000000, i, {hash} FROM n"
+            ),
+        numbers(ROWS)
+            + &format!(
+                "INSERT INTO delivery (name, subscription, customer, recipient, notice, endpoint, target, event_key, \
+                 event_type, claim, error, organization_id, revision, due_time, create_time, update_time, \
+                 deliver_time, channel, state, attempt_count) SELECT {}, {parent} || '/subscriptions/n' || \
+                 CAST(i % 5000 AS TEXT), CASE WHEN i % 10 = 0 THEN {parent} || '/customers/n' || CAST(i % 1000 AS TEXT) \
+                 ELSE '' END, '', {parent} || '/notices/n' || CAST(i % 1000 AS TEXT), 'e', 't' || CAST(i % 5000 AS TEXT), \
+                 'k' || CAST(i AS TEXT), 'list.changed', '', '', {}, i, CASE WHEN i % 100 = 0 THEN 4102444800000000 + i \
+                 ELSE 9223372036854775807 END, i * 1000000, i * 1000000, 0, CAST(1 + i % 2 AS INTEGER), \
+                 CASE WHEN i % 100 = 0 THEN 2 WHEN i % 100 = 1 THEN 5 ELSE 3 END, CAST(i % 9 AS INTEGER) FROM n",
+                name("deliverie"),
+                organization("delivery"),
+                parent = format!("'organizations/n' || CAST(1 + i % {ORGANIZATIONS} AS TEXT)"),
+            ),
+        numbers(ROWS)
+            + &format!(
+                "INSERT INTO delivery_attempt (delivery, number, attempt_time, status_code, error, duration) SELECT {}, \
+                 CAST(i % 9 AS INTEGER), i, 500, '', 1 FROM n",
+                name("deliverie"),
+            ),
+        numbers(OTHERS)
+            + &format!(
+                "INSERT INTO subscription_secret (uid, number, sealed, expire_time) SELECT 'u' || CAST(i AS TEXT), 1, \
+                 {hash}, 9223372036854775807 FROM n"
             ),
     ];
     for (kind, number) in KINDS {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use subprocessor_registry::proto::v1;
 
 use super::wire::Wire;
+use crate::deliveries::scene::{KEY, Manner, NEARBY, Receiver, webhook};
 use crate::support::{Backend, Place, Server, organization, subprocessor, vendor};
 
 const ORGANIZATION: &str = "organizations/acme";
@@ -14,12 +15,96 @@ pub async fn statements() -> BTreeSet<String> {
     let mut place = Place::new(Backend::Postgres).await;
     let wire = Wire::new(&place.url).await;
     place.url.clone_from(&wire.url);
-    let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true")]).await;
+    let settings: Vec<(&str, &str)> =
+        [("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true"), KEY].into_iter().chain(NEARBY).collect();
+    let mut server = Server::start_with(&place, &settings).await;
     write(&mut server).await;
     find(&mut server).await;
     follow(&mut server).await;
+    deliver(&mut server).await;
     server.stop().await;
     wire.statements()
+}
+
+/// What is told by webhook: agreed to, told, refused, sent again.
+async fn deliver(server: &mut Server) {
+    let mut receiver = Receiver::start(Manner::Kind).await;
+    let wanted = v1::Subscription {
+        channel: webhook(&receiver.uri()),
+        event_types: vec!["list.changed".into(), "delivery.dead".into()],
+        ..Default::default()
+    };
+    let request =
+        v1::CreateSubscriptionRequest { parent: ORGANIZATION.into(), subscription: Some(wanted), ..Default::default() };
+    let subscription = server.notices.create_subscription(request).await.expect("subscribed").into_inner().name;
+    assert_eq!(receiver.next().await.kind(), "subscription.verification");
+    let get = v1::GetSubscriptionRequest { name: subscription.clone(), as_of: None };
+    loop {
+        let known = server.notices.get_subscription(get.clone()).await.expect("known").into_inner();
+        if known.state() == v1::subscription::State::Active {
+            break;
+        }
+    }
+    receiver.behave(Manner::Status(410));
+    let shown = v1::Subprocessor {
+        display_name: "shown".into(),
+        recorded_as_found: true,
+        listed: true,
+        state: v1::subprocessor::State::Active.into(),
+        ..Default::default()
+    };
+    subprocessor(server, ORGANIZATION, "shown", shown).await.expect("created");
+    assert_eq!(receiver.next().await.kind(), "list.changed");
+    let mut dead = Vec::new();
+    while dead.is_empty() {
+        for (parent, filter, order_by) in [
+            ("organizations/-", "state = DEAD", ""),
+            (ORGANIZATION, "state = DEAD", "name desc"),
+            (ORGANIZATION, "revision = 7", ""),
+            ("organizations/-", "revision = 7", ""),
+            (ORGANIZATION, "subscription = \"s\"", ""),
+            ("organizations/-", "customer = \"c\"", ""),
+            (ORGANIZATION, "notice = \"n\"", ""),
+            ("organizations/-", "", "name desc"),
+            (ORGANIZATION, "", ""),
+        ] {
+            let list = v1::ListDeliveriesRequest {
+                parent: parent.into(),
+                filter: filter.into(),
+                order_by: order_by.into(),
+                ..Default::default()
+            };
+            let found = server.notices.list_deliveries(list).await.expect("deliveries").into_inner().deliveries;
+            dead.extend(found.into_iter().filter(|one| one.state() == v1::delivery::State::Dead));
+        }
+    }
+    let name = dead.swap_remove(0).name;
+    let delivery = v1::GetDeliveryRequest { name: name.clone() };
+    server.notices.get_delivery(delivery).await.expect("a delivery");
+    receiver.behave(Manner::Kind);
+    let verify = v1::VerifySubscriptionRequest { name: subscription.clone(), ..Default::default() };
+    server.notices.verify_subscription(verify).await.expect("asked");
+    receiver.next().await;
+    while server
+        .notices
+        .test_subscription(v1::TestSubscriptionRequest { name: subscription.clone(), ..Default::default() })
+        .await
+        .is_err()
+    {}
+    receiver.next().await;
+    let retry = v1::RetryDeliveryRequest { name, ..Default::default() };
+    server.notices.retry_delivery(retry).await.expect("queued");
+    receiver.next().await;
+    let replay =
+        v1::ReplayDeliveriesRequest { subscription: subscription.clone(), from_revision: 1, ..Default::default() };
+    server.notices.replay_deliveries(replay).await.expect("replayed");
+    receiver.next().await;
+    let rotate = v1::RotateSubscriptionSecretRequest { name: subscription.clone(), ..Default::default() };
+    server.notices.rotate_subscription_secret(rotate).await.expect("rotated");
+    let end = v1::DeleteSubscriptionRequest { name: subscription.clone(), ..Default::default() };
+    server.notices.delete_subscription(end).await.expect("ended");
+    let erase = v1::ErasePersonalDataRequest { name: subscription, reason: "asked".into(), ..Default::default() };
+    server.log.erase_personal_data(erase).await.expect("erased");
 }
 
 async fn write(server: &mut Server) {

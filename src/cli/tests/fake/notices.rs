@@ -216,4 +216,102 @@ impl change_notification_service_server::ChangeNotificationService for Fake {
         self.see(&request)?.told.resolved.push(request.get_ref().clone());
         Ok(Response::new(objection(objection::State::Closed, request.get_ref().outcome)))
     }
+
+    async fn get_subscription(
+        &self,
+        _: Request<crate::proto::v1::GetSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn list_subscriptions(
+        &self,
+        _: Request<crate::proto::v1::ListSubscriptionsRequest>,
+    ) -> Answer<crate::proto::v1::ListSubscriptionsResponse> {
+        unused()
+    }
+
+    async fn create_subscription(
+        &self,
+        _: Request<crate::proto::v1::CreateSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn update_subscription(
+        &self,
+        _: Request<crate::proto::v1::UpdateSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn delete_subscription(
+        &self,
+        _: Request<crate::proto::v1::DeleteSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn undelete_subscription(
+        &self,
+        _: Request<crate::proto::v1::UndeleteSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn verify_subscription(
+        &self,
+        _: Request<crate::proto::v1::VerifySubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn test_subscription(
+        &self,
+        _: Request<crate::proto::v1::TestSubscriptionRequest>,
+    ) -> Answer<crate::proto::v1::Delivery> {
+        unused()
+    }
+
+    async fn rotate_subscription_secret(
+        &self,
+        _: Request<crate::proto::v1::RotateSubscriptionSecretRequest>,
+    ) -> Answer<crate::proto::v1::Subscription> {
+        unused()
+    }
+
+    async fn get_delivery(
+        &self,
+        _: Request<crate::proto::v1::GetDeliveryRequest>,
+    ) -> Answer<crate::proto::v1::Delivery> {
+        unused()
+    }
+
+    async fn list_deliveries(
+        &self,
+        _: Request<crate::proto::v1::ListDeliveriesRequest>,
+    ) -> Answer<crate::proto::v1::ListDeliveriesResponse> {
+        unused()
+    }
+
+    async fn retry_delivery(
+        &self,
+        _: Request<crate::proto::v1::RetryDeliveryRequest>,
+    ) -> Answer<crate::proto::v1::Delivery> {
+        unused()
+    }
+
+    async fn replay_deliveries(
+        &self,
+        _: Request<crate::proto::v1::ReplayDeliveriesRequest>,
+    ) -> Answer<crate::proto::v1::ReplayDeliveriesResponse> {
+        unused()
+    }
+
+    async fn report_bounce(
+        &self,
+        _: Request<crate::proto::v1::ReportBounceRequest>,
+    ) -> Answer<crate::proto::v1::Delivery> {
+        unused()
+    }
 }

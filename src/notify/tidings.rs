@@ -1,0 +1,351 @@
+//! What an event says, made of the revision in which it happened: as data for webhooks, as words for mails. Of what
+//! everybody may be told; what a customer is told beyond that is its own deadlines.
+
+use std::collections::HashMap;
+
+use jiff::{Timestamp, civil::Time, tz::TimeZone};
+use serde_json::{Value, json};
+
+use super::email::contents::{self, Content};
+use crate::{
+    error::{Error, Result},
+    proto::v1::{
+        Notice, NoticeRecipient, Objection, Organization, Subprocessor, Vendor, agreement::Authorization,
+        delivery_receipt::Kind as Receipt,
+    },
+    resource::name::{Kind, Name},
+    rules::{
+        event,
+        notice::{instant, recipient},
+        publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
+    },
+    store::{Store, outbox::claim::Claimed},
+};
+
+/// What an event says.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// Whose list it is.
+    pub organization: Organization,
+    /// Where its pages are.
+    pub links: Links,
+    kind: String,
+    revision: i64,
+    notice: Option<Notice>,
+    changes: Vec<Upcoming>,
+    list: Vec<Listed>,
+    objection: Option<Objection>,
+}
+
+/// A change of the list without a notice.
+#[derive(Debug, Clone)]
+struct Listed {
+    before: Option<Entry>,
+    after: Option<Entry>,
+}
+
+/// What tells one telling from another: `whole` ones are for those who have an agreement, and say also what is not on the public list.
+pub type Key = (i64, String, String, bool);
+
+impl Telling {
+    /// By what a delivery's telling is known.
+    pub fn key(claimed: &Claimed) -> Key {
+        (claimed.revision, claimed.event_type.clone(), claimed.notice.clone(), !claimed.customer.is_empty())
+    }
+
+    /// Reads what a delivery is to say. `base`: where the pages are.
+    ///
+    /// # Errors
+    /// If the database fails, or what it is about was erased.
+    pub async fn read(store: &Store, base: &str, claimed: &Claimed) -> Result<Self> {
+        let organization = Name::parse(claimed.name.split("/deliveries/").next().unwrap_or_default())
+            .ok_or_else(|| Error::internal(format!("{} is under no organization", claimed.name)))?;
+        let (_, _, _, whole) = Self::key(claimed);
+        let revision = if claimed.revision > 0 { claimed.revision } else { store.head().await? };
+        let at = Some(crate::store::read::AsOf::Revision(revision));
+        let own: Organization = store.get(&organization, at).await?;
+        let mut telling = Self {
+            links: Links::of(base, organization.id()),
+            organization: own,
+            kind: claimed.event_type.clone(),
+            revision: claimed.revision,
+            notice: None,
+            changes: Vec::new(),
+            list: Vec::new(),
+            objection: None,
+        };
+        if claimed.revision == 0 {
+            return Ok(telling);
+        }
+        let tidings = store.tidings(revision, &organization).await?;
+        telling.objection = tidings.objections.into_iter().next();
+        let (mut before, mut after) = (None, None);
+        if !claimed.notice.is_empty() {
+            let changed = tidings.notices.into_iter().find(|(_, after)| after.name == claimed.notice);
+            (before, after) = match changed {
+                Some((before, after)) => (before, Some(after)),
+                // It was published before; this is when it reached somebody.
+                None => (None, Some(store.get(&Name::of(Kind::Notice, "notice", &claimed.notice)?, at).await?)),
+            };
+        }
+        let mut subprocessors: HashMap<String, Subprocessor> = HashMap::new();
+        let engagements = tidings.subprocessors;
+        if let Some(notice) = &mut after {
+            keep_what_changed(notice, before.as_ref(), &telling.kind);
+            // What took effect is shown as it was before.
+            let point = if telling.kind == event::NOTICE_EFFECTIVE { revision - 1 } else { revision };
+            let about = notice.changes.iter().flat_map(|one| one.replaces.iter().chain([&one.subprocessor]));
+            subprocessors = store.at("name", about.cloned().collect(), point).await?;
+            if whole {
+                subprocessors.values_mut().for_each(|one| one.listed = true);
+                notice.changes.iter_mut().filter_map(|one| one.proposed.as_mut()).for_each(|one| one.listed = true);
+            }
+        }
+        let proposed = after.iter().flat_map(|notice| &notice.changes).filter_map(|one| one.proposed.as_ref());
+        let sides = engagements.iter().flat_map(|(before, after)| before.iter().chain(after));
+        let vendors = subprocessors.values().chain(proposed).chain(sides).map(|one| one.vendor.clone());
+        let vendors: HashMap<String, Vendor> =
+            store.at("name", vendors.filter(|name| !name.is_empty()).collect(), revision).await?;
+        let law = store.law(revision).await?;
+        let known = Known {
+            base,
+            organization: &telling.organization,
+            subprocessors: &subprocessors,
+            vendors: &vendors,
+            transfers: &HashMap::new(),
+            law: &law,
+        };
+        if let Some(notice) = after {
+            telling.changes = notice.changes.iter().filter_map(|one| announced(&known, &notice, one)).collect();
+            telling.notice = Some(notice);
+        } else if telling.kind == event::LIST_CHANGED {
+            let shows = |one: &Option<Subprocessor>| {
+                one.as_ref().filter(|one| event::is_shown(one)).map(|one| known.entry(one))
+            };
+            let changed = engagements
+                .iter()
+                .filter(|(before, after)| event::of_subprocessor(before.as_ref(), after.as_ref()).is_some());
+            telling.list =
+                changed.map(|(before, after)| Listed { before: shows(before), after: shows(after) }).collect();
+        }
+        Ok(telling)
+    }
+
+    /// The data of the CloudEvent. `recipient`: the customer's own deadlines, as they would be if it were told at `now`.
+    ///
+    /// # Errors
+    /// If a clock ends beyond the last instant there is.
+    pub fn data(&self, recipient: Option<&NoticeRecipient>, now: Timestamp) -> Result<Value> {
+        let mut data = json!({
+            "organization": { "name": self.organization.name, "display_name": self.organization.display_name },
+            "links": self.links,
+        });
+        if self.revision > 0 {
+            data["revision"] = json!(self.revision);
+        }
+        if let Some(notice) = &self.notice {
+            data["notice"] = json!({
+                "name": notice.name,
+                "title": notice.title,
+                "text": notice.body,
+                "state": notice.state().as_str_name().trim_start_matches("STATE_"),
+                "publish_time": said(notice.publish_time.as_ref()),
+                "emergency": notice.emergency.is_some(),
+            });
+            data["changes"] = json!(self.changes);
+        }
+        if self.kind == event::LIST_CHANGED {
+            let changes = self.list.iter().map(|one| {
+                let kind = match (&one.before, &one.after) {
+                    (None, _) => "ADDED",
+                    (_, None) => "REMOVED",
+                    _ => "CHANGED",
+                };
+                json!({ "kind": kind, "before": one.before, "after": one.after })
+            });
+            data["changes"] = changes.collect();
+        }
+        if let Some(objection) = &self.objection {
+            data["objection"] = json!({
+                "name": objection.name,
+                "customer": objection.customer,
+                "grounds": objection.grounds,
+                "late": objection.late,
+                "state": objection.state().as_str_name().trim_start_matches("STATE_"),
+                "outcome": objection.outcome().as_str_name().trim_start_matches("OUTCOME_"),
+            });
+        }
+        if let Some(recipient) = recipient {
+            let told = self.as_told(recipient, now)?;
+            let changes = told.changes.iter().map(|one| {
+                json!({
+                    "change": one.change_id,
+                    "status": one.status().as_str_name().trim_start_matches("STATUS_"),
+                    "objection_deadline_time": said(one.objection_deadline_time.as_ref()),
+                    "clear_time": said(one.clear_time.as_ref()),
+                })
+            });
+            data["recipient"] = json!({ "customer": told.customer, "changes": changes.collect::<Vec<_>>() });
+        }
+        Ok(data)
+    }
+
+    /// A recipient as it stands when it is told at `now`: what starts its clock may be this very delivery.
+    fn as_told(&self, recipient: &NoticeRecipient, now: Timestamp) -> Result<NoticeRecipient> {
+        let mut told = recipient.clone();
+        if let Some(notice) = self.notice.as_ref().filter(|_| self.kind == event::NOTICE_PUBLISHED) {
+            // What it cannot be told any more changes nothing.
+            let _ = recipient::record(&mut told, Receipt::Delivered, now, now, &notice.policy.unwrap_or_default())?;
+        }
+        Ok(told)
+    }
+
+    /// What a mail says; none for what mails do not tell.
+    ///
+    /// # Errors
+    /// If a clock ends beyond the last instant there is.
+    pub fn content(&self, recipient: Option<&NoticeRecipient>, now: Timestamp) -> Result<Option<Content>> {
+        if self.kind == event::LIST_CHANGED {
+            let changes = self.list.iter().map(|one| {
+                let kind = match (&one.before, &one.after) {
+                    (None, _) => "ADD",
+                    (_, None) => "REMOVE",
+                    _ => "UPDATE",
+                };
+                let entry = one.after.as_ref().or(one.before.as_ref());
+                contents::Change { kind: kind.to_owned(), ..entry.map(described).unwrap_or_default() }
+            });
+            let date = now.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string();
+            return Ok(Some(Content::ListChanged(contents::ListChange { date, changes: changes.collect() })));
+        }
+        let Some(notice) = &self.notice else { return Ok(None) };
+        let told = recipient.map(|recipient| self.as_told(recipient, now)).transpose()?;
+        let zone = told.as_ref().and_then(|one| one.agreement.as_ref()).map(|one| one.time_zone.as_str());
+        let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let own = |id: &str| told.as_ref().map(|one| one.changes.iter().find(|change| change.change_id == id));
+        let mut changes = Vec::new();
+        for one in &self.changes {
+            let standing = own(&one.change);
+            // What does not concern the customer is not told to it.
+            if standing == Some(None) {
+                continue;
+            }
+            let entry = one.after.as_deref().or(one.before.as_deref());
+            let at = |text: &str| text.parse::<Timestamp>().ok();
+            let effect = at(&one.requested_effective_time).or_else(|| at(&one.earliest_effective_time));
+            let deadline = standing.flatten().and_then(|one| instant(one.objection_deadline_time.as_ref()));
+            changes.push(contents::Change {
+                kind: one.kind.clone(),
+                replaces: one.replaces.iter().map(|one| one.name.clone()).collect(),
+                takes_effect: effect.map(|at| moment(at, &zone)).unwrap_or_default(),
+                object_by: deadline.map(|at| end(at, &zone)).unwrap_or_default(),
+                ..entry.map(described).unwrap_or_default()
+            });
+        }
+        let reason = match self.kind.as_str() {
+            event::NOTICE_WITHDRAWN => notice.withdraw_reason.clone(),
+            _ => notice.emergency.as_ref().map(|one| one.reason.clone()).unwrap_or_default(),
+        };
+        let authorization = told.as_ref().and_then(|one| one.agreement.as_ref()).map(|one| one.authorization());
+        let page = self.organization.page.clone().unwrap_or_default();
+        let content = contents::Notice {
+            title: notice.title.clone(),
+            body: notice.body.clone(),
+            notice_uri: self.links.notice(notice.name.rsplit('/').next().unwrap_or_default()),
+            changes,
+            reason,
+            object_uri: page.contact_uri,
+            authorization: match authorization {
+                Some(Authorization::General) => "GENERAL".to_owned(),
+                Some(Authorization::Specific) => "SPECIFIC".to_owned(),
+                _ => String::new(),
+            },
+        };
+        Ok(match self.kind.as_str() {
+            event::NOTICE_PUBLISHED => Some(Content::NoticePublished(content)),
+            event::NOTICE_WITHDRAWN => Some(Content::NoticeWithdrawn(content)),
+            event::NOTICE_EFFECTIVE => Some(Content::NoticeEffective(content)),
+            _ => None,
+        })
+    }
+
+    /// Whom to write to.
+    pub fn contact(&self) -> String {
+        let page = self.organization.page.clone().unwrap_or_default();
+        let own = self.organization.contacts.iter().map(|one| &one.email).find(|email| !email.is_empty());
+        if page.contact_email.is_empty() { own.cloned().unwrap_or_default() } else { page.contact_email }
+    }
+}
+
+/// Leaves of a notice the changes that the event is about.
+fn keep_what_changed(notice: &mut Notice, before: Option<&Notice>, kind: &str) {
+    let was = |id: &str| before.and_then(|notice| notice.changes.iter().find(|one| one.change_id == id));
+    notice.changes.retain(|one| match kind {
+        event::NOTICE_WITHDRAWN => {
+            one.withdraw_time.is_some() && was(&one.change_id).is_none_or(|was| was.withdraw_time.is_none())
+        }
+        event::NOTICE_EFFECTIVE => {
+            one.effective_time.is_some() && was(&one.change_id).is_none_or(|was| was.effective_time.is_none())
+        }
+        _ => one.withdraw_time.is_none(),
+    });
+}
+
+/// An entry of the list in a mail.
+fn described(entry: &Entry) -> contents::Change {
+    contents::Change {
+        subprocessor: entry.name.clone(),
+        entity: entry.entity.as_ref().map(|one| one.legal_name.clone()).unwrap_or_default(),
+        purposes: if entry.purposes.is_empty() && !entry.service_description.is_empty() {
+            vec![entry.service_description.clone()]
+        } else {
+            entry.purposes.clone()
+        },
+        locations: entry.locations.iter().map(|one| one.name.clone()).collect(),
+        data: entry.data_categories.clone(),
+        transfer: entry.mechanisms.iter().map(|one| one.title.clone()).collect::<Vec<_>>().join("; "),
+        ..contents::Change::default()
+    }
+}
+
+/// An instant as RFC 3339; `null` for none.
+fn said(time: Option<&prost_types::Timestamp>) -> Option<String> {
+    instant(time).map(|time| time.to_string())
+}
+
+fn zone_name(zone: &TimeZone) -> &str {
+    zone.iana_name().unwrap_or("UTC")
+}
+
+/// An instant as people of a time zone write it.
+fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    let form = if local.time() == Time::midnight() { "%-d %B %Y" } else { "%-d %B %Y, %H:%M" };
+    format!("{} ({})", local.strftime(form), zone_name(zone))
+}
+
+/// The end of a period: midnight is the end of the day before.
+fn end(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    match local.date().yesterday() {
+        Ok(day) if local.time() == Time::midnight() => {
+            format!("the end of {} ({})", day.strftime("%-d %B %Y"), zone_name(zone))
+        }
+        _ => moment(at, zone),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_the_agreement() {
+        let zone = |name| TimeZone::get(name).expect("a zone");
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        assert_eq!(end(at("2026-04-22T22:00:00Z"), &zone("Europe/Berlin")), "the end of 22 April 2026 (Europe/Berlin)");
+        assert_eq!(end(at("2026-04-22T22:00:00Z"), &TimeZone::UTC), "22 April 2026, 22:00 (UTC)");
+        assert_eq!(moment(at("2026-04-22T22:00:00Z"), &zone("Europe/Berlin")), "23 April 2026 (Europe/Berlin)");
+        assert_eq!(moment(at("2026-04-22T10:30:00Z"), &TimeZone::UTC), "22 April 2026, 10:30 (UTC)");
+    }
+}

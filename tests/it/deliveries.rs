@@ -1,0 +1,6 @@
+//! Deliveries: what is told by webhook and by mail, through the API, to real receivers (DESIGN §6).
+
+mod channels;
+mod durable;
+pub mod scene;
+mod webhooks;

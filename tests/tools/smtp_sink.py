@@ -1,0 +1,97 @@
+"""An SMTP server that keeps nothing: it tells what it was sent, one JSON object a line, on standard output.
+
+The first line is its port. What it answers stands before the @ of a recipient: `code-450-rcpt` is refused at RCPT with
+450, `code-554-data` after the message, `hang` is not answered.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import re
+import ssl
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+CODE = re.compile(r"code-(\d{3})-(rcpt|data)@")
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+class Handler:
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("hang@"):
+            await asyncio.Event().wait()
+        found = CODE.match(address)
+        if found and found[2] == "rcpt":
+            return f"{found[1]} 5.1.1 said the sink of {address}"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        for address in envelope.rcpt_tos:
+            found = CODE.match(address)
+            if found:
+                return f"{found[1]} 5.7.1 said the sink of the message"
+        say(
+            greeting=session.host_name,
+            sender=envelope.mail_from,
+            recipients=envelope.rcpt_tos,
+            utf8=bool(envelope.smtp_utf8),
+            user=getattr(session.auth_data, "login", b"").decode(),
+            tls=session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None,
+            connection=id(session),
+            message=base64.b64encode(envelope.original_content).decode(),
+        )
+        return "250 2.0.0 kept as sink-1"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tls", choices=["none", "starttls", "implicit"], default="none")
+    parser.add_argument("--pair", nargs=2, metavar=("CERTIFICATE", "KEY"))
+    parser.add_argument("--login", nargs=2, metavar=("USER", "PASSWORD"))
+    parser.add_argument("--smtputf8", action="store_true")
+    said = parser.parse_args()
+
+    context = None
+    if said.pair:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*said.pair)
+
+    def authenticate(server, session, envelope, mechanism, data):
+        good = said.login and [data.login.decode(), data.password.decode()] == said.login
+        return AuthResult(success=bool(good), handled=False, auth_data=data)
+
+    async def serve():
+        loop = asyncio.get_running_loop()
+
+        def protocol():
+            return SMTP(
+                Handler(),
+                hostname="sink.example",
+                enable_SMTPUTF8=said.smtputf8,
+                tls_context=context if said.tls == "starttls" else None,
+                require_starttls=said.tls == "starttls",
+                authenticator=authenticate,
+                auth_required=bool(said.login),
+                # It does not know that a connection was encrypted from its first byte.
+                auth_require_tls=said.tls == "starttls",
+                loop=loop,
+            )
+
+        tls = context if said.tls == "implicit" else None
+        server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await server.serve_forever()
+
+    asyncio.run(serve())
+
+
+main()
