@@ -26,4 +26,5 @@ mod policies;
 mod resolve;
 mod smoke;
 mod support;
+mod web;
 mod webhook;
