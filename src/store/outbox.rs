@@ -19,7 +19,7 @@ pub mod list;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -152,21 +152,28 @@ fn organization_of(name: &str) -> Result<Name> {
 /// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, also as mail servers
 /// repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<()> {
-    let own = Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name));
-    let names = delivery::Entity::find().select_only().column(delivery::Column::Name).filter(own.clone()).into_query();
-    attempt::Entity::update_many()
-        .col_expr(attempt::Column::Error, Expr::value(""))
-        .filter(attempt::Column::Delivery.in_subquery(names))
-        .exec(db)
+    let names: Vec<String> = delivery::Entity::find()
+        .select_only()
+        .column(delivery::Column::Name)
+        .filter(Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name)))
+        .into_tuple()
+        .all(db)
         .await?;
-    delivery::Entity::update_many()
-        .col_expr(delivery::Column::Endpoint, Expr::value(""))
-        .col_expr(delivery::Column::Error, Expr::value(""))
-        // Of a contact it is made of the address.
-        .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
-        .filter(own)
-        .exec(db)
-        .await?;
+    for chunk in names.chunks(ROWS) {
+        attempt::Entity::update_many()
+            .col_expr(attempt::Column::Error, Expr::value(""))
+            .filter(attempt::Column::Delivery.is_in(chunk))
+            .exec(db)
+            .await?;
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::Endpoint, Expr::value(""))
+            .col_expr(delivery::Column::Error, Expr::value(""))
+            // Of a contact it is made of the address.
+            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+            .filter(delivery::Column::Name.is_in(chunk))
+            .exec(db)
+            .await?;
+    }
     Ok(())
 }
 

@@ -298,7 +298,10 @@ fn scans(backend: Backend, plan: &[String]) -> Vec<String> {
             let found = ["SCAN CONSTANT ROW", "SCAN counter", "SCAN first"].contains(&line.as_str());
             line.starts_with("SCAN ") && !line.starts_with("SCAN (subquery-") && !found
         }
-        Backend::Postgres => line.contains("Seq Scan") && !line.contains("Seq Scan on counter"),
+        Backend::Postgres => {
+            line.contains("Seq Scan")
+                && !["Seq Scan on counter", "Seq Scan on outbox"].iter().any(|one| line.contains(one))
+        }
     };
     if plan.iter().any(|line| whole(&line)) { vec![plan.join("\n    ")] } else { Vec::new() }
 }
