@@ -445,10 +445,15 @@ pub struct Answer {
 
 /// Asks for a page.
 pub async fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    send(server, method, path, headers, "").await
+}
+
+/// The same with something to send.
+pub async fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let address = server.address.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("connected");
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n{body}");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.expect("answered");

@@ -6,6 +6,7 @@ mod list;
 mod places;
 mod refusals;
 mod round_trip;
+mod subscribe;
 
 use subprocessor_registry::{proto::v1, rules::publication::Publication};
 
