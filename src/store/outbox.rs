@@ -19,12 +19,12 @@ pub mod list;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use self::entity::delivery;
+use self::entity::{attempt, delivery};
 use super::{Store, connect, resource, subscription::endpoint, writer::Writer};
 use crate::{
     error::{Error, Result},
@@ -149,13 +149,29 @@ fn organization_of(name: &str) -> Result<Name> {
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 
-/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries.
-pub(super) async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<()> {
+/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, but for those that it
+/// has still, and what servers said of them.
+pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String]) -> Result<()> {
     for column in [delivery::Column::Subscription, delivery::Column::Customer] {
+        let gone = Condition::all().add(column.eq(name)).add(delivery::Column::Endpoint.is_not_in(kept));
+        let own = delivery::Entity::find().select_only().column(delivery::Column::Name).filter(gone.clone());
+        attempt::Entity::update_many()
+            .col_expr(attempt::Column::Error, Expr::value(""))
+            .filter(attempt::Column::Delivery.in_subquery(own.into_query()))
+            .exec(db)
+            .await?;
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::Error, Expr::value(""))
+            // By contract it is told apart by a digest of its address.
+            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+            .filter(gone.clone())
+            .filter(delivery::Column::Subscription.eq(""))
+            .exec(db)
+            .await?;
         delivery::Entity::update_many()
             .col_expr(delivery::Column::Endpoint, Expr::value(""))
             .col_expr(delivery::Column::Error, Expr::value(""))
-            .filter(column.eq(name))
+            .filter(gone)
             .exec(db)
             .await?;
     }
