@@ -44,6 +44,9 @@ const LAST: Duration = Duration::from_secs(5);
 /// Attempts that are written down together.
 const TOGETHER: usize = 64;
 
+/// What a mail server says of an address, and not of the message (RFC 5321 section 4.2.3): there is no such mailbox.
+const NO_MAILBOX: [u16; 3] = [550, 551, 553];
+
 /// How deliveries are tried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -327,7 +330,9 @@ fn webhook_done(
     let status_code = i32::from(answer.status.unwrap_or(0));
     let outcome = match answer.outcome {
         Answer::Accepted => {
-            proof = proof_of(&claimed, now, format!("HTTP {status_code} from {}", claimed.endpoint));
+            // Its path may hold a password of theirs.
+            let origin: Vec<&str> = claimed.endpoint.splitn(4, '/').take(3).collect();
+            proof = proof_of(&claimed, now, format!("HTTP {status_code} from {}", origin.join("/")));
             let body = String::from_utf8_lossy(&answer.body_start);
             if !challenge.is_empty() && body.contains(challenge) {
                 follows = Follows::Verify;
@@ -360,11 +365,14 @@ fn mail_done(
     let (mut proof, mut follows) = (None, Follows::Nothing);
     let (outcome, code, error) = match sent {
         Sent::Accepted { response } => {
-            proof = proof_of(&claimed, now, format!("the mail server took the mail to {address}: {response}"));
+            // The log keeps this for good. Whose mailbox it is stands in the delivery, where it can be erased.
+            let domain = address.rsplit('@').next().unwrap_or_default();
+            proof =
+                proof_of(&claimed, now, format!("the mail server took the mail to a contact at {domain}: {response}"));
             (Outcome::Delivered, Some(250), String::new())
         }
         Sent::Permanent { code, text } => {
-            if claimed.event_type != event::VERIFICATION {
+            if claimed.event_type != event::VERIFICATION && code.is_some_and(|code| NO_MAILBOX.contains(&code)) {
                 follows = Follows::Disable(format!("mail to it is refused: {text}"));
             }
             (Outcome::Dead, code, text)

@@ -97,7 +97,7 @@ impl Telling {
         let mut subprocessors: HashMap<String, Subprocessor> = HashMap::new();
         let engagements = tidings.subprocessors;
         if let Some(notice) = &mut after {
-            keep_what_changed(notice, before.as_ref(), &telling.kind);
+            event::keep_what_changed(notice, before.as_ref(), &telling.kind);
             // What took effect is shown as it was before.
             let point = if telling.kind == event::NOTICE_EFFECTIVE { revision - 1 } else { revision };
             let about = notice.changes.iter().flat_map(|one| one.replaces.iter().chain([&one.subprocessor]));
@@ -251,6 +251,9 @@ impl Telling {
                 ..entry.map(described).unwrap_or_default()
             });
         }
+        if changes.is_empty() {
+            return Ok(None);
+        }
         let reason = match self.kind.as_str() {
             event::NOTICE_WITHDRAWN => notice.withdraw_reason.clone(),
             _ => notice.emergency.as_ref().map(|one| one.reason.clone()).unwrap_or_default(),
@@ -284,20 +287,6 @@ impl Telling {
         let own = self.organization.contacts.iter().map(|one| &one.email).find(|email| !email.is_empty());
         if page.contact_email.is_empty() { own.cloned().unwrap_or_default() } else { page.contact_email }
     }
-}
-
-/// Leaves of a notice the changes that the event is about.
-fn keep_what_changed(notice: &mut Notice, before: Option<&Notice>, kind: &str) {
-    let was = |id: &str| before.and_then(|notice| notice.changes.iter().find(|one| one.change_id == id));
-    notice.changes.retain(|one| match kind {
-        event::NOTICE_WITHDRAWN => {
-            one.withdraw_time.is_some() && was(&one.change_id).is_none_or(|was| was.withdraw_time.is_none())
-        }
-        event::NOTICE_EFFECTIVE => {
-            one.effective_time.is_some() && was(&one.change_id).is_none_or(|was| was.effective_time.is_none())
-        }
-        _ => one.withdraw_time.is_none(),
-    });
 }
 
 /// An entry of the list in a mail.

@@ -69,6 +69,20 @@ pub fn of_notice(before: Option<&Notice>, after: &Notice) -> Option<Event> {
     Some(Event { kind, notice: after.name.clone(), products })
 }
 
+/// Leaves of a notice the changes that an event of this kind is about.
+pub fn keep_what_changed(notice: &mut Notice, before: Option<&Notice>, kind: &str) {
+    let was = |id: &str| before.and_then(|notice| notice.changes.iter().find(|one| one.change_id == id));
+    notice.changes.retain(|one| match kind {
+        NOTICE_WITHDRAWN => {
+            one.withdraw_time.is_some() && was(&one.change_id).is_none_or(|was| was.withdraw_time.is_none())
+        }
+        NOTICE_EFFECTIVE => {
+            one.effective_time.is_some() && was(&one.change_id).is_none_or(|was| was.effective_time.is_none())
+        }
+        _ => one.withdraw_time.is_none(),
+    });
+}
+
 /// What a change of an objection tells the organization.
 pub fn of_objection(before: Option<&Objection>, after: &Objection, notice: &str) -> Option<Event> {
     let was_open = before.map(|before| before.state() == ObjectionState::Open);

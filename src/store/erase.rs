@@ -7,12 +7,13 @@ use sea_orm::{
 
 use super::{
     outbox, request, resource,
+    subscription::endpoint,
     version::{Resource, cleared_columns, column, table, value_table},
     writer::Writer,
 };
 use crate::{
     error::{Error, Result},
-    proto::v1::ErasePersonalDataResponse,
+    proto::v1::{Customer, ErasePersonalDataResponse, Subscription},
     resource::name::{Kind, Name},
 };
 
@@ -69,7 +70,17 @@ impl Writer {
         self.tx().execute(&forget).await?;
         request::forget(self.tx(), row.id).await?;
         match R::KIND {
-            Kind::Subscription | Kind::Customer => outbox::forget(self.tx(), name.as_str()).await?,
+            Kind::Subscription => {
+                let left = if kept { self.find::<Subscription>(name).await? } else { None };
+                let left = left.and_then(|stored| endpoint(&stored.message).map(str::to_owned));
+                outbox::forget(self.tx(), name.as_str(), left.as_slice()).await?;
+            }
+            Kind::Customer => {
+                let left = if kept { self.find::<Customer>(name).await? } else { None };
+                let contacts = left.map(|stored| stored.message.contacts).unwrap_or_default();
+                let addresses: Vec<String> = contacts.into_iter().map(|one| one.email).collect();
+                outbox::forget(self.tx(), name.as_str(), &addresses).await?;
+            }
             _ => {}
         }
         if R::KIND == Kind::Subscription && !kept {

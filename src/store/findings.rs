@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Result,
     proto::v1::{
-        Acknowledgement, Document, Finding, Notice, Organization, Subprocessor, Transfer,
+        Acknowledgement, Document, Finding, Notice, NoticeRecipient, Organization, Subprocessor, Transfer,
         finding::{Kind, Severity},
     },
     resource::{
@@ -64,11 +64,19 @@ enum Phase {
     Subprocessors,
     Transfers,
     Notices,
+    Recipients,
 }
 
 impl Phase {
-    const ALL: [Self; 6] =
-        [Self::Organizations, Self::Documents, Self::Vendors, Self::Subprocessors, Self::Transfers, Self::Notices];
+    const ALL: [Self; 7] = [
+        Self::Organizations,
+        Self::Documents,
+        Self::Vendors,
+        Self::Subprocessors,
+        Self::Transfers,
+        Self::Notices,
+        Self::Recipients,
+    ];
 
     /// The kinds of finding that it makes.
     fn kinds(self) -> &'static [Kind] {
@@ -90,6 +98,7 @@ impl Phase {
             ],
             Self::Transfers => &[Kind::TransferNotCovered, Kind::TransferWeaklyCovered],
             Self::Notices => &[Kind::NoticeHeld, Kind::ObjectionOpen, Kind::PassOnDue],
+            Self::Recipients => &[Kind::NoticeUndelivered],
         }
     }
 
@@ -102,6 +111,7 @@ impl Phase {
             Self::Subprocessors => &[Resource::Subprocessor],
             Self::Transfers => &[Resource::Transfer],
             Self::Notices => &[Resource::Notice],
+            Self::Recipients => &[Resource::Recipient],
         }
     }
 }
@@ -337,6 +347,12 @@ impl Store {
                 let name = question.named(Resource::Notice, Notice::FIELDS[0]);
                 let list = question.list(Notice::FIELDS[0], name.as_ref(), after, BATCH);
                 self.examine_notices(question, self.list(&list).await?).await
+            }
+            Phase::Recipients => {
+                let name = NoticeRecipient::FIELDS[0];
+                let waiting = gather::waiting(question.named(Resource::Recipient, name));
+                let list = question.list(name, Some(&waiting), after, BATCH);
+                self.examine_recipients(question, self.list(&list).await?).await
             }
         }
     }

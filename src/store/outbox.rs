@@ -149,27 +149,34 @@ fn organization_of(name: &str) -> Result<Name> {
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 
-/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, also as mail servers
-/// repeat them.
-pub(super) async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<()> {
-    let names: Vec<String> = delivery::Entity::find()
+/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, but for those that it
+/// has still, and what servers said of them.
+pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String]) -> Result<()> {
+    let own = Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name));
+    let gone: Vec<String> = delivery::Entity::find()
         .select_only()
         .column(delivery::Column::Name)
-        .filter(Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name)))
+        .filter(own)
+        .filter(delivery::Column::Endpoint.is_not_in(kept))
         .into_tuple()
         .all(db)
         .await?;
-    for chunk in names.chunks(ROWS) {
+    for chunk in gone.chunks(ROWS) {
         attempt::Entity::update_many()
             .col_expr(attempt::Column::Error, Expr::value(""))
             .filter(attempt::Column::Delivery.is_in(chunk))
             .exec(db)
             .await?;
         delivery::Entity::update_many()
+            // By contract it is told apart by a digest of its address.
+            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+            .filter(delivery::Column::Name.is_in(chunk))
+            .filter(delivery::Column::Subscription.eq(""))
+            .exec(db)
+            .await?;
+        delivery::Entity::update_many()
             .col_expr(delivery::Column::Endpoint, Expr::value(""))
             .col_expr(delivery::Column::Error, Expr::value(""))
-            // Of a contact it is made of the address.
-            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
             .filter(delivery::Column::Name.is_in(chunk))
             .exec(db)
             .await?;

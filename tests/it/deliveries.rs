@@ -2,5 +2,7 @@
 
 mod channels;
 mod durable;
+mod mail;
+mod mail_subscriptions;
 pub mod scene;
 mod webhooks;

@@ -1,68 +1,23 @@
 //! E-mail against a real SMTP server, and against what only listens where one should be.
 
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mail_parser::MessageParser;
-use serde::Deserialize;
 use subprocessor_registry::notify::email::{Mail, Mailbox, Mailer, Options, Sent, Tls, address};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    process::{Child, ChildStdout, Command},
     task::JoinSet,
 };
 
-use crate::authority::{Authority, Pair, Validity, self_signed};
+use crate::{
+    authority::{Authority, Pair, Validity, self_signed},
+    sink::Sink,
+};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
-
-/// `tests/tools/smtp_sink.py`, until it is dropped.
-struct Sink {
-    port: u16,
-    lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
-}
-
-/// What the sink tells of a mail.
-#[derive(Debug, Deserialize)]
-struct Kept {
-    greeting: String,
-    sender: String,
-    recipients: Vec<String>,
-    utf8: bool,
-    user: String,
-    tls: bool,
-    connection: u64,
-    message: String,
-}
-
-impl Sink {
-    async fn start(arguments: &[&str]) -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(root.join(".tools/venv/bin/python"))
-            .arg(root.join("tests/tools/smtp_sink.py"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("Python in .tools/venv: run tests/tools/install.sh");
-        let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
-        let port = lines.next_line().await.expect("a line").expect("a port").parse().expect("a number");
-        Self { port, lines, _child: child }
-    }
-
-    /// The next mail that it was sent.
-    async fn kept(&mut self) -> Kept {
-        let line = self.lines.next_line().await.expect("a line").expect("a mail");
-        serde_json::from_str(&line).expect("JSON")
-    }
-}
 
 fn mailbox(text: &str) -> Mailbox {
     Mailbox { name: String::new(), address: address::check(text, true).expect("an address") }
@@ -217,7 +172,8 @@ async fn tls_is_agreed_on_with_whom_it_should_be_before_anything_is_said() {
                 let kept = sink.kept().await;
                 assert_eq!((kept.tls, kept.user.as_str()), (true, "registry"), "{name}");
                 let wrong = Options { login: Some(("registry".to_owned(), "guess".to_owned())), ..options };
-                let Sent::Permanent { code, text } = mailer(wrong).send(&mail("dpo@customer.example")).await else {
+                // It can be mended.
+                let Sent::Transient { code, text } = mailer(wrong).send(&mail("dpo@customer.example")).await else {
                     panic!("{name}: a wrong password")
                 };
                 assert_eq!(code, Some(535), "{text}");

@@ -24,6 +24,7 @@ mod notices;
 mod plans;
 mod policies;
 mod resolve;
+mod sink;
 mod smoke;
 mod support;
 mod web;

@@ -1,7 +1,8 @@
 """An SMTP server that keeps nothing: it tells what it was sent, one JSON object a line, on standard output.
 
 The first line is its port. What it answers stands before the @ of a recipient: `code-450-rcpt` is refused at RCPT with
-450, `code-554-data` after the message, `hang` is not answered.
+450, `code-554-data` after the message, `hang` is not answered. With `--moods` each line on standard input is how it
+treats all of them from then on: `550` at RCPT, `554 data` after the message, nothing: as above. It repeats the line.
 """
 
 import argparse
@@ -10,6 +11,8 @@ import base64
 import json
 import re
 import ssl
+import sys
+import threading
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -21,6 +24,13 @@ def say(**what):
 
 
 class Handler:
+    mood = ""
+
+    def follow(self, moods):
+        for line in moods:
+            self.mood = line.strip()
+            say(mood=self.mood)
+
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         session.host_name = hostname
         return responses
@@ -28,6 +38,8 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("hang@"):
             await asyncio.Event().wait()
+        if self.mood.isdigit():
+            return f"{self.mood} 5.1.1 said the sink of {address}"
         found = CODE.match(address)
         if found and found[2] == "rcpt":
             return f"{found[1]} 5.1.1 said the sink of {address}"
@@ -35,6 +47,8 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        if self.mood.endswith(" data"):
+            return f"{self.mood[:3]} 5.7.1 said the sink of the message"
         for address in envelope.rcpt_tos:
             found = CODE.match(address)
             if found:
@@ -58,6 +72,7 @@ def main():
     parser.add_argument("--pair", nargs=2, metavar=("CERTIFICATE", "KEY"))
     parser.add_argument("--login", nargs=2, metavar=("USER", "PASSWORD"))
     parser.add_argument("--smtputf8", action="store_true")
+    parser.add_argument("--moods", action="store_true")
     said = parser.parse_args()
 
     context = None
@@ -69,12 +84,14 @@ def main():
         good = said.login and [data.login.decode(), data.password.decode()] == said.login
         return AuthResult(success=bool(good), handled=False, auth_data=data)
 
+    handler = Handler()
+
     async def serve():
         loop = asyncio.get_running_loop()
 
         def protocol():
             return SMTP(
-                Handler(),
+                handler,
                 hostname="sink.example",
                 enable_SMTPUTF8=said.smtputf8,
                 tls_context=context if said.tls == "starttls" else None,
@@ -89,6 +106,8 @@ def main():
         tls = context if said.tls == "implicit" else None
         server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
         print(server.sockets[0].getsockname()[1], flush=True)
+        if said.moods:
+            threading.Thread(target=handler.follow, args=(sys.stdin,), daemon=True).start()
         await server.serve_forever()
 
     asyncio.run(serve())

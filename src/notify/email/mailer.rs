@@ -137,7 +137,11 @@ impl Mailer {
         let bytes = message.formatted();
         match timeout(inner.options.timeout, inner.hand_over(message.envelope(), &bytes)).await {
             Ok(Ok(response)) => Sent::Accepted { response: said(&response) },
-            Ok(Err(failure)) => failed(&failure),
+            Ok(Err(Refused { failure, of_us })) => match failed(&failure) {
+                // Whatever is wrong on our side can be mended: a password, a listed address of ours.
+                Sent::Permanent { code, text } if of_us => Sent::Transient { code, text },
+                sent => sent,
+            },
             Err(_) => {
                 let text = format!("no answer within {} seconds", inner.options.timeout.as_secs_f64());
                 Sent::Transient { code: None, text }
@@ -146,13 +150,20 @@ impl Mailer {
     }
 }
 
+/// What went wrong, and whether it was before the server had heard of the mail.
+struct Refused {
+    failure: Failure,
+    of_us: bool,
+}
+
 impl Inner {
-    async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Response, Failure> {
+    async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Response, Refused> {
         let mut connection = match self.reuse().await {
             Some(connection) => connection,
-            None => self.dialer.dial().await?,
+            None => self.dialer.dial().await.map_err(|failure| Refused { failure, of_us: true })?,
         };
-        let response = connection.send(envelope, bytes).await?;
+        let sent = connection.send(envelope, bytes).await;
+        let response = sent.map_err(|error| Refused { failure: error.into(), of_us: false })?;
         if !connection.has_broken() {
             self.keep(connection);
         }

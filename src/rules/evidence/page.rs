@@ -259,7 +259,7 @@ fn recipient(told: &Told) -> Block {
     if !recipient.receipts.is_empty() {
         tables.push(Table {
             caption: "Sent and received",
-            headings: &["What", "When", "Recorded", "By", "Evidence"],
+            headings: &["What", "When", "Recorded", "By", "Evidence", "Delivery"],
             rows: receipts(recipient),
         });
     }
@@ -310,6 +310,7 @@ fn receipts(recipient: &NoticeRecipient) -> Vec<Vec<String>> {
             at(receipt.record_time.as_ref()),
             receipt.principal.clone(),
             receipt.evidence.clone(),
+            receipt.delivery.rsplit('/').next().unwrap_or_default().to_owned(),
         ]
     };
     recipient.receipts.iter().map(row).collect()

@@ -1,13 +1,15 @@
 //! What is wrong with notices: one that is held, an objection nobody has resolved, a vendor's change that is to be passed
-//! on.
+//! on, a customer that was not told.
 
 use super::{Draft, Subject, fact};
 use crate::{
     proto::v1::{
-        Notice, Objection,
+        Notice, NoticeRecipient, Objection,
+        agreement::NoticeMethod,
         finding::{Kind, Severity},
         notice::State,
         objection::State as ObjectionState,
+        recipient_change::Status,
     },
     rules::{law::Dates, notice::instant},
 };
@@ -122,6 +124,55 @@ impl Announced<'_> {
     }
 }
 
+/// A recipient, with its notice.
+#[derive(Debug)]
+pub struct Recipient<'a> {
+    /// The notice.
+    pub notice: &'a Notice,
+    /// Whom it reaches.
+    pub recipient: &'a NoticeRecipient,
+}
+
+impl Recipient<'_> {
+    /// The day from which it was to be told; none where nothing waits for that.
+    fn to_be_told_since(&self) -> Option<String> {
+        let told = self.recipient.send_time.is_some();
+        let waits = self.recipient.changes.iter().any(|change| change.status() == Status::Pending);
+        let open = matches!(self.notice.state(), State::Published | State::Held | State::Effective);
+        let reached = self.recipient.create_time.as_ref().or(self.notice.publish_time.as_ref());
+        day_of(reached).filter(|_| open && waits && !told)
+    }
+}
+
+impl Subject for Recipient<'_> {
+    fn on(&self, day: &str) -> Vec<Draft> {
+        let by = match self.recipient.method() {
+            NoticeMethod::EmailToContacts => ("by mail to its contacts", "a contact with an address"),
+            NoticeMethod::Subscription => ("by its subscription", "a subscription that is ACTIVE"),
+            // These are told by being published, or by somebody who records it.
+            NoticeMethod::Unspecified | NoticeMethod::Publication | NoticeMethod::Manual => return Vec::new(),
+        };
+        if self.to_be_told_since().is_none_or(|since| day < since.as_str()) {
+            return Vec::new();
+        }
+        let (Self { notice, recipient }, (how, what)) = (self, by);
+        let text = format!(
+            "{} was not told of \"{}\": it is told {how}, and nothing has arrived. What waits for it waits until it is \
+             told: send what failed again (RetryDelivery), or tell it yourself and record that (RecordDelivery); for the \
+             next notice it needs {what}",
+            recipient.customer, notice.title
+        );
+        let method = recipient.method().as_str_name().trim_start_matches("NOTICE_METHOD_");
+        let facts = [fact(&recipient.name, "method", method, &[]), fact(&recipient.name, "send_time", "not told", &[])];
+        let draft = Draft::new(Kind::NoticeUndelivered, Severity::Critical, &recipient.name, "untold");
+        vec![draft.says(text, "GDPR Art. 28(2)").cites(facts)]
+    }
+
+    fn dates(&self, dates: &mut Dates) {
+        dates.extend(self.to_be_told_since());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +214,45 @@ mod tests {
         let told = Notice { publish_time: at("2026-03-02T10:00:00Z"), ..Notice::default() };
         let passed_on = Announced { notice: &notice, follow_up: Some(&told), objections: Vec::new() };
         assert_eq!(kinds(&passed_on, "2026-05-01"), []);
+    }
+
+    #[test]
+    fn who_is_to_be_told_and_was_not_is_found() {
+        let mut notice = Notice { publish_time: at("2026-03-20T10:00:00Z"), ..Notice::default() };
+        notice.set_state(State::Published);
+        let mut change = crate::proto::v1::RecipientChange::default();
+        change.set_status(Status::Pending);
+        let mut untold = NoticeRecipient { changes: vec![change.clone()], ..NoticeRecipient::default() };
+        untold.set_method(NoticeMethod::EmailToContacts);
+        let found = |notice: &Notice, recipient: &NoticeRecipient, day: &str| {
+            let one = Recipient { notice, recipient };
+            one.on(day).into_iter().map(|draft| (draft.kind, draft.severity)).collect::<Vec<_>>()
+        };
+        let undelivered = [(Kind::NoticeUndelivered, Severity::Critical)];
+        assert_eq!(found(&notice, &untold, "2026-03-19"), []);
+        assert_eq!(found(&notice, &untold, "2026-03-20"), undelivered);
+        let later = NoticeRecipient { create_time: at("2026-03-22T00:00:00Z"), ..untold.clone() };
+        assert_eq!(found(&notice, &later, "2026-03-21"), []);
+        let mut dates = Dates::new();
+        Recipient { notice: &notice, recipient: &later }.dates(&mut dates);
+        assert_eq!(dates.iter().map(String::as_str).collect::<Vec<_>>(), ["2026-03-22"]);
+        for (method, count) in [
+            (NoticeMethod::Subscription, 1),
+            (NoticeMethod::Manual, 0),
+            (NoticeMethod::Publication, 0),
+            (NoticeMethod::Unspecified, 0),
+        ] {
+            let mut one = untold.clone();
+            one.set_method(method);
+            assert_eq!(found(&notice, &one, "2026-03-23").len(), count, "{method:?}");
+        }
+        let told = NoticeRecipient { send_time: at("2026-03-20T10:00:01Z"), ..untold.clone() };
+        assert_eq!(found(&notice, &told, "2026-03-23"), []);
+        change.set_status(Status::Authorized);
+        let answered = NoticeRecipient { changes: vec![change], ..untold.clone() };
+        assert_eq!(found(&notice, &answered, "2026-03-23"), []);
+        notice.set_state(State::Withdrawn);
+        assert_eq!(found(&notice, &untold, "2026-03-23"), []);
     }
 
     #[test]

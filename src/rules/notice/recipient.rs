@@ -338,11 +338,13 @@ pub fn come_back(recipient: &mut NoticeRecipient, now: Timestamp, policy: &Notic
     if recipient.acknowledge_time.is_some() || is_decided(recipient, now) {
         return Ok(());
     }
-    let bounced = |receipt: &DeliveryReceipt| {
+    // What was sent again after it came back stands until it comes back again.
+    let bounced = |at: usize, receipt: &DeliveryReceipt| {
         let own = |other: &DeliveryReceipt| other.kind() == Receipt::Bounced && other.delivery == receipt.delivery;
-        !receipt.delivery.is_empty() && recipient.receipts.iter().any(own)
+        !receipt.delivery.is_empty() && recipient.receipts.iter().skip(at).any(own)
     };
-    let standing: Vec<&DeliveryReceipt> = recipient.receipts.iter().filter(|receipt| !bounced(receipt)).collect();
+    let all = recipient.receipts.iter().enumerate();
+    let standing: Vec<&DeliveryReceipt> = all.filter(|(at, one)| !bounced(*at, one)).map(|(_, one)| one).collect();
     let first = |kinds: &[Receipt]| {
         let of = standing.iter().filter(|receipt| kinds.contains(&receipt.kind()));
         of.filter_map(|receipt| instant(receipt.event_time.as_ref())).min().and_then(stamp)

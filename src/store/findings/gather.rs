@@ -13,7 +13,9 @@ use super::{BATCH, Batch, Examined, Question};
 use crate::{
     error::Result,
     proto::v1::{
-        Certification, Document, Notice, Objection, Organization, Role, Subprocessor, Transfer, Vendor,
+        Certification, Document, Notice, NoticeRecipient, Objection, Organization, Role, Subprocessor, Transfer,
+        Vendor,
+        agreement::NoticeMethod,
         gate_record::{Gate, Outcome},
         subprocessor::State,
     },
@@ -29,7 +31,7 @@ use crate::{
             document::{Record, Text},
             engagement::Engagement,
             examine,
-            notice::Announced,
+            notice::{Announced, Recipient},
             statement::{Engaged, is_denial},
             transfer::{Flow, Recorded},
         },
@@ -41,6 +43,7 @@ use crate::{
     store::{
         Store,
         read::{List, Page, alive_at, fetch_all, version_query},
+        recipient::notice_of,
         resource,
         version::{NO_DATE, Resource, Stored, column, table, value_table},
     },
@@ -380,6 +383,29 @@ impl Store {
         });
         Ok(Batch { subjects: found.collect(), next: next(&page) })
     }
+}
+
+impl Store {
+    pub(super) async fn examine_recipients(&self, question: &Question, page: Page<NoticeRecipient>) -> Result<Batch> {
+        let names: HashSet<String> = page.items.iter().map(|one| notice_of(&one.name)).collect();
+        let notices: HashMap<String, Notice> = self.at("name", names.into_iter().collect(), question.revision).await?;
+        let found = page.items.iter().filter_map(|recipient| {
+            let notice = notices.get(&notice_of(&recipient.name))?;
+            let organization = organization_of(&recipient.name);
+            Some(examined(&recipient.name, examine(&Recipient { notice, recipient }, &organization, &question.window)))
+        });
+        Ok(Batch { subjects: found.collect(), next: next(&page) })
+    }
+}
+
+/// Recipients that are to be told by mail or by subscription, and for whom something waits.
+pub(super) fn waiting(named: Option<Filter>) -> Filter {
+    let method = Field::new("method", FieldKind::Choice("subprocessor.registry.v1.Agreement.NoticeMethod"));
+    let statuses = Field::new("statuses", FieldKind::Choices("subprocessor.registry.v1.RecipientChange.Status"));
+    let by = |one: NoticeMethod| Filter::Compare(method, Op::Equal, Literal::Number(i32::from(one).into()));
+    let told_so = Filter::Any([NoticeMethod::EmailToContacts, NoticeMethod::Subscription].map(by).into());
+    let all = [told_so, Filter::Has(statuses, "PENDING".to_owned())];
+    Filter::All(all.into_iter().chain(named).collect())
 }
 
 /// Whether it was put into use although a transfer was not covered.

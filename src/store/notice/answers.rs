@@ -196,8 +196,10 @@ impl Writer {
             let policy = notice.policy.unwrap_or_default();
             let mut after = before.message.clone();
             for proof in proofs {
-                // An attempt of which nobody heard that it had succeeded is made again.
-                if after.receipts.len() >= MOST || after.receipts.iter().any(|one| one.delivery == proof.delivery) {
+                // An attempt of which nobody heard that it had succeeded is made again. What came back tells anew.
+                let last = after.receipts.iter().rfind(|one| one.delivery == proof.delivery);
+                let is_known = last.is_some_and(|one| one.kind() == Receipt::Delivered);
+                if after.receipts.len() >= MOST || is_known {
                     continue;
                 }
                 let at = proof.event_time.min(now);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::publish::{earliest, last_clear, recipient};
 use crate::{
     error::{Error, Result},
-    proto::v1::{Notice, PreviewNoticeResponse, PreviewedCustomer},
+    proto::v1::{Notice, PreviewNoticeResponse, PreviewedCustomer, agreement::NoticeMethod},
     resource::name::{Kind, Name},
     rules::notice::{
         audience::{Reach, reach},
@@ -81,6 +81,11 @@ impl Writer {
                         });
                         seen.held_back_change_ids = blocked.map(|change| change.change_id.clone()).collect();
                         (seen.reached, seen.reason) = (true, reason);
+                        if one.method() == NoticeMethod::EmailToContacts
+                            && customer.contacts.iter().all(|contact| contact.email.is_empty())
+                        {
+                            seen.reason.push_str("; nobody can be told: it has no contact with an address");
+                        }
                         answer.recipient_count += 1;
                         answer.held_back_count += i32::from(!seen.held_back_change_ids.is_empty());
                         seen.recipient = Some(one);

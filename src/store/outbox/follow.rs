@@ -192,13 +192,15 @@ impl Store {
     async fn whom_to_tell(&self, organization_id: i64, changes: &[change::Model], revision: i64) -> Result<Vec<To>> {
         let mut told = Vec::new();
         for Seen { before, after } in self.seen::<Notice>(changes).await? {
-            let Some(event) = after.and_then(|after| event::of_notice(before.as_ref(), &after)) else { continue };
+            let Some(mut after) = after else { continue };
+            let Some(event) = event::of_notice(before.as_ref(), &after) else { continue };
+            event::keep_what_changed(&mut after, before.as_ref(), event.kind);
             // What reaches a customer is told it when it is reached.
             let for_customers = event.kind != event::NOTICE_PUBLISHED;
             if event.kind == event::NOTICE_WITHDRAWN {
                 told.push(To::Contacts { event: event.clone() });
             }
-            let for_anybody = self.is_public(&event, changes, revision).await?;
+            let for_anybody = self.is_public(after, revision).await?;
             told.push(To::Subscriptions { event, for_anybody, for_customers });
         }
         let is_told = !told.is_empty();
@@ -217,8 +219,8 @@ impl Store {
                 }
             }
         }
+        // What comes before this is counted by the cursor: it must not depend on who is subscribed by now.
         if !self.has_subscriptions(organization_id).await? {
-            told.retain(|to| !matches!(to, To::Subscriptions { .. }));
             return Ok(told);
         }
         for Seen { before, after } in self.seen::<Objection>(changes).await? {
@@ -240,10 +242,9 @@ impl Store {
         Ok(told)
     }
 
-    /// Whether a notice says something of what is on the public list, or is to be.
-    async fn is_public(&self, event: &Event, changes: &[change::Model], revision: i64) -> Result<bool> {
-        let notices = self.seen::<Notice>(changes).await?.into_iter().filter_map(|seen| seen.after);
-        let about: Vec<_> = notices.filter(|one| one.name == event.notice).flat_map(|one| one.changes).collect();
+    /// Whether the changes of a notice are about something that is on the public list, or is to be.
+    async fn is_public(&self, notice: Notice, revision: i64) -> Result<bool> {
+        let about = notice.changes;
         if about.iter().any(|one| one.proposed.as_ref().is_some_and(|one| one.listed)) {
             return Ok(true);
         }

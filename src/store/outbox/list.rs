@@ -312,7 +312,11 @@ impl Writer {
         }
         let now = self.now();
         let at = event_time.unwrap_or(now);
-        if at > now || at.as_microsecond() < row.create_time {
+        let number = row.attempt_count;
+        let sent = attempt::Entity::find_by_id((name.to_owned(), number)).one(self.tx()).await?;
+        let sent = sent.map_or(row.create_time, |attempt| attempt.attempt_time);
+        // Mail servers tell whole seconds.
+        if at > now || at.as_second() < sent.div_euclid(1_000_000) {
             return Err(Error::field("event_time", format!("must not be before it was sent, nor after now ({now})")));
         }
         delivery::Entity::update_many()

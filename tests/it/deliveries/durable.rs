@@ -12,7 +12,10 @@ use rand::Rng;
 use subprocessor_registry::proto::v1::{self, Subscription};
 
 use super::scene::{Got, KEY, Manner, NEARBY, Receiver, Scene, webhook};
-use crate::support::{Backend, Place, Server, both};
+use crate::{
+    notices::scene as notices,
+    support::{Backend, Place, Server, both},
+};
 
 /// A server in a process of its own.
 struct Killed(Child);
@@ -127,7 +130,7 @@ both! {
         let revisions = changed(&mut scene, changes).await;
         let wanted = all_pairs(&subscriptions, &revisions);
         scene.settled("revision > 0", &[("RETRYING", wanted.len())]).await;
-        let Scene { place, server } = scene;
+        let notices::Scene { place, server } = scene.0;
         server.stop().await;
         receiver.all();
         receiver.behave(Manner::Mute);
@@ -149,7 +152,7 @@ both! {
         }
         place.set_clock(&now.to_string());
         let settings: Vec<(&str, &str)> = NEARBY.into_iter().chain([KEY]).collect();
-        let mut scene = Scene { server: Server::start_with(&place, &settings).await, place };
+        let mut scene = Scene(notices::Scene { server: Server::start_with(&place, &settings).await, place });
         scene.settled("revision > 0", &[("DELIVERED", wanted.len())]).await;
         all.extend(receiver.all());
         let arrived = arrived(&all);

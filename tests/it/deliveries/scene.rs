@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,7 +22,7 @@ use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use tonic::Status;
 
 use crate::{
-    notices::scene::ACME,
+    notices::scene::{self as notices, ACME},
     support::{Backend, Place, Server},
 };
 
@@ -145,9 +146,20 @@ impl Receiver {
 }
 
 /// An organization whose events are sent.
-pub struct Scene {
-    pub place: Place,
-    pub server: Server,
+pub struct Scene(pub notices::Scene);
+
+impl Deref for Scene {
+    type Target = notices::Scene;
+
+    fn deref(&self) -> &notices::Scene {
+        &self.0
+    }
+}
+
+impl DerefMut for Scene {
+    fn deref_mut(&mut self) -> &mut notices::Scene {
+        &mut self.0
+    }
 }
 
 impl Scene {
@@ -161,7 +173,13 @@ impl Scene {
         let settings: Vec<(&str, &str)> = NEARBY.into_iter().chain([KEY]).chain(more.iter().copied()).collect();
         let mut server = Server::start_with(&place, &settings).await;
         crate::support::organization(&mut server, "acme").await;
-        Self { place, server }
+        Self(notices::Scene { place, server })
+    }
+
+    /// One whose policy is REQUIRED, with the vendor `aws`.
+    pub async fn required(backend: Backend, more: &[(&str, &str)]) -> Self {
+        let settings: Vec<(&str, &str)> = NEARBY.into_iter().chain([KEY]).chain(more.iter().copied()).collect();
+        Self(notices::Scene::set(backend, notices::required(), &settings).await)
     }
 
     pub async fn subscribe(&mut self, id: &str, subscription: Subscription) -> Result<Subscription, Status> {

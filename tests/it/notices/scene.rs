@@ -88,6 +88,11 @@ pub fn change(kind: Kind, id: &str, proposed: v1::Subprocessor, fields: &[&str])
     }
 }
 
+/// A policy under which what must wait comes about through notices only.
+pub fn required() -> v1::NoticePolicy {
+    v1::NoticePolicy { enforcement: Enforcement::Required.into(), ..Default::default() }
+}
+
 /// What becomes of an organization whose policy is REQUIRED.
 pub struct Scene {
     pub place: Place,
@@ -97,12 +102,17 @@ pub struct Scene {
 impl Scene {
     /// `acme`, where gates refuse, with the vendor `aws`.
     pub async fn new(backend: Backend) -> Self {
-        Self::with(backend, v1::NoticePolicy { enforcement: Enforcement::Required.into(), ..Default::default() }).await
+        Self::with(backend, required()).await
     }
 
     pub async fn with(backend: Backend, policy: v1::NoticePolicy) -> Self {
+        Self::set(backend, policy, &[]).await
+    }
+
+    /// With some settings of the server.
+    pub async fn set(backend: Backend, policy: v1::NoticePolicy, settings: &[(&str, &str)]) -> Self {
         let place = Place::new(backend).await;
-        let mut server = Server::start(&place).await;
+        let mut server = Server::start_with(&place, settings).await;
         let products = ["eu", "us"].map(|id| v1::Product {
             product_id: id.into(),
             display_name: id.to_uppercase(),
