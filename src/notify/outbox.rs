@@ -113,9 +113,8 @@ pub async fn run(store: Store, channels: Arc<Channels>, options: Options, stoppi
     let (webhooks, mails) = (sender(Channel::Webhook, &options.webhook), sender(Channel::Email, &options.email));
     // Without a mail server mails wait until there is one.
     let mails = async {
-        match &channels.mail {
-            Some(_) => mails.run(&made, &stopping).await,
-            None => {}
+        if channels.mail.is_some() {
+            mails.run(&made, &stopping).await;
         }
     };
     tokio::join!(follow(&store, options.poll, &made, &stopping), webhooks.run(&made, &stopping), mails);

@@ -19,12 +19,12 @@ pub mod list;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use self::entity::delivery;
+use self::entity::{attempt, delivery};
 use super::{Store, connect, resource, subscription::endpoint, writer::Writer};
 use crate::{
     error::{Error, Result},
@@ -149,13 +149,28 @@ fn organization_of(name: &str) -> Result<Name> {
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 
-/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries.
+/// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, also as mail servers
+/// repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str) -> Result<()> {
-    for column in [delivery::Column::Subscription, delivery::Column::Customer] {
+    let names: Vec<String> = delivery::Entity::find()
+        .select_only()
+        .column(delivery::Column::Name)
+        .filter(Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    for chunk in names.chunks(ROWS) {
+        attempt::Entity::update_many()
+            .col_expr(attempt::Column::Error, Expr::value(""))
+            .filter(attempt::Column::Delivery.is_in(chunk))
+            .exec(db)
+            .await?;
         delivery::Entity::update_many()
             .col_expr(delivery::Column::Endpoint, Expr::value(""))
             .col_expr(delivery::Column::Error, Expr::value(""))
-            .filter(column.eq(name))
+            // Of a contact it is made of the address.
+            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+            .filter(delivery::Column::Name.is_in(chunk))
             .exec(db)
             .await?;
     }
