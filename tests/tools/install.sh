@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust, or says what to run and fails. Nothing is ever skipped.
 #
-# System packages (PostgreSQL and, where missing, a C compiler and Python's venv) come from apt and
+# System packages (PostgreSQL, Chromium and, where missing, a C compiler and Python's venv) come from apt and
 # need root. Everything else goes into .tools/venv. Run twice, the second run only compares a stamp.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -20,6 +20,7 @@ lacking() { # prints the Debian packages whose programs are not there
   "$here/postgres.sh" bindir >/dev/null 2>&1 || echo postgresql
   command -v setpriv >/dev/null || echo util-linux
   command -v ps >/dev/null || echo procps
+  command -v chromium >/dev/null || echo chromium
   command -v cc >/dev/null || echo gcc libc6-dev
   # A working venv needs no second look; without one, Debian keeps ensurepip in a package of its own.
   [ -x "$venv/bin/python" ] || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3 python3-venv
