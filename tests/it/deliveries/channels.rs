@@ -10,7 +10,7 @@ use tonic::Code;
 use super::scene::{Manner, Receiver, Scene, secret, webhook};
 use crate::{
     notices::scene::ACME,
-    support::{Backend, both, refused},
+    support::{both, refused},
 };
 
 both! {

@@ -4,7 +4,7 @@ use subprocessor_registry::proto::v1::{self, Subscription, subscription::State};
 use tonic::Code;
 
 use super::scene::{Manner, Receiver, Scene, secret, webhook};
-use crate::support::{Backend, both, refused};
+use crate::support::{both, refused};
 
 both! {
     async fn a_webhook_is_asked_first_and_then_told(backend: Backend) {
