@@ -51,13 +51,13 @@ impl MigrationTrait for Migration {
             "error",
         ];
         for name in texts {
-            deliveries.col(&mut text(manager, name));
+            deliveries.col(text(manager, name));
         }
         for name in ["organization_id", "revision", "due_time", "create_time", "update_time", "deliver_time"] {
-            deliveries.col(&mut big(name));
+            deliveries.col(big(name));
         }
         for name in ["channel", "state", "attempt_count"] {
-            deliveries.col(&mut small(name));
+            deliveries.col(small(name));
         }
         deliveries.primary_key(Index::create().col(Alias::new("name")));
         manager.create_table(deliveries.to_owned()).await?;

@@ -65,12 +65,13 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     };
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
     let channels = Arc::new(channels(settings, bound.local_addr()?)?);
-    tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
+    let schedule = tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
     let pace = outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
-    tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
+    let outbox = tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
     let api = Api::new(store, options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };
-    Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await
+    let server = Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await?;
+    Ok(server.with(vec![schedule, outbox]))
 }
 
 /// What can be sent, and by what.

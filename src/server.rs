@@ -18,7 +18,7 @@ use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use http::header::CONTENT_TYPE;
 use tokio::{
     net::{TcpListener, TcpSocket},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,7 @@ pub struct Server {
     health: HealthReporter,
     stopping: CancellationToken,
     drain: Duration,
+    companions: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -120,7 +121,14 @@ impl Server {
         let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone() };
         let router = router(routes, pages, &health, gate)?;
         let drain = Duration::from_secs(settings.drain_seconds);
-        Ok(Self { listener, local_addr, router, health, stopping, drain })
+        Ok(Self { listener, local_addr, router, health, stopping, drain, companions: Vec::new() })
+    }
+
+    /// With tasks that end by themselves when the server begins to stop: it waits for them as long as for calls.
+    #[must_use]
+    pub fn with(mut self, companions: Vec<JoinHandle<()>>) -> Self {
+        self.companions = companions;
+        self
     }
 
     /// The address bound, with the port that was free if port 0 was asked for.
@@ -144,7 +152,7 @@ impl Server {
     /// # Errors
     /// None so far.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, local_addr, router, health, stopping, drain } = self;
+        let Self { listener, local_addr, router, health, stopping, drain, companions } = self;
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -170,7 +178,14 @@ impl Server {
         }
         stopping.cancel();
         drop(listener);
-        let drained = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
+        let all = async {
+            while connections.join_next().await.is_some() {}
+            for companion in companions {
+                // One that has panicked has ended too.
+                let _ = companion.await;
+            }
+        };
+        let drained = timeout(drain, all).await;
         if drained.is_err() {
             tracing::warn!(connections = connections.len(), "cutting what did not finish in time");
         }

@@ -104,7 +104,6 @@ impl Api {
     }
 
     /// Ends a subscription by the token of the link in its mails. One that has ended stays so.
-    #[allow(dead_code)] // The pages call it.
     pub(crate) async fn unsubscribed(&self, call: Call, name: &str, token: &str) -> Result<Subscription> {
         let name = Name::of(Kind::Subscription, "name", name)?;
         let known: Subscription = self.store.get(&name, None).await?;

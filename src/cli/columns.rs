@@ -79,7 +79,8 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
         "subscriptions",
         &[
             ("NAME", "name"),
-            ("TO", "webhook.uri|email.address"),
+            ("WEBHOOK", "webhook.uri"),
+            ("E-MAIL", "email.address"),
             ("STATE", "state"),
             ("CUSTOMER", "customer"),
             ("EVENTS", "event_types"),
@@ -96,7 +97,8 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
             ("STATE", "state"),
             ("ATTEMPTS", "attempt_count"),
             ("NEXT", "next_attempt_time"),
-            ("LAST ERROR", "error|attempts.error"),
+            ("LAST ATTEMPT", "attempts.error"),
+            ("ERROR", "error"),
         ],
     ),
     (

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Refusal,
+    List, Refusal,
     draft::Draft,
     report::{Merged, Report},
     text,
@@ -15,10 +15,10 @@ use crate::{
     proto::v1::{Document, Organization, Product, Subprocessor, document::Kind as DocumentKind, subprocessor::State},
     resource::{
         json,
-        name::{Kind, Name},
+        name::{Kind, Name, is_id},
         text::LONG,
     },
-    rules::engagement,
+    rules::{engagement, publication::Publisher},
 };
 
 /// Entries of a manifest (as manifests are read).
@@ -62,10 +62,12 @@ pub struct Imported {
 }
 
 /// Makes the manifest.
-pub(super) fn assemble(drafts: Vec<Draft>, mut report: Report, known: &Known) -> Result<Imported, Refusal> {
+pub(super) fn assemble(list: List, known: &Known) -> Result<Imported, Refusal> {
+    let List { drafts, mut report, publisher } = list;
     let organization_name = Name::new(Kind::Organization, None, &known.organization);
     let document_name = Name::new(Kind::Document, Some(&organization_name), &known.document);
     let mut organization = organization(known, &organization_name, &report);
+    let product_ids = publisher.map(|one| published(one, known, &mut organization, &mut report)).unwrap_or_default();
     let document = document(known, &document_name, &report);
     report.vendors_from.clone_from(&known.vendors_from);
 
@@ -81,6 +83,7 @@ pub(super) fn assemble(drafts: Vec<Draft>, mut report: Report, known: &Known) ->
             Some(before) => keep_vendor(before, &mut row),
             None => choose(&mut chooser, &draft, &mut row, &mut report),
         }
+        rename_products(&product_ids, &mut row);
         products(&draft.products, &mut organization, &mut row, &mut report);
         dates(&mut row, known, draft.line, &mut report);
         rows.push((draft.line, row));
@@ -254,7 +257,9 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     row.affiliate = row.affiliate.or(before.affiliate);
     row.dpa.clone_from(&before.dpa);
     row.retention.clone_from(&before.retention);
-    row.engaged_by.clone_from(&before.engaged_by);
+    if row.engaged_by.is_empty() {
+        row.engaged_by.clone_from(&before.engaged_by);
+    }
     row.next_review_date.clone_from(&before.next_review_date);
     if row.special_categories.is_empty() {
         row.special_categories.clone_from(&before.special_categories);
@@ -263,6 +268,51 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
         row.incomplete_reason.clone_from(&before.incomplete_reason);
     }
     row.listed = true;
+}
+
+/// Takes over what a list says of its publisher, as far as the registry does not know better. Returns the ids of its
+/// products, each with the id that the organization has for it.
+fn published(
+    publisher: Publisher,
+    known: &Known,
+    organization: &mut Organization,
+    report: &mut Report,
+) -> HashMap<String, String> {
+    if known.existing.as_ref().is_none_or(|existing| existing.organization.is_none()) {
+        if known.display_name.is_none() && !publisher.name.trim().is_empty() {
+            organization.display_name = publisher.name;
+        }
+        organization.legal_name = publisher.legal_name;
+        organization.region_code = publisher.region_code;
+        organization.website_uri = publisher.website_uri;
+    }
+    let mut ids = HashMap::new();
+    for product in publisher.products {
+        let there = organization.products.iter();
+        let mut there = there
+            .filter(|one| one.product_id == product.id || text::fold(&one.display_name) == text::fold(&product.name));
+        let id = match there.next() {
+            Some(one) => one.product_id.clone(),
+            None => {
+                report.note(0, format!("the organization gets the product \"{}\"", text::clip(&product.name, 60)));
+                let (product_id, display_name) = (product.id.clone(), product.name);
+                organization.products.push(Product { product_id, display_name, ..Product::default() });
+                product.id.clone()
+            }
+        };
+        ids.insert(product.id, id);
+    }
+    ids
+}
+
+/// Puts the organization's ids of products in the place of a list's.
+fn rename_products(ids: &HashMap<String, String>, row: &mut Subprocessor) {
+    let all = row.products.iter_mut().chain(row.locations.iter_mut().flat_map(|place| &mut place.products));
+    for id in all {
+        if let Some(own) = ids.get(id.as_str()) {
+            id.clone_from(own);
+        }
+    }
 }
 
 /// Products as ids; those that the organization does not have yet are added to it.
@@ -382,8 +432,11 @@ fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, repo
         existing.iter().filter_map(|entry| Name::parse(&entry.message.name).map(|name| name.id().to_owned())).collect();
     let mut reused: BTreeSet<String> = BTreeSet::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    let mut out = Vec::with_capacity(rows.len());
+    let mut out: Vec<Subprocessor> = Vec::with_capacity(rows.len());
+    // What a list calls its rows, and what they are called here.
+    let mut ids: HashMap<String, String> = HashMap::new();
     for (line, mut row) in rows {
+        let theirs = row.name.clone();
         if let Some(before) = previous(known, &row).filter(|before| !reused.contains(&before.name)) {
             reused.insert(before.name.clone());
             row.name.clone_from(&before.name);
@@ -392,18 +445,24 @@ fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, repo
                 report
                     .note(line, format!("{} is {state} in the registry, and stays so: the page lists it", before.name));
             }
+            ids.insert(theirs, row.name.clone());
             keep_rest(before, &mut row);
             out.push(row);
             continue;
         }
         let base = match text::slug(&row.display_name) {
+            _ if !row.name.is_empty() => row.name.clone(),
             slug if slug.is_empty() => format!("row-{}", short_hash(&row.display_name)),
             slug => slug,
         };
         let id = free(&base, &row, &mut names, &used);
         used.insert(id.clone());
         Name::new(Kind::Subprocessor, Some(organization), &id).as_str().clone_into(&mut row.name);
+        ids.insert(theirs, row.name.clone());
         out.push(row);
+    }
+    for row in out.iter_mut().filter(|row| is_id(&row.engaged_by)) {
+        row.engaged_by = ids.get(&row.engaged_by).cloned().unwrap_or_default();
     }
     out
 }

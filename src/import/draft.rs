@@ -46,6 +46,19 @@ pub(super) struct Draft {
     too_long: Vec<String>,
 }
 
+impl Draft {
+    /// A row that was read whole.
+    pub(super) fn whole(
+        message: Subprocessor,
+        bare: String,
+        is_category: bool,
+        address: Option<String>,
+        corporate: Option<String>,
+    ) -> Self {
+        Self { line: 0, message, bare, is_category, address, corporate, products: Vec::new(), too_long: Vec::new() }
+    }
+}
+
 /// Makes drafts of the rows of parts.
 pub(super) struct Drafter<'a> {
     pub(super) places: Places,

@@ -23,6 +23,7 @@ mod items;
 mod markdown;
 mod page;
 mod places;
+mod published;
 mod report;
 mod text;
 mod vendors;
@@ -31,7 +32,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::rules::vendor_name::Index;
+use crate::rules::{publication::Publisher, vendor_name::Index};
 pub use assemble::{Imported, Known};
 pub use columns::{Column, Field};
 pub use find::{PartKind, Skipped};
@@ -164,6 +165,8 @@ impl std::error::Error for Refusal {}
 pub struct List {
     drafts: Vec<draft::Draft>,
     report: Report,
+    /// Whose list it says it is, where it says so as data.
+    publisher: Option<Publisher>,
 }
 
 /// Reads a file. `known`: vendors whose names tell a list of companies from another one.
@@ -187,6 +190,11 @@ pub fn read(bytes: &[u8], options: &Options, known: &Index) -> Result<List, Refu
     };
     for (line, text) in decoded.notes {
         report.note(line, text);
+    }
+    if format == Format::Yaml
+        && let Some(list) = published::read(&decoded.text, &mut report)
+    {
+        return list.map_err(|refusal| Refusal { report: Some(Box::new(report)), ..refusal });
     }
     let mut page = match format {
         Format::Markdown => markdown::read(&decoded.text),
@@ -254,7 +262,7 @@ fn draft(
     if drafts.is_empty() {
         return Err(Refusal::with("no list of subprocessors was found: no row could be read", report));
     }
-    Ok(List { drafts, report })
+    Ok(List { drafts, report, publisher: None })
 }
 
 /// That there is no list, with what there is instead.
@@ -322,6 +330,6 @@ impl List {
     /// # Errors
     /// If it would be larger than manifests can be, or break a rule of the registry.
     pub fn assemble(self, known: &Known) -> Result<Imported, Refusal> {
-        assemble::assemble(self.drafts, self.report, known)
+        assemble::assemble(self, known)
     }
 }

@@ -22,6 +22,9 @@ use crate::{
     store::{Store, outbox::claim::Claimed},
 };
 
+/// Changes of the list that one event shows; the pages have all of them.
+const SHOWN: usize = 200;
+
 /// What an event says.
 #[derive(Debug, Clone)]
 pub struct Telling {
@@ -33,7 +36,9 @@ pub struct Telling {
     revision: i64,
     notice: Option<Notice>,
     changes: Vec<Upcoming>,
+    /// The first of them.
     list: Vec<Listed>,
+    list_count: usize,
     objection: Option<Objection>,
 }
 
@@ -72,6 +77,7 @@ impl Telling {
             notice: None,
             changes: Vec::new(),
             list: Vec::new(),
+            list_count: 0,
             objection: None,
         };
         if claimed.revision == 0 {
@@ -122,11 +128,13 @@ impl Telling {
             let shows = |one: &Option<Subprocessor>| {
                 one.as_ref().filter(|one| event::is_shown(one)).map(|one| known.entry(one))
             };
-            let changed = engagements
+            let changed: Vec<_> = engagements
                 .iter()
-                .filter(|(before, after)| event::of_subprocessor(before.as_ref(), after.as_ref()).is_some());
-            telling.list =
-                changed.map(|(before, after)| Listed { before: shows(before), after: shows(after) }).collect();
+                .filter(|(before, after)| event::of_subprocessor(before.as_ref(), after.as_ref()).is_some())
+                .collect();
+            telling.list_count = changed.len();
+            let shown = changed.into_iter().take(SHOWN);
+            telling.list = shown.map(|(before, after)| Listed { before: shows(before), after: shows(after) }).collect();
         }
         Ok(telling)
     }
@@ -164,6 +172,7 @@ impl Telling {
                 json!({ "kind": kind, "before": one.before, "after": one.after })
             });
             data["changes"] = changes.collect();
+            data["change_count"] = json!(self.list_count);
         }
         if let Some(objection) = &self.objection {
             data["objection"] = json!({

@@ -19,7 +19,7 @@ pub mod list;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -150,28 +150,33 @@ fn organization_of(name: &str) -> Result<Name> {
 }
 
 /// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, but for those that it
-/// has still, and what servers said of them.
+/// has still (`kept`), also as mail servers repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String]) -> Result<()> {
-    for column in [delivery::Column::Subscription, delivery::Column::Customer] {
-        let gone = Condition::all().add(column.eq(name)).add(delivery::Column::Endpoint.is_not_in(kept));
-        let own = delivery::Entity::find().select_only().column(delivery::Column::Name).filter(gone.clone());
+    let names: Vec<String> = delivery::Entity::find()
+        .select_only()
+        .column(delivery::Column::Name)
+        .filter(Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name)))
+        .filter(delivery::Column::Endpoint.is_not_in(kept))
+        .into_tuple()
+        .all(db)
+        .await?;
+    for chunk in names.chunks(ROWS) {
         attempt::Entity::update_many()
             .col_expr(attempt::Column::Error, Expr::value(""))
-            .filter(attempt::Column::Delivery.in_subquery(own.into_query()))
-            .exec(db)
-            .await?;
-        delivery::Entity::update_many()
-            .col_expr(delivery::Column::Error, Expr::value(""))
-            // By contract it is told apart by a digest of its address.
-            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
-            .filter(gone.clone())
-            .filter(delivery::Column::Subscription.eq(""))
+            .filter(attempt::Column::Delivery.is_in(chunk))
             .exec(db)
             .await?;
         delivery::Entity::update_many()
             .col_expr(delivery::Column::Endpoint, Expr::value(""))
             .col_expr(delivery::Column::Error, Expr::value(""))
-            .filter(gone)
+            .filter(delivery::Column::Name.is_in(chunk))
+            .exec(db)
+            .await?;
+        // Of a contact it is made of the address. Of a subscription it is its name, by which it is replayed.
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
+            .filter(delivery::Column::Name.is_in(chunk))
+            .filter(delivery::Column::Subscription.eq(""))
             .exec(db)
             .await?;
     }

@@ -182,6 +182,23 @@ pub(super) fn wrong_state(subscription: &Subscription, needs: &str) -> Error {
     )
 }
 
+impl Store {
+    /// The live subscription of anybody, for no customer, that leads to an address; that which can get something, if
+    /// there are several.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn subscription_of(&self, parent: &str, address: &str) -> Result<Option<Subscription>> {
+        let head = self.head().await?;
+        let found = self.at::<Subscription>("endpoint_digest", vec![digest(address)], head).await?;
+        let own = found.into_values().filter(|one| {
+            one.customer.is_empty()
+                && Name::parse(&one.name).and_then(|name| name.parent()).is_some_and(|name| name.as_str() == parent)
+        });
+        Ok(own.min_by_key(|one| (!matches!(one.state(), State::Active | State::Paused), one.name.clone())))
+    }
+}
+
 impl Writer {
     /// Creates a subscription with the sealed secret of a webhook, and queues the question whether it is wanted.
     ///

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{
     reply::{HTML, Page, refusal},
-    site::{Asked, Site, known, of},
+    site::{Asked, Site, known},
     view::{Frame, When},
 };
 use crate::{
@@ -62,7 +62,7 @@ async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &He
     if known(headers, &tag) {
         return Ok(Page::new(HTML, tag, None::<String>));
     }
-    let of = of(&site.root, &organization);
+    let of = site.of(&organization);
     let (mut steps, cut) = all_steps(site, &wanted, organization).await?;
     let page = asked.page();
     let modified = steps.first().map(|step| step.at);

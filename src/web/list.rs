@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     proto::v1::PublicPage,
     rules::publication::{
-        Links, Publication,
+        Links, Objection, Publication,
         select::{Options, Selection},
     },
 };
@@ -37,6 +37,8 @@ struct List<'a> {
     /// What is said where it is not the list of now.
     special: String,
     cards: Vec<Card>,
+    /// How to object to any of them, if that is the same.
+    shared: Option<Objection>,
     selection: &'a Selection,
     is_selected: bool,
     choices: Vec<Choice>,
@@ -116,6 +118,9 @@ fn write(site: &Site, published: &Arc<Published>, asked: &Asked) -> Result<Strin
     let mut dated = url::form_urlencoded::Serializer::new(String::new());
     dated.extend_pairs(points);
     let dated = dated.finish();
+    let mut cards: Vec<Card> =
+        publication.upcoming.iter().map(|one| Card::new(one, of.links.notice(&one.notice))).collect();
+    let shared = shared(&mut cards);
     let list = List {
         frame: site.frame(of, "list"),
         title: &of.title,
@@ -123,7 +128,8 @@ fn write(site: &Site, published: &Arc<Published>, asked: &Asked) -> Result<Strin
         links: &of.links,
         publication,
         special: special(&date, &as_of, &day, publication.revision),
-        cards: publication.upcoming.iter().map(|one| Card::new(one, of.links.notice(&one.notice))).collect(),
+        cards,
+        shared,
         is_selected: !selection.is_empty() || !dated.is_empty(),
         choices: choices(&publication.subprocessors, &selection),
         selection: &selection,
@@ -136,6 +142,17 @@ fn write(site: &Site, published: &Arc<Published>, asked: &Asked) -> Result<Strin
         changed: changed.map(When::at),
     };
     list.render().map_err(Error::internal)
+}
+
+/// How to object to several changes, said once if it is the same for each that can be objected to.
+fn shared(cards: &mut [Card]) -> Option<Objection> {
+    let first = cards.iter().find_map(|one| one.objection.clone())?;
+    let same = cards.iter().filter_map(|one| one.objection.as_ref()).all(|one| *one == first);
+    if !same {
+        return None;
+    }
+    cards.iter_mut().for_each(|one| one.objection = None);
+    Some(first)
 }
 
 /// What is said where it is not the list of now.

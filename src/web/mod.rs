@@ -6,6 +6,7 @@
 //!
 //! - [`site`]: what the pages share: where they are, what was asked for, publications that were made already.
 //! - [`list`], [`history`], [`notice`]: what people read.
+//! - [`subscribe`]: asking for mails, confirming that, ending it.
 //! - [`feed`], [`formats`]: what programs read, at addresses that others could offer too.
 //! - [`assets`]: style sheets, images and the schema.
 //! - [`reply`]: headers, and refusals.
@@ -18,6 +19,7 @@ mod list;
 mod notice;
 mod reply;
 mod site;
+mod subscribe;
 mod timeline;
 mod view;
 
@@ -29,10 +31,22 @@ pub use site::Options;
 use crate::api::{self, Api};
 
 /// The pages, and the method of the services that each of them asks.
-pub const PAGES: [(&str, &str); 13] = [
+pub const PAGES: [(&str, &str); 16] = [
     ("/organizations/{organization}", LIST),
     ("/organizations/{organization}/history", LIST),
     ("/organizations/{organization}/notices/{notice}", NOTICE),
+    (
+        "/organizations/{organization}/subscribe",
+        "/subprocessor.registry.v1.ChangeNotificationService/CreateSubscription",
+    ),
+    (
+        "/organizations/{organization}/subscriptions/{subscription}/confirm",
+        "/subprocessor.registry.v1.ChangeNotificationService/VerifySubscription",
+    ),
+    (
+        "/organizations/{organization}/subscriptions/{subscription}/unsubscribe",
+        "/subprocessor.registry.v1.ChangeNotificationService/DeleteSubscription",
+    ),
     ("/organizations/{organization}/feed.atom", LIST),
     ("/organizations/{organization}/subprocessors.json", LIST),
     ("/organizations/{organization}/subprocessors.csv", LIST),
@@ -59,6 +73,9 @@ pub fn pages(api: Api, options: Options) -> Router {
         get(list::get),
         get(history::get),
         get(notice::get),
+        get(subscribe::form).post(subscribe::subscribe),
+        get(subscribe::ask_to_confirm).post(subscribe::confirm),
+        get(subscribe::ask_to_unsubscribe).post(subscribe::unsubscribe),
         get(feed::get),
         get(formats::json),
         get(formats::csv),

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{
     reply::{HTML, Page, refusal},
-    site::{Asked, Site, known, of},
+    site::{Asked, Site, known},
     view::{Card, Frame, When},
 };
 use crate::{
@@ -81,7 +81,7 @@ async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers:
     if known(headers, &tag) {
         return Ok(Page::new(HTML, tag, None::<String>));
     }
-    let of = of(&site.root, &material.organization);
+    let of = site.of(&material.organization);
     let announcement = Announcement {
         frame: site.frame(&of, "notice"),
         name: &of.name,

@@ -34,6 +34,8 @@ const OF_IMAGES: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-an
 pub(super) enum Keep {
     /// Kept, but asked for again each time: the tag says whether anything changed.
     Ask,
+    /// Not at all.
+    Never,
     /// For ever: another content has another address.
     ForEver,
 }
@@ -97,6 +99,7 @@ fn harmless(headers: &mut HeaderMap, media_type: &str, keep: Keep) {
     };
     let keep = match keep {
         Keep::Ask => "no-cache",
+        Keep::Never => "no-store",
         Keep::ForEver => "public, max-age=31536000, immutable",
     };
     for (name, value) in [
@@ -139,7 +142,8 @@ pub fn refusal(path: &str, error: &Error) -> Response {
     refuse(path, status, heading, said)
 }
 
-fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
+/// Says why there is no page.
+pub(super) fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
     let for_people = !path.rsplit('/').next().is_some_and(|last| last.contains('.'));
     let text = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     let (media_type, content) = if for_people {
@@ -154,6 +158,14 @@ fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> 
     response
 }
 
+/// A page that is made for one reader.
+pub(super) fn html(status: StatusCode, content: String) -> Response {
+    let mut response = (status, content).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
+    harmless(response.headers_mut(), HTML, Keep::Never);
+    response
+}
+
 /// What no page is at.
 pub fn not_found(path: &str) -> Response {
     let lines = vec!["Nothing is at this address. It may have been mistyped, or what was here is gone.".to_owned()];
@@ -162,9 +174,11 @@ pub fn not_found(path: &str) -> Response {
 
 /// What is done to a page but reading it.
 pub(super) async fn not_allowed(uri: Uri) -> Response {
+    let posts = ["/subscribe", "/confirm", "/unsubscribe"].iter().any(|end| uri.path().ends_with(end));
     let lines = vec!["Pages are read with GET; there is nothing else to be done here.".to_owned()];
     let mut response = refuse(uri.path(), StatusCode::METHOD_NOT_ALLOWED, "This is not done here", lines);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    let allowed = if posts { "GET, HEAD, POST" } else { "GET, HEAD" };
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

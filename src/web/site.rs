@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     reply::{digest, tag},
+    subscribe::Limit,
     view::{Frame, Of},
 };
 use crate::{
@@ -40,6 +41,8 @@ pub(super) struct Site {
     pub(super) base: Arc<str>,
     /// What links begin with within the pages: browsers load nothing from another address than the page's own.
     pub(super) root: Arc<str>,
+    /// How many mails may be asked for.
+    pub(super) limit: Arc<Limit>,
     cache: Arc<Cache>,
 }
 
@@ -138,7 +141,7 @@ impl Site {
     pub(super) fn new(api: Api, options: Options) -> Self {
         let root = url::Url::parse(&options.public_url);
         let root = root.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        Self { api, base: options.public_url.into(), root: root.into(), cache: Arc::default() }
+        Self { api, base: options.public_url.into(), root: root.into(), limit: Arc::default(), cache: Arc::default() }
     }
 
     /// An organization by the id in an address.
@@ -179,20 +182,47 @@ impl Site {
             return Ok(made);
         }
         let material = self.api.store().publication(wanted).await?;
-        let root = self.root.clone();
+        let site = self.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let publication = build(&material);
+            let mut publication = build(&material);
             // A day can change what a revision did not.
             let begun = midnight(&material.date).filter(|_| material.date == today);
+            if site.can_subscribe() {
+                publication.links.subscribe = format!("{}/subscribe", publication.links.page);
+            }
             let size = serde_json::to_vec(&publication).map_or(0, |text| text.len());
             let changed = material.commit_time.max(begun);
-            let of = of(&root, &material.organization);
+            let of = site.of(&material.organization);
             let page = PublicPage { logo: Vec::new(), ..material.organization.page.unwrap_or_default() };
             (Arc::new(Published { publication, page, of, changed }), size)
         });
         let (made, size) = made.await.map_err(Error::internal)?;
         self.cache.put(key, made.clone(), size);
         Ok(made)
+    }
+
+    /// Whether mails can be sent, so that there is something to subscribe to.
+    pub(super) fn can_subscribe(&self) -> bool {
+        self.api.channels().mail().is_ok() && self.api.channels().sealer().is_ok()
+    }
+
+    /// What the frame of each page says of whose it is.
+    pub(super) fn of(&self, organization: &Organization) -> Of {
+        let page = organization.page.clone().unwrap_or_default();
+        let id = organization.name.rsplit('/').next().unwrap_or_default();
+        let named = |text: &str, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text.to_owned() };
+        let mut links = Links::of(&self.root, id);
+        if self.can_subscribe() {
+            links.subscribe = format!("{}/subscribe", links.page);
+        }
+        Of {
+            name: organization.display_name.clone(),
+            title: named(&page.title, &format!("Sub-processors of {}", organization.display_name)),
+            links,
+            logo: !page.logo.is_empty(),
+            logo_text: named(&page.logo_text, &organization.display_name),
+            accent: appearance::Colour::parse(&page.accent_color).unwrap_or(appearance::ACCENT),
+        }
     }
 
     /// The frame of a page of an organization.
@@ -207,21 +237,6 @@ impl Site {
         let parts =
             [what, wanted.parent.as_str(), &wanted.date, &today, &revision, query.unwrap_or_default(), &self.base];
         tag(&parts)
-    }
-}
-
-/// What the frame of each page says of whose it is.
-pub(super) fn of(root: &str, organization: &Organization) -> Of {
-    let page = organization.page.clone().unwrap_or_default();
-    let id = organization.name.rsplit('/').next().unwrap_or_default();
-    let named = |text: &str, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text.to_owned() };
-    Of {
-        name: organization.display_name.clone(),
-        title: named(&page.title, &format!("Sub-processors of {}", organization.display_name)),
-        links: Links::of(root, id),
-        logo: !page.logo.is_empty(),
-        logo_text: named(&page.logo_text, &organization.display_name),
-        accent: appearance::Colour::parse(&page.accent_color).unwrap_or(appearance::ACCENT),
     }
 }
 

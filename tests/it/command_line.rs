@@ -17,6 +17,7 @@ use crate::{
     support::{Backend, Place, empty},
 };
 
+mod channels;
 mod compare;
 mod import;
 mod notices;

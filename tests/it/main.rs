@@ -27,4 +27,5 @@ mod resolve;
 mod sink;
 mod smoke;
 mod support;
+mod web;
 mod webhook;

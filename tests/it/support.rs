@@ -1,7 +1,7 @@
 //! A server for a test: in this process, on a free port, on a database of its own, with a clock that the test moves.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -14,6 +14,8 @@ use subprocessor_registry::{
 };
 use tempfile::TempDir;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::{OnceCell, oneshot},
     task::JoinHandle,
 };
@@ -431,4 +433,34 @@ impl tonic::codec::Decoder for Raw {
         use bytes::Buf;
         Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
     }
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub body: String,
+}
+
+/// Asks for a page.
+pub async fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    send(server, method, path, headers, "").await
+}
+
+/// The same with something to send.
+pub async fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let address = server.address.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n{body}");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("answered");
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
+    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    Answer { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
 }

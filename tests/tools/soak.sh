@@ -15,6 +15,7 @@ REGISTRY_TEST_POSTGRES_URL=$(tests/tools/postgres.sh url)
 export REGISTRY_TEST_POSTGRES_URL
 
 cargo test --release --test soak -- --nocapture
-# Histories of notices against their model, ten times as many as `make test` has; and what is due, under kill -9.
+# Histories of notices against their model, ten times as many as `make test` has; what is due, and deliveries, under kill -9.
 REGISTRY_MODEL_RUNS=${REGISTRY_MODEL_RUNS:-2000} REGISTRY_DUE_KILLS=${REGISTRY_DUE_KILLS:-60} \
-  cargo test --release --test it -- --nocapture --test-threads=1 notices::model notices::durable
+  REGISTRY_DELIVERY_KILLS=${REGISTRY_DELIVERY_KILLS:-100} \
+  cargo test --release --test it -- --nocapture --test-threads=1 notices::model notices::durable deliveries::durable

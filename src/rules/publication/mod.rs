@@ -90,6 +90,7 @@ pub struct Listed {
 
 /// What is found at a well-known address: one list, or where several are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Lists of sub-processors")]
 #[serde(untagged)]
 #[allow(clippy::large_enum_variant)] // There is one at a time.
 pub enum Document {

@@ -113,7 +113,7 @@ pub fn place(place: &Place) -> String {
 /// A mechanism with the countries it is for, in one line.
 pub fn mechanism(one: &Mechanism) -> String {
     let countries: Vec<String> = one.destinations.iter().map(|code| land(code)).collect();
-    if countries.is_empty() { one.title.clone() } else { format!("{} (to {})", one.title, paper::list(&countries)) }
+    if countries.is_empty() { one.title.clone() } else { format!("{} ({})", one.title, countries.join(", ")) }
 }
 
 /// What stands behind a name in small print: what it rests on by law.

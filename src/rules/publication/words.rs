@@ -57,6 +57,9 @@ pub fn instrument(instrument: &Instrument) -> String {
         "eu-us-privacy-shield" => "EU-US Privacy Shield",
         "swiss-us-privacy-shield" => "Swiss-US Privacy Shield",
         "us-eu-safe-harbor" => "US-EU Safe Harbor",
+        "uk-adequacy-transitional" => "UK adequacy regulations",
+        "uk-adequacy-korea" => "UK adequacy regulations for the Republic of Korea",
+        "swiss-adequacy-annex-1-dpo" | "swiss-fdpic-list" => "Swiss list of adequate countries",
         "uk-idta" => "UK International Data Transfer Agreement",
         "uk-addendum" => "UK Addendum to the EU standard contractual clauses",
         _ => "",
@@ -68,6 +71,7 @@ pub fn instrument(instrument: &Instrument) -> String {
         (InstrumentKind::StandardContractualClauses, Some(number)) => {
             format!("EU standard contractual clauses ({number})")
         }
+        (InstrumentKind::AdequacyDecision, Some(_)) => instrument.title.replacen("Adequacy", "EU adequacy", 1),
         _ => instrument.title.clone(),
     }
 }
@@ -133,6 +137,13 @@ mod tests {
             ("swiss-tdfa", "A title", "", scc, "A title"),
             ("x", "A title", "32O21D0914", scc, "A title"),
             ("eu-us-dpf", "long", "32023D1795", InstrumentKind::CertificationFramework, "EU-US Data Privacy Framework"),
+            (
+                "x",
+                "Adequacy decision for Japan",
+                "32019D0419",
+                InstrumentKind::AdequacyDecision,
+                "EU adequacy decision for Japan",
+            ),
             ("own", "Our rules", "32021D0914", InstrumentKind::BindingCorporateRules, "Our rules"),
         ] {
             assert_eq!(instrument(&known(id, title, celex, kind)), said);

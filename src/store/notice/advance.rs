@@ -219,7 +219,7 @@ impl Writer {
                 },
             }
         }
-        self.write_effects(effects).await?;
+        Box::pin(self.write_effects(effects)).await?;
         if is_open(notice.state()) {
             notice.set_state(if reasons.is_empty() { State::Published } else { State::Held });
             if !notice.changes.iter().any(is_pending) {
@@ -414,7 +414,7 @@ impl Writer {
                 effects.set(one, message);
             }
         }
-        self.write_effects(effects).await?;
+        Box::pin(self.write_effects(effects)).await?;
         if !notice.changes.iter().any(is_pending) {
             notice.set_state(State::Effective);
             notice.effective_time = stamp(now);

@@ -98,7 +98,9 @@ impl Store {
     /// # Errors
     /// RESOURCE_NOT_FOUND if the parent does not exist.
     pub async fn deliveries(&self, list: &List<'_>) -> Result<(Vec<Delivery>, Option<Position>)> {
-        let mut query = delivery::Entity::find().limit(list.size as u64 + 1);
+        // All of them, in the order of their names by index.
+        let all = delivery::Column::Name.gt("");
+        let mut query = delivery::Entity::find().filter(all).limit(list.size as u64 + 1);
         if let Parent::Organization(name) = list.parent {
             query = query.filter(delivery::Column::OrganizationId.eq(self.resource_id(name).await?));
         }

@@ -28,7 +28,8 @@ impl Killed {
         for (key, value) in NEARBY
             .into_iter()
             .chain([KEY, ("CLOCK__FILE", clock.to_str().expect("a path"))])
-            .chain([("CATALOG__LOAD", "false"), ("TELEMETRY__LOG_FILTER", "off")])
+            // Few at a time, so that many are left when it is killed.
+            .chain([("CATALOG__LOAD", "false"), ("TELEMETRY__LOG_FILTER", "off"), ("WEBHOOK__CONCURRENCY", "4")])
         {
             command.env(format!("SUBPROCESSOR_REGISTRY__{key}"), value);
         }
@@ -139,7 +140,7 @@ both! {
             let mut server = Killed::start(&place);
             // Any moment of sending: after so many more have arrived.
             let known = arrived(&all).len();
-            let more = rand::rng().random_range(0..=Ord::max(wanted.len() / kills, 1));
+            let more = rand::rng().random_range(0..=Ord::max(wanted.len() / kills / 2, 1));
             while arrived(&all).len() < Ord::min(known + more, wanted.len()) {
                 all.push(receiver.next().await);
             }

@@ -1,14 +1,8 @@
 //! The timeline of transfers' cover: over HTTP, and what the picture shows.
 
-use std::collections::HashMap;
-
 use subprocessor_registry::proto::v1::{self, certification::Status as Participation};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
-use crate::support::{Backend, Place, Server, apply, both};
+use crate::support::{Answer, Backend, Place, Server, apply, ask, both};
 
 const WITH_CATALOG: &[(&str, &str)] = &[("CATALOG__LOAD", "true")];
 const PAGE: &str = "/organizations/acme/timeline.svg";
@@ -56,30 +50,6 @@ async fn acme(backend: Backend) -> (Place, Server) {
     }
     apply(&mut server, MANIFEST).await.expect("applied");
     (place, server)
-}
-
-/// An answer over HTTP.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HashMap<String, String>,
-    body: String,
-}
-
-async fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let address = server.address.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).await.expect("connected");
-    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.expect("answered");
-    let text = String::from_utf8(bytes).expect("UTF-8");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
-    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    Answer { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
 }
 
 async fn get(server: &Server, query: &str) -> Answer {

@@ -1,0 +1,78 @@
+//! `subscriptions` and `deliveries`, against a server on an embedded database and a real receiver.
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::Server;
+use crate::deliveries::scene::{Manner, Receiver};
+
+const MANIFEST: &str = "
+organization: {id: acme, display_name: Acme}
+subprocessors:
+  - {id: old, display_name: Old, state: ACTIVE, recorded_as_found: true, listed: true, purposes: [mail]}
+";
+
+const SETTINGS: &str = "
+[webhook]
+allow_http = true
+allow_private_networks = [\"127.0.0.0/8\"]
+[schedule]
+poll_interval_ms = 50
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_lives() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    std::fs::write(place("settings.toml"), SETTINGS).expect("written");
+    std::fs::write(place("acme.yaml"), MANIFEST).expect("written");
+    let server = Server::start(&["--data-dir", &place("data"), "--config", &place("settings.toml")]);
+    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
+    let mut receiver = Receiver::start(Manner::Kind).await;
+    let name = "organizations/acme/subscriptions/hook";
+    let add = ["subscriptions", "add", "acme", "--webhook", &receiver.uri(), "--id", "hook", "--event", "list.changed"];
+    let dry = server.ok(&[&add[..], &["--dry-run"]].concat());
+    assert_eq!(dry, format!("{name}: would be PENDING_VERIFICATION\n"));
+    let added = server.ok(&add);
+    assert!(added.contains("PENDING_VERIFICATION") && added.contains("secret, shown this once: whsec_"), "{added}");
+    assert_eq!(receiver.next().await.kind(), "subscription.verification");
+    while !server.ok(&["subscriptions", "acme", "--state", "ACTIVE"]).contains(name) {}
+    let again = server.run(&["subscriptions", "verify", name]);
+    assert!(again.code == 1 && again.error.contains("STATE_TRANSITION_REFUSED"), "{again:?}");
+
+    assert!(server.ok(&["subscriptions", "test", name]).contains("QUEUED"));
+    assert_eq!(receiver.next().await.kind(), "subscription.test");
+    assert!(server.ok(&["subscriptions", "rotate", name, "--overlap", "PT1H"]).contains("whsec_"));
+    assert!(server.ok(&["subscriptions", "pause", name]).contains("PAUSED"));
+    assert!(server.ok(&["subscriptions", "resume", name]).contains("ACTIVE"));
+
+    let replayed = server.ok(&["deliveries", "replay", name, "--from", "1"]);
+    assert!(replayed.starts_with("1 event queued, up to revision "), "{replayed}");
+    assert_eq!(receiver.next().await.kind(), "list.changed");
+    let sent = server.ok(&["deliveries", "acme", "--subscription", name, "-o", "json"]);
+    let sent: Json = serde_json::from_str(&sent).expect("JSON");
+    let kinds: Vec<&str> =
+        sent["deliveries"].as_array().expect("deliveries").iter().filter_map(|one| one["eventType"].as_str()).collect();
+    assert_eq!(kinds, ["list.changed", "subscription.test", "subscription.verification"]);
+
+    receiver.behave(Manner::Status(410));
+    let changed = MANIFEST.replace("[mail]", "[mail, archive]");
+    std::fs::write(place("acme.yaml"), changed).expect("written");
+    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
+    receiver.next().await;
+    while !server.ok(&["subscriptions", "acme", "--state", "DISABLED"]).contains("410") {}
+    let dead = loop {
+        let dead = server.ok(&["deliveries", "acme", "--state", "DEAD", "-o", "json"]);
+        let dead: Json = serde_json::from_str(&dead).expect("JSON");
+        if let Some(name) = dead["deliveries"][0]["name"].as_str() {
+            break name.to_owned();
+        }
+    };
+    assert!(server.ok(&["deliveries", "show", &dead]).contains("410"));
+    let retry = server.run(&["deliveries", "retry", &dead]);
+    assert!(retry.code == 1 && retry.error.contains("STATE_TRANSITION_REFUSED"), "{retry:?}");
+    let bounce = server.run(&["deliveries", "bounce", &dead, "--diagnostic", "550 no"]);
+    assert!(bounce.code == 1 && bounce.error.contains("is no mail"), "{bounce:?}");
+    assert!(server.ok(&["subscriptions", "end", name]).contains("ended"));
+    assert!(!server.ok(&["subscriptions", "acme"]).contains(name));
+}
