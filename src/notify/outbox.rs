@@ -46,6 +46,8 @@ const TOGETHER: usize = 64;
 
 /// What a mail server says of an address, and not of the message (RFC 5321 section 4.2.3): there is no such mailbox.
 const NO_MAILBOX: [u16; 3] = [550, 551, 553];
+/// Unless it says that it is its policy (RFC 3463 section 3.8): that is about us.
+const POLICY: &str = "5.7.";
 
 /// How deliveries are tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -372,7 +374,8 @@ fn mail_done(
             (Outcome::Delivered, Some(250), String::new())
         }
         Sent::Permanent { code, text } => {
-            if claimed.event_type != event::VERIFICATION && code.is_some_and(|code| NO_MAILBOX.contains(&code)) {
+            let is_gone = code.is_some_and(|code| NO_MAILBOX.contains(&code)) && !text.starts_with(POLICY);
+            if claimed.event_type != event::VERIFICATION && is_gone {
                 follows = Follows::Disable(format!("mail to it is refused: {text}"));
             }
             (Outcome::Dead, code, text)

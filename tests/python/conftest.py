@@ -26,6 +26,13 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "subprocessor-registry"
 PRINCIPAL = "python-tests"
+# Webhooks may go to this machine, and what is due is looked for often.
+SETTINGS = {
+    "WEBHOOK__ALLOW_HTTP": "true",
+    "WEBHOOK__ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+    "SCHEDULE__POLL_INTERVAL_MS": "20",
+    "SECRETS__KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+}
 TIMEOUT = 30  # seconds for any one call: a server that hangs fails a test, and does not stop the run
 
 
@@ -114,8 +121,11 @@ def registry(request, tmp_path_factory):
     if request.param == "postgres":
         command += ["--database-url", new_postgres_database()]
     log = directory / "server.log"
+    environment = {**os.environ, **{f"SUBPROCESSOR_REGISTRY__{key}": value for key, value in SETTINGS.items()}}
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
     # No limit on what we receive, so that a refusal is the server's and not the client's own.
     channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
     try:

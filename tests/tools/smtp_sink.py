@@ -2,7 +2,8 @@
 
 The first line is its port. What it answers stands before the @ of a recipient: `code-450-rcpt` is refused at RCPT with
 450, `code-554-data` after the message, `hang` is not answered. With `--moods` each line on standard input is how it
-treats all of them from then on: `550` at RCPT, `554 data` after the message, nothing: as above. It repeats the line.
+treats all of them from then on: `550` or `550 5.7.1` at RCPT, `554 data` after the message, nothing: as above. It
+repeats the line.
 """
 
 import argparse
@@ -38,8 +39,9 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("hang@"):
             await asyncio.Event().wait()
-        if self.mood.isdigit():
-            return f"{self.mood} 5.1.1 said the sink of {address}"
+        if self.mood and not self.mood.endswith(" data"):
+            code, _, status = self.mood.partition(" ")
+            return f"{code} {status or '5.1.1'} said the sink of {address}"
         found = CODE.match(address)
         if found and found[2] == "rcpt":
             return f"{found[1]} 5.1.1 said the sink of {address}"

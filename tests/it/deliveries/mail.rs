@@ -93,8 +93,8 @@ impl Scene {
     /// The delivery of an event to an address.
     pub async fn delivery_to(&mut self, address: &str, kind: &str) -> Delivery {
         let all = self.deliveries("").await;
-        let own = all.into_iter().filter(|one| one.endpoint == address && one.event_type == kind);
-        own.last().unwrap_or_else(|| panic!("no {kind} for {address}"))
+        let mut own = all.into_iter().filter(|one| one.endpoint == address && one.event_type == kind);
+        own.next_back().unwrap_or_else(|| panic!("no {kind} for {address}"))
     }
 }
 
