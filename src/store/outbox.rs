@@ -152,18 +152,11 @@ fn organization_of(name: &str) -> Result<Name> {
 /// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, but for those that it
 /// has still (`kept`), also as mail servers repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String]) -> Result<()> {
-<<<<<<< HEAD
     let own = Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name));
     let gone: Vec<String> = delivery::Entity::find()
         .select_only()
         .column(delivery::Column::Name)
         .filter(own)
-=======
-    let names: Vec<String> = delivery::Entity::find()
-        .select_only()
-        .column(delivery::Column::Name)
-        .filter(Condition::any().add(delivery::Column::Subscription.eq(name)).add(delivery::Column::Customer.eq(name)))
->>>>>>> chan
         .filter(delivery::Column::Endpoint.is_not_in(kept))
         .into_tuple()
         .all(db)
@@ -172,7 +165,6 @@ pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String
         attempt::Entity::update_many()
             .col_expr(attempt::Column::Error, Expr::value(""))
             .filter(attempt::Column::Delivery.is_in(chunk))
-<<<<<<< HEAD
             .exec(db)
             .await?;
         delivery::Entity::update_many()
@@ -180,25 +172,12 @@ pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String
             .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
             .filter(delivery::Column::Name.is_in(chunk))
             .filter(delivery::Column::Subscription.eq(""))
-=======
->>>>>>> chan
             .exec(db)
             .await?;
         delivery::Entity::update_many()
             .col_expr(delivery::Column::Endpoint, Expr::value(""))
             .col_expr(delivery::Column::Error, Expr::value(""))
-<<<<<<< HEAD
             .filter(delivery::Column::Name.is_in(chunk))
-=======
-            .filter(delivery::Column::Name.is_in(chunk))
-            .exec(db)
-            .await?;
-        // Of a contact it is made of the address. Of a subscription it is its name, by which it is replayed.
-        delivery::Entity::update_many()
-            .col_expr(delivery::Column::Target, Expr::col(delivery::Column::Name))
-            .filter(delivery::Column::Name.is_in(chunk))
-            .filter(delivery::Column::Subscription.eq(""))
->>>>>>> chan
             .exec(db)
             .await?;
     }
