@@ -58,7 +58,7 @@ async fn what_does_not_exist_is_unimplemented_for_grpc_and_not_found_for_the_res
         assert_eq!(answer.reason(), "NOT_SUPPORTED", "{path}");
     }
     let answer = client.raw("/nothing", &[("content-type", "text/html")], Vec::new()).await;
-    assert_eq!((answer.http, answer.data.as_slice()), (404, b"not found\n".as_slice()));
+    assert_eq!((answer.http, answer.data.starts_with(b"<!doctype html>")), (404, true));
     let answer = client.raw(SCHEMA, &[("content-type", "application/json")], b"{}".to_vec()).await;
     assert_eq!(answer.http, 415);
 }

@@ -49,7 +49,7 @@ step 'buf breaking' breaking || true
 step postgres postgres || exit 1
 # Not 'cargo build': the tests' own dependencies would make everything be built twice.
 step build cargo test --workspace --no-run || exit 1
-step 'cargo test' cargo test --workspace || true
+step 'cargo test' cargo test --workspace --no-fail-fast || true
 step 'python client' python -m pytest -q --tb=short -p no:cacheprovider tests/python || true
 step 'readme lines' python tests/tools/readme_lines.py || true
 

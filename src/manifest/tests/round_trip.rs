@@ -232,6 +232,11 @@ impl Generator {
             FieldKind::String => Value::String(self.string(field.name())),
             FieldKind::Bool => Value::Bool(self.below(2) == 0),
             FieldKind::Int32 => Value::I32(i32::try_from(self.below(1_000)).unwrap_or_default() - 500),
+            FieldKind::Bytes => {
+                let bytes: Vec<u8> =
+                    (0..self.below(20)).map(|_| u8::try_from(self.below(256)).unwrap_or_default()).collect();
+                Value::Bytes(bytes.into())
+            }
             FieldKind::Enum(e) => {
                 let known: Vec<i32> = e.values().map(|v| v.number()).filter(|n| *n != 0).collect();
                 Value::EnumNumber(known[usize::try_from(self.below(known.len() as u64)).unwrap_or_default()])
