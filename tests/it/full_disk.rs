@@ -11,7 +11,7 @@ type Vendors = v1::vendor_service_client::VendorServiceClient<Channel>;
 type Log = v1::change_log_service_client::ChangeLogServiceClient<Channel>;
 
 /// Blocks of 1,024 bytes that a file may have: the write-ahead log reaches it in the middle of the writes.
-const BLOCKS: u32 = 1_500;
+const BLOCKS: u32 = 2_500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_commits_fail() {

@@ -51,8 +51,12 @@ async fn a_subscription_lives() {
     assert_eq!(receiver.next().await.kind(), "list.changed");
     let sent = server.ok(&["deliveries", "acme", "--subscription", name, "-o", "json"]);
     let sent: Json = serde_json::from_str(&sent).expect("JSON");
-    let kinds: Vec<&str> =
-        sent["deliveries"].as_array().expect("deliveries").iter().filter_map(|one| one["eventType"].as_str()).collect();
+    let kinds: Vec<&str> = sent["deliveries"]
+        .as_array()
+        .expect("deliveries")
+        .iter()
+        .filter_map(|one| one["event_type"].as_str())
+        .collect();
     assert_eq!(kinds, ["list.changed", "subscription.test", "subscription.verification"]);
 
     receiver.behave(Manner::Status(410));
