@@ -65,6 +65,17 @@ async fn multiply(place: &Place, pattern: &Transfer, importers: &[String]) {
     db.close().await.expect("closed");
 }
 
+/// Waits until the server has looked through the log for what is to be told.
+async fn followed(server: &mut Server) {
+    let request = v1::ListDeliveriesRequest { parent: ACME.into(), ..Default::default() };
+    loop {
+        let list = server.notices.list_deliveries(request.clone()).await.expect("deliveries").into_inner();
+        if list.processed_revision == list.revision {
+            break;
+        }
+    }
+}
+
 async fn pass(server: &mut Server, page_size: i32, pages: usize) -> usize {
     let mut request =
         v1::AssessTransfersRequest { parent: ACME.into(), date: "2026-06-01".into(), page_size, ..Default::default() };
@@ -103,6 +114,7 @@ both! {
         let quiet: Vec<(&str, &str)> =
             WITH_CATALOG.iter().copied().chain([("SCHEDULE__POLL_INTERVAL_MS", "60000")]).collect();
         let mut server = Server::start_with(&place, &quiet).await;
+        followed(&mut server).await;
         let executed = || wire.as_ref().map_or(0, Wire::executed);
         // The law is read once and kept.
         assert_eq!(pass(&mut server, 10, 1).await, 10);
