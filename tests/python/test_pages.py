@@ -121,7 +121,12 @@ def page(site, browser):
             open_contexts.callback(context.close)
             tab = context.new_page()
             tab.on("request", lambda request: seen.append(request.url))
-            tab.on("requestfailed", lambda request: seen.append(f"failed: {request.url}: {request.failure}"))
+            # A page that is left before its icon has come has not failed.
+            failed = lambda request: request.failure != "net::ERR_ABORTED"  # noqa: E731
+            tab.on(
+                "requestfailed",
+                lambda request: seen.append(f"failed: {request.url}: {request.failure}") if failed(request) else None,
+            )
             tab.on("console", lambda said: seen.append(f"console: {said.text}") if "policy" in said.text else None)
             tab.goto(site.address + path)
             return tab
