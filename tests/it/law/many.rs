@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use prost::Message;
 use sea_orm::ConnectionTrait;
-use subprocessor_registry::proto::v1::{self, Mechanism, SimulateInstrumentEndRequest, Transfer};
+use subprocessor_registry::proto::v1::{AssessTransfersRequest, Mechanism, SimulateInstrumentEndRequest, Transfer};
 
 use super::scene::{ACME, WITH_CATALOG, create, engaged, on, transfer, with_catalog};
 use crate::{
@@ -65,20 +65,20 @@ async fn multiply(place: &Place, pattern: &Transfer, importers: &[String]) {
     db.close().await.expect("closed");
 }
 
-/// Waits until the server has looked through the log for what is to be told.
-async fn followed(server: &mut Server) {
-    let request = v1::ListDeliveriesRequest { parent: ACME.into(), ..Default::default() };
-    loop {
-        let list = server.notices.list_deliveries(request.clone()).await.expect("deliveries").into_inner();
-        if list.processed_revision == list.revision {
-            break;
-        }
+/// How many statements a call takes: the least of three, because what the server does by itself meanwhile counts too.
+async fn least(executed: &impl Fn() -> usize, mut call: impl AsyncFnMut()) -> usize {
+    let mut least = usize::MAX;
+    for _ in 0..3 {
+        let begun = executed();
+        call().await;
+        least = least.min(executed() - begun);
     }
+    least
 }
 
 async fn pass(server: &mut Server, page_size: i32, pages: usize) -> usize {
     let mut request =
-        v1::AssessTransfersRequest { parent: ACME.into(), date: "2026-06-01".into(), page_size, ..Default::default() };
+        AssessTransfersRequest { parent: ACME.into(), date: "2026-06-01".into(), page_size, ..Default::default() };
     let mut answered = 0;
     for _ in 0..pages {
         let page = server.mechanisms.assess_transfers(request.clone()).await.expect("answered").into_inner();
@@ -110,22 +110,19 @@ both! {
         } else {
             None
         };
-        // What the server looks for by itself is not to be counted.
+        // What the server looks for by itself is hardly in the way.
         let quiet: Vec<(&str, &str)> =
             WITH_CATALOG.iter().copied().chain([("SCHEDULE__POLL_INTERVAL_MS", "60000")]).collect();
         let mut server = Server::start_with(&place, &quiet).await;
-        followed(&mut server).await;
         let executed = || wire.as_ref().map_or(0, Wire::executed);
         // The law is read once and kept.
         assert_eq!(pass(&mut server, 10, 1).await, 10);
-        let (begun, start) = (executed(), Instant::now());
-        assert_eq!(pass(&mut server, 10, 1).await, 10);
-        let small = executed() - begun;
+        let start = Instant::now();
+        let small = least(&executed, async || assert_eq!(pass(&mut server, 10, 1).await, 10)).await;
         // A larger page reads its rows 500 at a time.
-        assert_eq!(pass(&mut server, 500, 1).await, 500);
-        let large = executed() - begun - small;
+        let large = least(&executed, async || assert_eq!(pass(&mut server, 500, 1).await, 500)).await;
         assert_eq!(small, large, "a page of 500 takes as many statements as one of 10");
-        println!("a page: {small} statements; two of them in {:?}", start.elapsed());
+        println!("a page: {small} statements; six of them in {:?}", start.elapsed());
 
         let (begun, start) = (executed(), Instant::now());
         let request = SimulateInstrumentEndRequest {
