@@ -222,7 +222,13 @@ async fn bench(title: &str, url: &str) {
     let beside = tell(&mut subprocessors, &counted, "beside").await;
     eprintln!("{title}: beside bad ones {}/s", rate(beside));
     let bare = bare(endpoints, &counted).await;
-    println!("| {title:<10} | {:>9} | {:>10} | {:>24} | {:>9} |", GOOD * CHANGES, rate(alone), rate(beside), rate(bare));
+    println!(
+        "| {title:<10} | {:>9} | {:>10} | {:>24} | {:>9} |",
+        GOOD * CHANGES,
+        rate(alone),
+        rate(beside),
+        rate(bare)
+    );
 }
 
 fn rate(took: Duration) -> String {

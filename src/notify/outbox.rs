@@ -5,7 +5,11 @@
 //! that failed last. An attempt that takes long makes room for others, so endpoints that hang take none but their own time,
 //! also where there are more of them than attempts at a time.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
@@ -15,6 +19,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::{
     channels::Channels,
@@ -25,6 +30,7 @@ use super::{
 use crate::{
     call::Call,
     error::{Result, causes},
+    metrics::Metrics,
     proto::v1::{ReplayDeliveriesResponse, Subscription},
     resource::name::{Kind, Name},
     rules::event,
@@ -36,6 +42,7 @@ use crate::{
             claim::{Claimed, Outcome, Settled},
         },
     },
+    trace,
 };
 
 /// How much longer than an attempt a delivery is kept from others, so that what it came to can be written down.
@@ -55,7 +62,7 @@ const NO_MAILBOX: [u16; 3] = [550, 551, 553];
 const POLICY: &str = "5.7.";
 
 /// How deliveries are tried.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// By HTTP.
     pub webhook: Pace,
@@ -63,6 +70,8 @@ pub struct Options {
     pub email: Pace,
     /// How often what is due is looked for.
     pub poll: Duration,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How deliveries of one channel are tried.
@@ -120,6 +129,7 @@ pub async fn run(store: Store, channels: Arc<Channels>, options: Options, stoppi
         channel,
         pace: pace.clone(),
         poll: options.poll,
+        metrics: Arc::clone(&options.metrics),
         room: Arc::new(Semaphore::new(pace.concurrency)),
         freed: Arc::new(Notify::new()),
         endpoints: HashMap::new(),
@@ -165,6 +175,7 @@ struct Sender {
     channel: Channel,
     pace: Pace,
     poll: Duration,
+    metrics: Arc<Metrics>,
     /// One for each attempt at a time; what takes long gives it back early, and says so.
     room: Arc<Semaphore>,
     freed: Arc<Notify>,
@@ -228,12 +239,19 @@ impl Sender {
         let lease = self.pace.timeout + GRACE;
         let claimed = self.store.claim(self.channel, room, self.pace.of_each, left.collect(), lease).await?;
         let full = room > 0 && claimed.len() == room;
+        let revisions: BTreeSet<i64> = claimed.iter().map(|one| one.revision).filter(|number| *number > 0).collect();
+        let traces = match revisions.len() {
+            0 => HashMap::new(),
+            _ => self.store.traces(&revisions.into_iter().collect::<Vec<_>>()).await?,
+        };
         for (claimed, job) in prepare(&self.store, &self.channels, claimed).await? {
+            let span = job.span();
+            trace::join(&span, traces.get(&claimed.revision).map_or("", String::as_str));
             self.endpoints.entry(claimed.subscription.clone()).or_default().under_way += 1;
             let (channels, pace, store) = (Arc::clone(&self.channels), self.pace.clone(), self.store.clone());
             let (permit, freed) = (Arc::clone(&self.room).try_acquire_owned().ok(), Arc::clone(&self.freed));
             under_way.spawn(async move {
-                let mut attempt = Box::pin(attempt(&store, &channels, &pace, claimed, job));
+                let mut attempt = Box::pin(attempt(&store, &channels, &pace, claimed, job).instrument(span));
                 if let Ok(done) = timeout(LONG, &mut attempt).await {
                     return done;
                 }
@@ -256,6 +274,7 @@ impl Sender {
             return;
         }
         for one in &done {
+            self.metrics.attempted(self.channel.word(), one.settled.outcome.word(), one.settled.duration);
             if let Some(endpoint) = self.endpoints.get_mut(&one.settled.claimed.subscription) {
                 endpoint.under_way -= 1;
                 endpoint.failed = matches!(one.settled.outcome, Outcome::Retry { .. });
@@ -344,7 +363,13 @@ async fn attempt(store: &Store, channels: &Channels, pace: &Pace, claimed: Claim
             follows: Follows::Nothing,
         },
         Job::Webhook { uri, keys, body, challenge } => {
-            let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, None).await;
+            let trace = trace::current();
+            let trace = Some(trace.as_str()).filter(|trace| !trace.is_empty());
+            let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, trace).await;
+            if let Some(status) = answer.status {
+                Span::current().record("http.response.status_code", status);
+            }
+            failed_with(&answer.error);
             webhook_done(store, pace, claimed, attempt_time, answer, &challenge)
         }
         Job::Mail(mail) => {
@@ -354,8 +379,19 @@ async fn attempt(store: &Store, channels: &Channels, pace: &Pace, claimed: Claim
                 None => Sent::Transient { code: None, text: "there is no mail server".to_owned() },
             };
             let address = mail.to.address.to_string();
+            match &sent {
+                Sent::Accepted { .. } => {}
+                Sent::Permanent { text, .. } | Sent::Transient { text, .. } => failed_with(text),
+            }
             mail_done(store, pace, claimed, attempt_time, sent, begun.elapsed(), &address)
         }
+    }
+}
+
+/// Says on the span of an attempt that it failed.
+fn failed_with(error: &str) {
+    if !error.is_empty() {
+        Span::current().record("otel.status_code", "ERROR").record("otel.status_description", error);
     }
 }
 

@@ -93,6 +93,18 @@ pub enum Outcome {
     Dropped,
 }
 
+impl Outcome {
+    /// As operators read it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry { .. } => "retry",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// What is to be said of a delivery that was under way.
 #[derive(Debug, Clone)]
 pub struct Settled {
