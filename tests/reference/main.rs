@@ -19,8 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The pages: the name of the file, and what makes its text.
-const PAGES: [(&str, fn() -> String); 5] = [
+/// The name of a page's file, and what makes its text.
+type Page = (&'static str, fn() -> String);
+
+const PAGES: [Page; 5] = [
     ("commands", commands::page),
     ("configuration", configuration::page),
     ("errors", errors::page),
