@@ -11,6 +11,7 @@ mod configuration;
 mod contract;
 mod errors;
 mod events;
+mod instruments;
 mod markdown;
 mod methods;
 
@@ -22,11 +23,12 @@ use std::{
 /// The name of a page's file, and what makes its text.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: [Page; 5] = [
+const PAGES: [Page; 6] = [
     ("commands", commands::page),
     ("configuration", configuration::page),
     ("errors", errors::page),
     ("events", events::page),
+    ("instruments", instruments::page),
     ("methods", methods::page),
 ];
 
