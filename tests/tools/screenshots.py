@@ -20,8 +20,8 @@ NOW = "2026-11-23T09:00:00Z"
 NOTICE = "organizations/acme/notices/chatnest"
 # Each picture: its name, the page, the size of the window, and pixels for each of its own.
 PICTURES = [
-    ("public-page", "/organizations/acme", 1000, 2000, 1),
-    ("timeline", "/organizations/acme/timeline.svg?from=2018-01-01&to=2028-12-31", 1000, 100, 2),
+    ("public-page", "/organizations/acme", (1200, 1900), 1),
+    ("timeline", "/organizations/acme/timeline.svg?from=2018-01-01&to=2028-12-31", (1000, 281), 2),
 ]
 
 
@@ -53,16 +53,15 @@ def photograph():
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
-        for name, path, width, height, scale in PICTURES:
+        for name, path, (width, height), scale in PICTURES:
             page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
             if path.split("?")[0].endswith(".svg"):
                 # Chromium does not photograph a document that is an image.
                 page.set_content(f'<body style="margin: 0"><img src="{BASE}{path}" style="width: 100%; display: block">')
                 page.wait_for_function("document.images[0].complete")
-                page.screenshot(path=images / f"{name}.png", full_page=True)
             else:
                 page.goto(BASE + path)
-                page.screenshot(path=images / f"{name}.png")
+            page.screenshot(path=images / f"{name}.png")
         browser.close()
 
 
