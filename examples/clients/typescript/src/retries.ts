@@ -41,7 +41,7 @@ export function retries(config: ServiceConfig): Interceptor {
         return response;
       } catch (reason) {
         const error = ConnectError.from(reason);
-        if (!isRetryable(error, policy)) throw error;
+        if (request.signal.aborted || !isRetryable(error, policy)) throw error;
         tokens = Math.max(0, tokens - 1);
         if (attempt >= policy.maxAttempts || tokens <= maxTokens / 2) throw error;
         // Ends with the call's own deadline.
@@ -54,11 +54,15 @@ export function retries(config: ServiceConfig): Interceptor {
 }
 
 function isRetryable(error: ConnectError, policy: RetryPolicy): boolean {
-  // Connect says ABORTED, where gRPC says UNAVAILABLE, when a connection breaks. The registry's own ABORTED, a stale
-  // etag, comes with details.
-  const broken = error.code === Code.Aborted && error.details.length === 0;
-  const code = broken ? Code.Unavailable : error.code;
-  return policy.retryableStatusCodes.includes(codeName(code));
+  return policy.retryableStatusCodes.includes(codeName(isBroken(error) ? Code.Unavailable : error.code));
+}
+
+/**
+ * Whether the connection broke. Connect on Node.js says CANCELED or ABORTED then, where gRPC says UNAVAILABLE. What the
+ * registry itself says has details, e.g. its ABORTED for a stale etag; what the caller cancelled is not asked about here.
+ */
+export function isBroken(error: ConnectError): boolean {
+  return (error.code === Code.Canceled || error.code === Code.Aborted) && error.details.length === 0;
 }
 
 /** A code as gRPC writes it: `DEADLINE_EXCEEDED`. */

@@ -9,6 +9,7 @@ import { type Client, Code, ConnectError, createClient } from "@connectrpc/conne
 
 import { Change_Kind, ChangeLogService, type Revision } from "./gen/subprocessor/registry/v1/change_log_pb.js";
 import { connect, explain } from "./registry.js";
+import { isBroken } from "./retries.js";
 
 /** The number of a revision and its hash. The hash makes the server refuse to go on in another history. */
 interface Position {
@@ -20,7 +21,6 @@ interface Position {
 // OUT_OF_RANGE one that does not reach where we were (a database restored from an old backup).
 const resumable = new Set([
   Code.Unavailable, // the server stops, or cannot be reached
-  Code.Aborted, // the connection broke
   Code.DeadlineExceeded,
   Code.ResourceExhausted, // we read too slowly
 ]);
@@ -45,7 +45,8 @@ async function* follow(
         }
       }
     } catch (reason) {
-      if (!resumable.has(ConnectError.from(reason).code)) throw reason;
+      const error = ConnectError.from(reason);
+      if (!resumable.has(error.code) && !isBroken(error)) throw reason;
     }
     // Not at once, and not all watchers of a server that stopped in the same moment.
     await delay(100 + 900 * Math.random());
