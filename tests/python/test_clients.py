@@ -363,3 +363,9 @@ def test_the_examples_run_what_the_tests_pin():
     pinned = (ROOT / "tests" / "tools" / "requirements.txt").read_text().splitlines()
     wanted = [line for line in (EXAMPLES / "python" / "requirements.txt").read_text().splitlines() if line[:1] != "#"]
     assert wanted and set(wanted) <= set(pinned)
+
+
+def test_the_lines_of_the_readme(server):
+    lines = [line for line in (EXAMPLES / "README.md").read_text().splitlines() if line.startswith("grpcurl ")]
+    told = [run("sh", "-c", line.replace("127.0.0.1:50051", server.address)) for line in lines]
+    assert [text.split("\n", 1)[0] for text in told] == [f"{PACKAGE}.VendorService is a service:", "{"]
