@@ -21,7 +21,7 @@ npm=$!
 
 lacking() { # prints the Debian packages whose programs are not there
   command -v protoc >/dev/null || echo protobuf-compiler
-  command -v grpc_java_plugin >/dev/null || command -v protoc-gen-grpc-java >/dev/null || echo protobuf-compiler-grpc-java-plugin
+  command -v grpc_java_plugin protoc-gen-grpc-java >/dev/null || echo protobuf-compiler-grpc-java-plugin
   command -v protoc-gen-go >/dev/null || echo protoc-gen-go
   command -v protoc-gen-go-grpc >/dev/null || echo protoc-gen-go-grpc
 }

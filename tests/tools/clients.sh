@@ -37,7 +37,8 @@ for language in "${languages[@]}"; do
       need 'npm ci --prefix examples/clients/typescript' protoc-gen-es
       ;;
     go)
-      need 'apt-get install protoc-gen-go, or go install google.golang.org/protobuf/cmd/protoc-gen-go@latest' protoc-gen-go
+      need 'apt-get install protoc-gen-go, or go install google.golang.org/protobuf/cmd/protoc-gen-go@latest' \
+        protoc-gen-go
       need 'apt-get install protoc-gen-go-grpc, or go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@latest' \
         protoc-gen-go-grpc
       ;;
