@@ -50,3 +50,6 @@ if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || ! "$venv/bin/python" -c
   "$venv/bin/grpcurl" --version >/dev/null 2>&1 || fail 'grpcurl does not run on this machine'
   printf '%s\n' "$stamp" >"$venv/stamp"
 fi
+
+# --- What the tests of clients in other languages need.
+"$here/clients-install.sh"
