@@ -1,7 +1,7 @@
 //! What is measured: every instrument with its name, its unit and what it means, in one place. What records is handed a
 //! [`Metrics`]; who reads them is `telemetry`'s business.
 //!
-//! Names and attributes are OpenTelemetry's conventions for RPC and databases where there are any. The `grpc_server_*`
+//! Calls have the name and the attributes of OpenTelemetry's conventions for RPC. The `grpc_server_*`
 //! family repeats what dashboards for gRPC servers have long expected. The rest is ours: `subprocessor_registry.*`.
 //! Prometheus writes dots as underscores, and adds the unit and, for counters, `_total`.
 
@@ -61,10 +61,9 @@ described! {
     GRPC_SENT = "grpc_server_msg_sent", "", ["grpc_type", "grpc_service", "grpc_method"], "Messages sent in calls.";
     GRPC_HANDLING = "grpc_server_handling", "s", ["grpc_type", "grpc_service", "grpc_method"],
         "The same as rpc.server.call.duration, under the name of older dashboards.";
-    POOL_COUNT = "db.client.connection.count", "{connection}",
-        ["db.client.connection.pool.name", "db.client.connection.state"],
-        "Connections to the database that are open, in use or idle.";
-    POOL_MAX = "db.client.connection.max", "{connection}", ["db.client.connection.pool.name"],
+    POOL_COUNT = "subprocessor_registry.pool.connections", "", ["pool", "state"],
+        "Connections to the database that are open, used or idle.";
+    POOL_MAX = "subprocessor_registry.pool.max_connections", "", ["pool"],
         "How many connections may be open.";
     QUEUE_DEPTH = "subprocessor_registry.writer.queue_depth", "", [], "Writes that wait for this replica's writer.";
     BATCH_SIZE = "subprocessor_registry.writer.batch_size", "", [], "How many writes shared a transaction.";

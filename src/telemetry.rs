@@ -32,8 +32,8 @@ use crate::{
 /// How long the last spans may take to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The crate whose spans are statements.
-const STATEMENTS: &str = "sea_orm";
+/// What the names of spans of statements begin with.
+const STATEMENT: &str = "sea_orm.";
 
 /// Sends the spans that are still held when it is dropped: keep it until the process ends.
 #[must_use = "dropping it ends the export of traces"]
@@ -93,7 +93,7 @@ pub(crate) fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
 
 /// Spans of statements.
 fn is_statement(metadata: &tracing::Metadata<'_>) -> bool {
-    metadata.is_span() && metadata.target().starts_with(STATEMENTS)
+    metadata.is_span() && metadata.name().starts_with(STATEMENT)
 }
 
 /// Who sends traces and metrics.

@@ -39,7 +39,7 @@ impl<E: SpanExporter> SpanExporter for Conventional<E> {
 
 /// A span as the conventions have it.
 fn said(mut span: SpanData) -> SpanData {
-    if !span.name.starts_with("sea_orm.") {
+    if !span.name.starts_with(super::STATEMENT) {
         return span;
     }
     let (mut operation, mut table) = (String::new(), None);

@@ -146,15 +146,15 @@ fn of_process(meter: &Meter, store: &Store, own: Arc<Metrics>) {
     gauge(meter, metrics::POOL_COUNT, move |tell| {
         for pool in pools.pools() {
             for (state, count) in [("used", pool.used), ("idle", pool.idle)] {
-                let name = KeyValue::new("db.client.connection.pool.name", pool.name);
-                tell(signed(count), &[name, KeyValue::new("db.client.connection.state", state)]);
+                let name = KeyValue::new("pool", pool.name);
+                tell(signed(count), &[name, KeyValue::new("state", state)]);
             }
         }
     });
     let pools = store.clone();
     gauge(meter, metrics::POOL_MAX, move |tell| {
         for pool in pools.pools() {
-            tell(signed(pool.max), &[KeyValue::new("db.client.connection.pool.name", pool.name)]);
+            tell(signed(pool.max), &[KeyValue::new("pool", pool.name)]);
         }
     });
     gauge(meter, metrics::BUILD, |tell| tell(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]));
