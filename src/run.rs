@@ -20,7 +20,7 @@ use crate::{
         outbox, schedule, webhook,
     },
     resource::name::{Kind, Name},
-    server::{Bound, Server},
+    server::{self, Bound, Server},
     store::{self, Store},
     telemetry, web,
 };
@@ -68,10 +68,12 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     let schedule = tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
     let pace = outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
     let outbox = tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
-    let api = Api::new(store, options, channels, stopping.clone());
+    let api = Api::new(store.clone(), options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };
-    let server = Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await?;
-    Ok(server.with(vec![schedule, outbox]))
+    let routes = api::routes(&api);
+    let server = Server::on(bound, &settings.server, routes, web::pages(api, pages), stopping.clone()).await?;
+    let health = tokio::spawn(server::follow(server.health(), store, stopping));
+    Ok(server.with(vec![schedule, outbox, health]))
 }
 
 /// What can be sent, and by what.

@@ -103,14 +103,14 @@ impl Shared {
 pub(super) fn stream(
     source: impl Source,
     options: &Options,
-    stopping: CancellationToken,
+    leaving: CancellationToken,
     reset: Option<StreamReset>,
 ) -> Stream {
     let shared =
         Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: options.watch_buffer.max(1) });
     let gone = CancellationToken::new();
     let patience = Patience { wait: options.slow_reader_grace, grace: options.slow_reader_grace, reset };
-    tokio::spawn(fill(source, Arc::clone(&shared), patience, stopping, gone.clone()));
+    tokio::spawn(fill(source, Arc::clone(&shared), patience, leaving, gone.clone()));
     Stream { shared, _gone: gone.drop_guard() }
 }
 
@@ -123,19 +123,19 @@ struct Patience {
     reset: Option<StreamReset>,
 }
 
-/// Fills the buffer until the reader goes, the server stops, or the reader proves too slow.
+/// Fills the buffer until the reader goes, its connection is let go of, or the reader proves too slow.
 async fn fill(
     mut source: impl Source,
     shared: Arc<Shared>,
     patience: Patience,
-    stopping: CancellationToken,
+    leaving: CancellationToken,
     gone: CancellationToken,
 ) {
     loop {
         let sent = source.position();
         let events = tokio::select! {
             () = gone.cancelled() => return,
-            () = stopping.cancelled() => return shared.end(stopped(sent)),
+            () = leaving.cancelled() => return shared.end(left(sent)),
             events = source.next() => events,
         };
         let events = match events {
@@ -148,7 +148,7 @@ async fn fill(
                 message = back;
                 tokio::select! {
                     () = gone.cancelled() => return,
-                    () = stopping.cancelled() => return shared.end(stopped(sent)),
+                    () = leaving.cancelled() => return shared.end(left(sent)),
                     () = shared.taken.notified() => {}
                     () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
                 }
@@ -157,9 +157,9 @@ async fn fill(
     }
 }
 
-/// The end of a stream when the server stops.
-fn stopped(sent: i64) -> Status {
-    let message = format!("the server is stopping; resume after revision {sent}");
+/// The end of a stream whose connection is let go of, because the server stops or because it is too old.
+fn left(sent: i64) -> Status {
+    let message = format!("the server lets go of the connection; connect again and resume after revision {sent}");
     Error::new(Reason::ServerStopping, message).with("revision", sent).into()
 }
 
