@@ -65,8 +65,14 @@ pub struct Server {
     pub insecure_no_auth: bool,
     /// The largest request accepted.
     pub max_request_bytes: usize,
+    /// How long to go on as NOT_SERVING when told to stop.
+    pub stop_delay_seconds: u64,
     /// How long calls may take to finish when stopping.
     pub drain_seconds: u64,
+    /// How old a connection may become; 0 for any age.
+    pub max_connection_age_seconds: u64,
+    /// How long its calls may then take to finish.
+    pub max_connection_age_grace_seconds: u64,
 }
 
 /// Where the data is. `Debug` leaves the URL out, which can hold a password.
@@ -289,7 +295,11 @@ impl Settings {
             found.push(("clock.file", format!("needs a loopback listen address, not {}", server.listen)));
         }
         within("server.max_request_bytes", server.max_request_bytes, 1024..=64 << 20, &mut found);
+        within("server.stop_delay_seconds", server.stop_delay_seconds, 0..=600, &mut found);
         within("server.drain_seconds", server.drain_seconds, 0..=3600, &mut found);
+        within("server.max_connection_age_seconds", server.max_connection_age_seconds, 0..=86_400, &mut found);
+        let grace = server.max_connection_age_grace_seconds;
+        within("server.max_connection_age_grace_seconds", grace, 0..=86_400, &mut found);
 
         if let Err(text) = database.check_url() {
             let key = if database.url_file.is_empty() { "database.url" } else { "database.url_file" };

@@ -28,6 +28,9 @@ fn the_defaults_are_valid_and_say_what_the_design_says() {
     let settings = Settings::load(&Flags::default(), &BTreeMap::new()).expect("defaults");
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(settings.server.max_request_bytes, 4 * 1024 * 1024);
+    assert_eq!((settings.server.stop_delay_seconds, settings.server.drain_seconds), (0, 20));
+    assert_eq!(settings.server.max_connection_age_seconds, 0);
+    assert_eq!(settings.server.max_connection_age_grace_seconds, 30);
     assert_eq!(settings.database.connect_url(), "sqlite:data/registry.db?mode=rwc");
     assert!(!settings.database.is_postgres());
     assert!(settings.catalog.load);
@@ -122,6 +125,8 @@ fn a_bad_value_is_named_even_where_another_layer_replaces_it() {
 #[test]
 fn every_rule_is_checked_and_every_break_of_one_reported() {
     let file = "[server]\nlisten = '0.0.0.0:1'\nmax_request_bytes = 1\ndrain_seconds = 4000\n\
+                stop_delay_seconds = 601\nmax_connection_age_seconds = 86401\n\
+                max_connection_age_grace_seconds = 86401\n\
                 [database]\nurl = 'mysql://x'\ndata_dir = ''\nmax_connections = 1\nstatement_timeout_seconds = 0\n\
                 [watch]\nbuffer_revisions = 0\nslow_reader_grace_seconds = 4000\npoll_interval_ms = 1\n\
                 [clock]\nfile = 'now'\n[writer]\nmax_batch = 0\n\
@@ -131,6 +136,9 @@ fn every_rule_is_checked_and_every_break_of_one_reported() {
         "server.listen",
         "server.max_request_bytes",
         "server.drain_seconds",
+        "server.stop_delay_seconds",
+        "server.max_connection_age_seconds",
+        "server.max_connection_age_grace_seconds",
         "database.url",
         "database.data_dir",
         "database.max_connections",
@@ -146,7 +154,7 @@ fn every_rule_is_checked_and_every_break_of_one_reported() {
     ] {
         assert_names(&problems, &[&format!("{key}: "), "settings.toml"]);
     }
-    assert_eq!(problems.len(), 15, "{problems:#?}");
+    assert_eq!(problems.len(), 18, "{problems:#?}");
 }
 
 #[test]

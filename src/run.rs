@@ -26,7 +26,7 @@ use crate::{
         outbox, schedule, webhook,
     },
     resource::name::{Kind, Name},
-    server::{Bound, Content, Server},
+    server::{self, Bound, Content, Server},
     store::{self, Store},
     telemetry::{self, meters::Meters},
     web,
@@ -138,10 +138,11 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     companions.push(tokio::spawn(async move {
         counting.run_until_cancelled(shown.keep()).await;
     }));
-    let api = Api::new(store, options, channels, stopping.clone());
+    let api = Api::new(store.clone(), options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };
     let content = Content { routes: api::routes(&api), pages: web::pages(api, pages), probes, metrics };
-    let server = Server::on(bound, &settings.server, content, stopping).await?;
+    let server = Server::on(bound, &settings.server, content, stopping.clone()).await?;
+    companions.push(tokio::spawn(server::follow(server.health(), store, stopping)));
     Ok(server.with(companions))
 }
 

@@ -1,6 +1,6 @@
 //! The server: one port for gRPC, gRPC-Web, health, reflection and pages, and what every call passes on its way to a handler.
 //!
-//! From the outside in, a call of our services passes: the connection (bounds, HTTP/2 keepalive), gRPC-Web translation,
+//! From the outside in, a call of our services passes: the connection (bounds, HTTP/2 keepalive, age), gRPC-Web translation,
 //! then the [gate](gate): span, principal, authorization, deadline, and errors made by the transport given our details.
 //! Connections are served here rather than by tonic's own server because its graceful shutdown waits for open streams
 //! for ever and cannot be cut short, and because a stream whose reader does not read can only be reset from below.
@@ -10,20 +10,20 @@ mod connection;
 mod deadline;
 mod fault;
 mod gate;
+mod health;
 mod span;
 
-use std::{future::Future, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io::ErrorKind, iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use http::header::CONTENT_TYPE;
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body, service::Routes};
-use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
 use crate::{
@@ -32,7 +32,10 @@ use crate::{
     metrics::Metrics,
     proto, web,
 };
+use connection::{Age, Terms};
 use gate::Gate;
+
+pub use health::{Health, follow};
 
 /// After the listener failed to accept, e.g. because there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -102,11 +105,9 @@ impl Content {
 /// A bound server that does not serve yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    local_addr: SocketAddr,
-    router: Router,
-    health: HealthReporter,
-    stopping: CancellationToken,
+    door: Door,
+    health: Health,
+    delay: Duration,
     drain: Duration,
     companions: Vec<JoinHandle<()>>,
 }
@@ -134,15 +135,22 @@ impl Server {
         let listener = bound.0.listen(BACKLOG).map_err(|error| unbound(settings.listen, error))?;
         let local_addr = listener.local_addr().map_err(Error::internal)?;
 
-        let health = HealthReporter::new();
-        for service in served_services() {
-            health.set_service_status(service, ServingStatus::Serving).await;
-        }
+        let health = Health::new().await;
         let metrics = Arc::clone(&content.metrics);
         let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone(), metrics };
         let router = router(content, &health, gate)?;
-        let drain = Duration::from_secs(settings.drain_seconds);
-        Ok(Self { listener, local_addr, router, health, stopping, drain, companions: Vec::new() })
+        let age = (settings.max_connection_age_seconds > 0).then(|| Age {
+            limit: Duration::from_secs(settings.max_connection_age_seconds),
+            grace: Duration::from_secs(settings.max_connection_age_grace_seconds),
+        });
+        let terms = Terms { local: local_addr, router, stopping, age };
+        Ok(Self {
+            door: Door { listener, terms, connections: JoinSet::new() },
+            health,
+            delay: Duration::from_secs(settings.stop_delay_seconds),
+            drain: Duration::from_secs(settings.drain_seconds),
+            companions: Vec::new(),
+        })
     }
 
     /// With tasks that end by themselves when the server begins to stop: it waits for them as long as for calls.
@@ -154,51 +162,37 @@ impl Server {
 
     /// The address bound, with the port that was free if port 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.door.terms.local
     }
 
     /// Cancelled when the server begins to stop.
     pub fn stopping(&self) -> CancellationToken {
-        self.stopping.clone()
+        self.door.terms.stopping.clone()
     }
 
-    /// By which what the server depends on can make it NOT_SERVING and SERVING again.
-    pub fn health(&self) -> HealthReporter {
+    /// What it says of its health, to be kept by [`follow`].
+    pub fn health(&self) -> Health {
         self.health.clone()
     }
 
-    /// Serves until `shutdown` resolves. Then: NOT_SERVING, no new connections, streams end; calls in progress get
-    /// `drain_seconds` to finish; what is left is cut.
+    /// Serves until `shutdown` resolves. Then: NOT_SERVING, for `stop_delay_seconds` with nothing else changed; no new
+    /// connections, streams end; calls in progress get `drain_seconds` to finish; what is left is cut.
     ///
     /// # Errors
     /// None so far.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, local_addr, router, health, stopping, drain, companions } = self;
-        let mut connections = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    connections.spawn(connection::serve(stream, peer, local_addr, router.clone(), stopping.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        let Self { mut door, health, delay, drain, companions } = self;
+        door.open_until(shutdown).await;
+        health.leave().await;
+        if !delay.is_zero() {
+            tracing::info!(seconds = delay.as_secs(), "NOT_SERVING, but still answering");
+            door.open_until(sleep(delay)).await;
         }
 
+        let stopping = door.terms.stopping.clone();
+        let mut connections = door.close();
         tracing::info!(connections = connections.len(), "stopping");
-        for service in served_services().chain([String::new()]) {
-            health.set_service_status(service, ServingStatus::NotServing).await;
-        }
         stopping.cancel();
-        drop(listener);
         let all = async {
             while connections.join_next().await.is_some() {}
             for companion in companions {
@@ -215,13 +209,58 @@ impl Server {
     }
 }
 
+/// Where connections come in, and those that did.
+#[derive(Debug)]
+struct Door {
+    listener: TcpListener,
+    terms: Terms,
+    connections: JoinSet<()>,
+}
+
+impl Door {
+    /// Lets connections in until `over` resolves.
+    async fn open_until(&mut self, over: impl Future<Output = ()>) {
+        let mut over = std::pin::pin!(over);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut over => return,
+                Some(_) = self.connections.join_next(), if !self.connections.is_empty() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    self.connections.spawn(connection::serve(stream, peer, self.terms.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Lets nobody in any more. Whom the system has let in already is served: with the listener it would be broken off.
+    fn close(self) -> JoinSet<()> {
+        let Self { listener, terms, mut connections } = self;
+        // Asked for directly: the runtime learns of them a moment later.
+        let late = listener.into_std().map(|listener| iter::from_fn(move || listener.accept().ok()));
+        for (stream, peer) in late.into_iter().flatten().take(BACKLOG as usize) {
+            match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                Ok(stream) => drop(connections.spawn(connection::serve(stream, peer, terms.clone()))),
+                Err(error) => tracing::warn!(%error, "cannot accept a connection"),
+            }
+        }
+        connections
+    }
+}
+
 /// The full names of our services, which health answers for beside the server as a whole (the empty name).
 fn served_services() -> impl Iterator<Item = String> {
     proto::POOL.services().map(|service| service.full_name().to_owned())
 }
 
 /// Everything that is served on the port.
-fn router(content: Content, health: &HealthReporter, gate: Gate) -> Result<Router> {
+fn router(content: Content, health: &Health, gate: Gate) -> Result<Router> {
     let Content { routes, mut pages, probes, metrics: _ } = content;
     let gate = Arc::new(gate);
     let reflection = || {
@@ -231,7 +270,7 @@ fn router(content: Content, health: &HealthReporter, gate: Gate) -> Result<Route
             // The details of errors, so that a client without our types can show them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    let health = tonic_health::server::HealthService::from_health_reporter(health.reporter());
     let around = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().map_err(Error::internal)?)
         .add_service(reflection().build_v1alpha().map_err(Error::internal)?)

@@ -11,7 +11,7 @@ use crate::{
         Objection, Organization, Revision, Subprocessor, Subscription, Transfer, Vendor, VerifyChangeLogRequest,
         VerifyChangeLogResponse, WatchChangesRequest, change_log_service_server::ChangeLogService,
     },
-    reset::StreamReset,
+    reset::{Leaving, StreamReset},
     resource::{
         filter::{self, Field, FieldKind},
         name::{Kind, Name, Parent},
@@ -65,6 +65,7 @@ impl ChangeLogService for Api {
 
     async fn watch_changes(&self, request: Request<WatchChangesRequest>) -> Answer<Self::WatchChangesStream> {
         let reset = request.extensions().get::<StreamReset>().cloned();
+        let leaving = request.extensions().get::<Leaving>().map_or(&self.stopping, |Leaving(leaving)| leaving).clone();
         let request = request.into_inner();
         let start = Start {
             parent: Parent::of_organizations(&request.parent)?,
@@ -73,7 +74,7 @@ impl ChangeLogService for Api {
             kinds: kinds("resource_types", &request.resource_types)?,
         };
         let cursor = self.store.watch(start).await?;
-        Ok(Response::new(watch::stream(cursor, &self.options, self.stopping.clone(), reset)))
+        Ok(Response::new(watch::stream(cursor, &self.options, leaving, reset)))
     }
 
     async fn verify_change_log(&self, request: Request<VerifyChangeLogRequest>) -> Answer<VerifyChangeLogResponse> {

@@ -104,7 +104,7 @@ impl Shared {
 pub(super) fn stream(
     source: impl Source,
     options: &Options,
-    stopping: CancellationToken,
+    leaving: CancellationToken,
     reset: Option<StreamReset>,
 ) -> Stream {
     let shared =
@@ -112,7 +112,7 @@ pub(super) fn stream(
     let gone = CancellationToken::new();
     let patience = Patience { wait: options.slow_reader_grace, grace: options.slow_reader_grace, reset };
     let following = options.metrics.streams().open(source.position());
-    let filling = Filling { shared: Arc::clone(&shared), patience, stopping, gone: gone.clone(), following };
+    let filling = Filling { shared: Arc::clone(&shared), patience, leaving, gone: gone.clone(), following };
     tokio::spawn(filling.run(source));
     Stream { shared, _gone: gone.drop_guard() }
 }
@@ -130,21 +130,21 @@ struct Patience {
 struct Filling {
     shared: Arc<Shared>,
     patience: Patience,
-    stopping: CancellationToken,
+    leaving: CancellationToken,
     gone: CancellationToken,
     following: Following,
 }
 
 impl Filling {
-    /// Fills it until the reader goes, the server stops, or the reader proves too slow.
+    /// Fills it until the reader goes, its connection is let go of, or the reader proves too slow.
     async fn run(self, mut source: impl Source) {
-        let Self { shared, patience, stopping, gone, following } = self;
+        let Self { shared, patience, leaving, gone, following } = self;
         loop {
             let sent = source.position();
             following.at(sent);
             let events = tokio::select! {
                 () = gone.cancelled() => return,
-                () = stopping.cancelled() => return shared.end(stopped(sent)),
+                () = leaving.cancelled() => return shared.end(left(sent)),
                 events = source.next() => events,
             };
             let events = match events {
@@ -157,7 +157,7 @@ impl Filling {
                     message = back;
                     tokio::select! {
                         () = gone.cancelled() => return,
-                        () = stopping.cancelled() => return shared.end(stopped(sent)),
+                        () = leaving.cancelled() => return shared.end(left(sent)),
                         () = shared.taken.notified() => {}
                         () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
                     }
@@ -167,9 +167,9 @@ impl Filling {
     }
 }
 
-/// The end of a stream when the server stops.
-fn stopped(sent: i64) -> Status {
-    let message = format!("the server is stopping; resume after revision {sent}");
+/// The end of a stream whose connection is let go of, because the server stops or because it is too old.
+fn left(sent: i64) -> Status {
+    let message = format!("the server lets go of the connection; connect again and resume after revision {sent}");
     Error::new(Reason::ServerStopping, message).with("revision", sent).into()
 }
 

@@ -24,8 +24,8 @@ pub(super) enum Failure {
     Located(Vec<String>),
     /// The server refused.
     Refused(Box<Status>),
-    /// It was not verified, or is not healthy.
-    Unhealthy(String),
+    /// It was not verified.
+    Unverified(String),
     /// Nobody reads what is printed any more. No failure of ours.
     Closed,
 }
@@ -37,7 +37,7 @@ impl Failure {
             Self::Closed => 0,
             Self::Failed(_) | Self::Located(_) | Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unhealthy(_) => 3,
+            Self::Unverified(_) => 3,
         }
     }
 
@@ -45,7 +45,7 @@ impl Failure {
     pub(super) fn report(&self) -> u8 {
         let text = match self {
             Self::Closed => String::new(),
-            Self::Usage(text) | Self::Failed(text) | Self::Unhealthy(text) => {
+            Self::Usage(text) | Self::Failed(text) | Self::Unverified(text) => {
                 text.lines().fold(String::new(), |mut all, line| {
                     let _ = writeln!(all, "error: {line}");
                     all
@@ -177,7 +177,7 @@ mod tests {
             (Failure::Located(Vec::new()), 1),
             (Failure::from(Status::internal("")), 1),
             (Failure::Usage(String::new()), 2),
-            (Failure::Unhealthy(String::new()), 3),
+            (Failure::Unverified(String::new()), 3),
             (Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)), 0),
             (Failure::from(io::Error::from(io::ErrorKind::StorageFull)), 1),
         ] {

@@ -197,7 +197,7 @@ impl Verify {
             true => Ok(()),
             false => {
                 out.flush()?;
-                Err(Failure::Unhealthy(format!("not verified: {}", value::count(answer.problem_count, "problem"))))
+                Err(Failure::Unverified(format!("not verified: {}", value::count(answer.problem_count, "problem"))))
             }
         }
     }

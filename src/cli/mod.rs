@@ -34,7 +34,7 @@ mod timeline;
 mod trace;
 mod value;
 
-use std::{ffi::OsString, future::Future, process::ExitCode};
+use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -44,9 +44,9 @@ use output::{Format, Out};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused, or failed; standard error says why
+  1  refused, or failed, or not healthy (health); standard error says why
   2  the command line or the settings cannot be used
-  3  not verified (verify), or not healthy (healthcheck)";
+  3  not verified (verify)";
 
 /// The register of a company's sub-processors, what makes each transfer lawful, and who was told when.
 #[derive(Debug, Parser)]
@@ -124,14 +124,20 @@ enum Command {
     Verify(log::Verify),
     /// Erase the content of past versions of a resource (GDPR Art. 17). This cannot be undone.
     Erase(log::Erase),
-    /// Ask whether the server is healthy.
-    Healthcheck(service::Healthcheck),
+    /// Ask whether the server is healthy, e.g. as the health check of a container.
+    Health(service::Health),
     /// Print the version.
     Version,
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+    /// Write man pages, one for each command.
+    Man {
+        /// Where to; made if it does not exist.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
 }
 
@@ -224,7 +230,7 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         Command::Watch(watch) => client(watch.run(out)),
         Command::Verify(verify) => client(verify.run(out)),
         Command::Erase(erase) => client(erase.run(out)),
-        Command::Healthcheck(healthcheck) => client(healthcheck.run(out)),
+        Command::Health(health) => client(health.run(out)),
         Command::Version => out.line(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => {
             // The generator panics where it cannot write, so it writes to memory.
@@ -232,6 +238,9 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
             clap_complete::generate(shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);
             out.bytes(&script)
         }
+        Command::Man { directory } => std::fs::create_dir_all(&directory)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), &directory))
+            .map_err(|error| Failure::Failed(format!("{}: {error}", directory.display()))),
     }
 }
 

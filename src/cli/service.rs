@@ -1,4 +1,4 @@
-//! `serve`, `migrate` and `healthcheck`.
+//! `serve`, `migrate` and `health`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,7 +19,8 @@ use crate::{
     run, telemetry,
 };
 
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter than what health checks of containers are given.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -108,10 +109,10 @@ fn failed(error: &Error) -> Failure {
     }
 }
 
-/// Arguments of `healthcheck`.
+/// Arguments of `health`.
 #[derive(Debug, Args)]
-pub(super) struct Healthcheck {
-    /// One service, e.g. `subprocessor.registry.v1.VendorService`. Absent: the server as a whole.
+pub(super) struct Health {
+    /// `liveness`, `readiness`, or one service, e.g. `subprocessor.registry.v1.VendorService`. Absent: readiness.
     #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
     service: String,
     /// The server.
@@ -119,7 +120,7 @@ pub(super) struct Healthcheck {
     endpoint: String,
 }
 
-impl Healthcheck {
+impl Health {
     /// Prints the status. Whatever is not SERVING, in time, is not healthy.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
         let check = async {
@@ -128,21 +129,20 @@ impl Healthcheck {
             let answer = HealthClient::new(channel).check(request).await;
             answer.map_err(|status| match Failure::from(status) {
                 Failure::Refused(status) => {
-                    Failure::Unhealthy(format!("{}: {}", code_name(status.code()), printable(status.message())))
+                    Failure::Failed(format!("{}: {}", code_name(status.code()), printable(status.message())))
                 }
                 failure => failure,
             })
         };
         let status = match tokio::time::timeout(HEALTH_TIMEOUT, check).await {
             Ok(Ok(answer)) => answer.into_inner().status,
-            Ok(Err(Failure::Failed(text))) => return Err(Failure::Unhealthy(text)),
             Ok(Err(failure)) => return Err(failure),
-            Err(_) => return Err(Failure::Unhealthy(format!("no answer in {} s", HEALTH_TIMEOUT.as_secs()))),
+            Err(_) => return Err(Failure::Failed(format!("no answer in {} s", HEALTH_TIMEOUT.as_secs()))),
         };
         match [ServingStatus::Unknown, ServingStatus::Serving, ServingStatus::NotServing].get(status as usize) {
             Some(ServingStatus::Serving) => out.line("SERVING"),
-            Some(ServingStatus::NotServing) => Err(Failure::Unhealthy("NOT_SERVING".to_owned())),
-            _ => Err(Failure::Unhealthy("the status is not known".to_owned())),
+            Some(ServingStatus::NotServing) => Err(Failure::Failed("NOT_SERVING".to_owned())),
+            _ => Err(Failure::Failed("the status is not known".to_owned())),
         }
     }
 }

@@ -97,14 +97,14 @@ fn what_cannot_be_understood_is_usage() {
         "serve --listen 0.0.0.0:1",
         "serve --config /nowhere/at/all.toml",
         "migrate --database-url mysql://x",
-        "healthcheck --endpoint here",
+        "health --endpoint here",
     ] {
         assert_eq!(run(line).0, 2, "{line}");
     }
 }
 
 #[test]
-fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
+fn without_a_server_calls_fail() {
     // Port 1 of the loopback address is nobody's.
     for (command, code) in [
         ("list vendors", 1),
@@ -126,7 +126,7 @@ fn without_a_server_calls_fail_and_a_healthcheck_says_unhealthy() {
         ("history organizations/a --from 2026-01-01 --limit 3", 1),
         ("resolve a", 1),
         ("resolve --file /nowhere/at/all", 1),
-        ("healthcheck", 3),
+        ("health", 1),
     ] {
         assert_eq!(run(&format!("{command} --endpoint http://127.0.0.1:1")).0, code, "{command}");
     }
@@ -138,8 +138,19 @@ fn what_needs_no_server_is_printed() {
     assert_eq!(run("version"), (0, format!("subprocessor-registry {}\n", env!("CARGO_PKG_VERSION"))));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script) = run(&format!("completions {shell}"));
-        assert!(code == 0 && script.contains("healthcheck"), "{shell}");
+        assert!(code == 0 && script.contains("health"), "{shell}");
     }
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("share/man1");
+    assert_eq!(run(&format!("man {}", pages.display())), (0, String::new()));
+    let commands = Cli::command();
+    let written = commands.get_subcommands().map(|command| format!("subprocessor-registry-{}", command.get_name()));
+    let deeper = ["subprocessor-registry", "subprocessor-registry-notice-publish"].map(str::to_owned);
+    for name in written.chain(deeper) {
+        let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap_or_else(|_| panic!("{name}.1"));
+        assert!(page.contains(&format!(".TH {name} 1")) && page.contains(".SH SYNOPSIS"), "{name}: {page}");
+    }
+    assert_eq!(run("man /dev/null/man").0, 1);
     assert_eq!(run("--help").0, 0);
     assert_eq!(run("--version").0, 0);
     assert_eq!(run("list --help").0, 0);
@@ -222,7 +233,7 @@ fn an_endpoint_that_does_not_speak_grpc_is_said_to_be_one() {
                 let _ = std::io::copy(&mut stream, &mut std::io::sink());
             }
         });
-        for command in ["list vendors", "watch", "healthcheck"] {
+        for command in ["list vendors", "watch", "health"] {
             let line = format!("subprocessor-registry {command} --endpoint {endpoint}");
             let cli = Cli::try_parse_from(line.split_whitespace()).expect("a command");
             let failure = dispatch(cli.command, &mut Out::to(Kept::default())).expect_err("refused");
@@ -383,8 +394,8 @@ fn an_erasure_says_what_it_did() {
 #[test]
 fn a_healthy_server_is_serving() {
     let server = fake::Running::start();
-    assert_eq!(against(&server, "healthcheck"), (0, "SERVING\n".to_owned()));
+    assert_eq!(against(&server, "health"), (0, "SERVING\n".to_owned()));
     let service = "subprocessor.registry.v1.VendorService";
-    assert_eq!(against(&server, &format!("healthcheck --service {service}")).0, 0);
-    assert_eq!(against(&server, "healthcheck --service nothing").0, 3);
+    assert_eq!(against(&server, &format!("health --service {service}")).0, 0);
+    assert_eq!(against(&server, "health --service nothing").0, 1);
 }

@@ -9,12 +9,15 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
 
-use crate::reset::StreamReset;
+use crate::reset::{Leaving, StreamReset};
 
 /// Calls on one connection at a time. A client that follows more streams than this opens another connection.
 const MAX_CONCURRENT_STREAMS: u32 = 512;
@@ -26,6 +29,31 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// HTTP/1.1: how long a request's head may take to arrive, and how large it may be.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(15);
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+/// How long after the server was told to stop the first byte of a connection is still waited for.
+const LAST_ARRIVALS: Duration = Duration::from_millis(100);
+/// How long streams that were ended because their connection is too old have to say so.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How far an age differs from the limit at most, as a share of it: connections made at once are not to end at once.
+const JITTER: f64 = 0.1;
+
+/// How old a connection may become.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Age {
+    /// Its limit, give or take the jitter.
+    pub(super) limit: Duration,
+    /// How long its calls may then take.
+    pub(super) grace: Duration,
+}
+
+/// What all connections of a server have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    pub(super) local: SocketAddr,
+    pub(super) router: Router,
+    pub(super) stopping: CancellationToken,
+    /// None: any age.
+    pub(super) age: Option<Age>,
+}
 
 tokio::task_local! {
     /// What resets the stream that the current task answers. The response future is polled in that task, but the
@@ -63,19 +91,20 @@ async fn until_reset(future: impl Future) {
     RESET.scope(reset.clone(), run).await;
 }
 
-/// Serves a connection until it closes, or, once `stopping`, until its calls are done.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-    router: Router,
-    stopping: CancellationToken,
-) {
+/// Serves a connection until it closes, or, once the server stops or the connection is too old, until its calls are done.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, terms: Terms) {
+    let Terms { local, router, stopping, age } = terms;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    if !speaks(&stream, &stopping).await {
+        return;
+    }
+    let leaving = stopping.child_token();
+    let extension = Leaving(leaving.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(TcpConnectInfo { local_addr: Some(local), remote_addr: Some(peer) });
+        request.extensions_mut().insert(extension.clone());
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
@@ -93,10 +122,21 @@ pub(super) async fn serve(
     until_reset(async {
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let closed = tokio::select! {
+            // First, so that what has arrived is read: a connection that has not begun is not shut down but broken off.
+            biased;
             closed = &mut connection => closed,
-            () = stopping.cancelled() => {
+            () = leaving.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            grace = too_old(age) => {
+                connection.as_mut().graceful_shutdown();
+                if let Ok(closed) = timeout(grace, &mut connection).await {
+                    closed
+                } else {
+                    leaving.cancel();
+                    timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+                }
             }
         };
         if let Err(error) = closed {
@@ -105,4 +145,25 @@ pub(super) async fn serve(
         }
     })
     .await;
+}
+
+/// Waits for the first byte. Whoever connected before the port closed may have sent it a moment later.
+async fn speaks(stream: &TcpStream, stopping: &CancellationToken) -> bool {
+    let last_call = async {
+        stopping.cancelled().await;
+        sleep(LAST_ARRIVALS).await;
+    };
+    tokio::select! {
+        biased;
+        ready = stream.readable() => ready.is_ok(),
+        () = last_call => false,
+        () = sleep(HEADER_READ_TIMEOUT) => false,
+    }
+}
+
+/// Resolves when a connection that begins now is too old, to how long its calls may then take.
+async fn too_old(age: Option<Age>) -> Duration {
+    let Some(Age { limit, grace }) = age else { return std::future::pending().await };
+    sleep(limit.mul_f64(rand::random_range(1.0 - JITTER..=1.0 + JITTER))).await;
+    grace
 }

@@ -1,4 +1,7 @@
-use std::time::Instant;
+use std::{
+    io::{Read, Write},
+    time::Instant,
+};
 
 use http_body_util::BodyExt;
 use prost::Message;
@@ -156,10 +159,7 @@ async fn requests_too_large_or_not_decodable_are_refused_with_our_reasons() {
 
 /// Compresses by the tool that every machine has.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    use std::{
-        io::Write,
-        process::{Command, Stdio},
-    };
+    use std::process::{Command, Stdio};
     let mut tool =
         Command::new("gzip").arg("-9").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip runs");
     tool.stdin.take().expect("its input").write_all(bytes).expect("written");
@@ -199,12 +199,13 @@ async fn health(server: &Running) -> HealthClient<tonic::transport::Channel> {
 #[tokio::test]
 async fn health_answers_for_each_service_and_the_whole() {
     let server = Running::start().await;
-    let mut health = health(&server).await;
-    for service in served_services().chain([String::new()]) {
-        let answer = health.check(HealthCheckRequest { service: service.clone() }).await.expect("known");
+    let mut probe = health(&server).await;
+    let names = [health::LIVENESS, health::READINESS, ""].map(str::to_owned);
+    for service in served_services().chain(names) {
+        let answer = probe.check(HealthCheckRequest { service: service.clone() }).await.expect("known");
         assert_eq!(answer.into_inner().status, 1, "{service}");
     }
-    let unknown = health.check(HealthCheckRequest { service: "nothing".to_owned() }).await.expect_err("unknown");
+    let unknown = probe.check(HealthCheckRequest { service: "nothing".to_owned() }).await.expect_err("unknown");
     assert_eq!(code_name(unknown.code()), "NOT_FOUND");
 }
 
@@ -246,6 +247,10 @@ async fn stopping_says_so_ends_streams_and_lets_calls_finish() {
         )
     };
     server.odd.until(2).await;
+    // Who says nothing is not waited for; who was let in by the system a moment before is answered.
+    let _silent = TcpStream::connect(server.address).await.expect("connected");
+    let mut late = std::net::TcpStream::connect(server.address).expect("connected");
+    late.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
 
     server.stop();
     assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(2), "NOT_SERVING");
@@ -256,8 +261,70 @@ async fn stopping_says_so_ends_streams_and_lets_calls_finish() {
     server.odd.finish.cancel();
     assert_eq!(calls.0.await.expect("answered").code(), "OK");
     server.done.await.expect("no panic").expect("stopped");
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
     assert!(client.open(SCHEMA, &[], frame(0, b"")).await.is_err());
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn with_a_delay_it_first_says_so_and_answers_all_the_same() {
+    let mut server = Running::with(|settings| settings.stop_delay_seconds = 2).await;
+    let mut probe = health(&server).await;
+    let ask = |service: &str| HealthCheckRequest { service: service.to_owned() };
+    let mut statuses = probe.watch(ask(health::READINESS)).await.expect("a stream").into_inner();
+    assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(1));
+    let begun = Instant::now();
+    server.stop();
+    assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(2), "NOT_SERVING");
+    let alive = probe.check(ask(health::LIVENESS)).await.expect("answered").into_inner().status;
+    let answer = server.connect().await.call(SCHEMA, &[], &GetManifestSchemaRequest {}).await;
+    assert_eq!((alive, answer.code().as_str()), (1, "OK"));
+    server.done.await.expect("no panic").expect("stopped");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "not before: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_old_connection_takes_no_more_calls_and_those_in_progress_finish() {
+    let server = Running::with(|settings| settings.max_connection_age_seconds = 1).await;
+    let begun = Instant::now();
+    let mut client = server.connect().await;
+    let mut slow = client.clone();
+    let slow = tokio::spawn(async move { slow.call(APPLY, &[], &apply("")).await });
+    // Calls are answered until the connection takes none.
+    while let Ok(response) = client.open(SCHEMA, &[], frame(0, b"")).await {
+        let trailers = response.into_body().collect().await.expect("a body").trailers().cloned().expect("trailers");
+        assert_eq!(trailers["grpc-status"], "0");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(900), "not before: {:?}", begun.elapsed());
+    server.odd.finish.cancel();
+    assert_eq!(slow.await.expect("answered").code(), "OK");
+    let answer = server.connect().await.call(SCHEMA, &[], &GetManifestSchemaRequest {}).await;
+    assert_eq!(answer.code(), "OK", "another connection is as good as the first was");
+}
+
+#[tokio::test]
+async fn streams_of_an_old_connection_say_where_to_resume_and_the_rest_is_cut() {
+    let server = Running::with(|settings| {
+        (settings.max_connection_age_seconds, settings.max_connection_age_grace_seconds) = (1, 1);
+    })
+    .await;
+    let begun = Instant::now();
+    let mut client = server.connect().await;
+    let mut polite = client.clone();
+    let polite = tokio::spawn(async move { polite.call(WATCH, &[], &watch("polite")).await });
+    let unread = client.open(WATCH, &[], frame(0, &watch("flood").encode_to_vec())).await.expect("headers");
+    let mut hanging = client.clone();
+    let hanging = tokio::spawn(async move {
+        hanging.open(HANG, &[], frame(0, &ExportManifestRequest::default().encode_to_vec())).await.is_err()
+    });
+    let streamed = polite.await.expect("answered");
+    assert_eq!((streamed.code().as_str(), streamed.metadata("revision").as_deref()), ("UNAVAILABLE", Some("7")));
+    assert!(begun.elapsed() >= Duration::from_millis(1900), "not before: {:?}", begun.elapsed());
+    assert!(hanging.await.expect("no panic"), "the call is broken off");
+    assert!(unread.into_body().collect().await.is_err());
+    server.idle().await;
 }
 
 #[tokio::test]

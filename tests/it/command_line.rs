@@ -186,7 +186,7 @@ fn a_list_is_kept_by_manifests() {
     let file = folder.path().join("acme.yaml");
     let path = file.to_str().expect("a path");
     let write = |text: &str| std::fs::write(&file, text).expect("written");
-    assert_eq!(server.ok(&["healthcheck"]), "SERVING\n");
+    assert_eq!(server.ok(&["health"]), "SERVING\n");
 
     write(MANIFEST);
     // There is nobody to ask here: what is not confirmed is not done.

@@ -12,6 +12,7 @@ mod email;
 mod erased;
 mod full_disk;
 mod guards;
+mod health;
 mod histories;
 mod hostile;
 mod import;

@@ -17,7 +17,12 @@ use tonic::{Request as Call, Response, Status, codec::CompressionEncoding};
 use tonic_types::StatusExt;
 
 use super::super::*;
-use crate::{auth::Principal, config::Settings, proto::v1::*, reset::StreamReset};
+use crate::{
+    auth::Principal,
+    config::Settings,
+    proto::v1::*,
+    reset::{Leaving, StreamReset},
+};
 
 pub(super) const APPLY: &str = "/subprocessor.registry.v1.RegistryService/ApplyManifest";
 pub(super) const SCHEMA: &str = "/subprocessor.registry.v1.RegistryService/GetManifestSchema";
@@ -33,7 +38,6 @@ pub(super) struct Odd {
     open: Arc<watch::Sender<usize>>,
     /// Cancelled when calls that take their time may finish.
     pub(super) finish: CancellationToken,
-    stopping: CancellationToken,
 }
 
 struct Open(Arc<watch::Sender<usize>>);
@@ -94,8 +98,8 @@ type Changes = std::pin::Pin<Box<dyn Stream<Item = Result<WatchChangesResponse, 
 impl change_log_service_server::ChangeLogService for Odd {
     type WatchChangesStream = Changes;
 
-    /// `quiet` sends nothing, `flood` without end, `reset` one message and then resets, `polite` nothing until the
-    /// server stops.
+    /// `quiet` sends nothing, `flood` without end, `reset` one message and then resets, `polite` nothing until its
+    /// connection is let go of.
     async fn watch_changes(&self, call: Call<WatchChangesRequest>) -> Result<Response<Changes>, Status> {
         let open = self.open();
         let reset = call.extensions().get::<StreamReset>().expect("a handle").clone();
@@ -105,10 +109,10 @@ impl change_log_service_server::ChangeLogService for Odd {
                 ..Default::default()
             })),
         };
+        let Leaving(leaving) = call.extensions().get().cloned().expect("a handle");
         let kind = call.into_inner().parent;
-        let stopping = self.stopping.clone();
         let stream = futures::stream::unfold((0, open), move |(sent, open)| {
-            let (kind, reset, stopping) = (kind.clone(), reset.clone(), stopping.clone());
+            let (kind, reset, leaving) = (kind.clone(), reset.clone(), leaving.clone());
             async move {
                 match kind.as_str() {
                     "flood" => tokio::task::yield_now().await,
@@ -118,7 +122,7 @@ impl change_log_service_server::ChangeLogService for Odd {
                         std::future::pending().await
                     }
                     "polite" => {
-                        stopping.cancelled().await;
+                        leaving.cancelled().await;
                         let error = Error::new(Reason::ServerStopping, "stopping").with("revision", 7);
                         return Some((Err(Status::from(error)), (sent, open)));
                     }
@@ -172,7 +176,7 @@ impl Running {
         settings.drain_seconds = 5;
         change(&mut settings);
         let stopping = CancellationToken::new();
-        let odd = Odd { open: Arc::default(), finish: CancellationToken::new(), stopping: stopping.clone() };
+        let odd = Odd { open: Arc::default(), finish: CancellationToken::new() };
         let registry = registry_service_server::RegistryServiceServer::new(odd.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(LIMIT);

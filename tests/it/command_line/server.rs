@@ -8,7 +8,7 @@ fn the_examples_are_served_and_the_server_drains_on_sigterm() {
     let data = folder.path().join("data");
     let data = data.to_str().expect("a path");
     let server = Server::start(&["--data-dir", data, "--with-examples"]);
-    assert_eq!(server.ok(&["healthcheck", "--service", "subprocessor.registry.v1.VendorService"]), "SERVING\n");
+    assert_eq!(server.ok(&["health", "--service", "subprocessor.registry.v1.VendorService"]), "SERVING\n");
     let organizations = server.json(&["list", "organizations"]);
     assert_eq!(organizations["organizations"].as_array().map(Vec::len), Some(5));
     assert!(server.ok(&["get", "vendors/aws"]).contains("Amazon Web Services"));
@@ -165,8 +165,8 @@ fn what_cannot_be_started_says_why() {
     assert!(!fresh.exists(), "nothing is left behind");
     // Nobody listens there.
     drop(taken);
-    let done = run(&["healthcheck", "--endpoint", &format!("http://{address}")]);
-    assert!(done.code == 3 && done.error.starts_with("error: "), "{done:?}");
+    let done = run(&["health", "--endpoint", &format!("http://{address}")]);
+    assert!(done.code == 1 && done.error.starts_with("error: "), "{done:?}");
 }
 
 #[test]
@@ -272,7 +272,7 @@ async fn postgres_is_migrated_then_served() {
     let done = run(&["migrate", "--config", config]);
     assert!(done.code == 0 && done.out.starts_with("applied "), "{done:?}");
     let server = Server::start(&["--config", config]);
-    assert_eq!(server.ok(&["healthcheck"]), "SERVING\n");
+    assert_eq!(server.ok(&["health"]), "SERVING\n");
     assert_eq!(server.ok(&["list", "vendors"]).lines().count(), 1, "headings only");
     assert_eq!(server.stop().0, 0);
 }
