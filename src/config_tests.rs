@@ -130,7 +130,8 @@ fn every_rule_is_checked_and_every_break_of_one_reported() {
                 [database]\nurl = 'mysql://x'\ndata_dir = ''\nmax_connections = 1\nstatement_timeout_seconds = 0\n\
                 [watch]\nbuffer_revisions = 0\nslow_reader_grace_seconds = 4000\npoll_interval_ms = 1\n\
                 [clock]\nfile = 'now'\n[writer]\nmax_batch = 0\n\
-                [telemetry]\nlog_filter = 'a=b=c'\notlp_endpoint = 'collector:4317'\nsample_ratio = 1.5\n";
+                [telemetry]\nlog_filter = 'a=b=c'\notlp_endpoint = 'collector:4317'\nsample_ratio = 1.5\n\
+                otlp_interval_seconds = 3601\nmetrics_listen = '9464'\n";
     let problems = of_file(file);
     for key in [
         "server.listen",
@@ -151,10 +152,12 @@ fn every_rule_is_checked_and_every_break_of_one_reported() {
         "telemetry.log_filter",
         "telemetry.otlp_endpoint",
         "telemetry.sample_ratio",
+        "telemetry.otlp_interval_seconds",
+        "telemetry.metrics_listen",
     ] {
         assert_names(&problems, &[&format!("{key}: "), "settings.toml"]);
     }
-    assert_eq!(problems.len(), 18, "{problems:#?}");
+    assert_eq!(problems.len(), 20, "{problems:#?}");
 }
 
 #[test]

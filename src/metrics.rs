@@ -88,6 +88,10 @@ described! {
     BUILD = "subprocessor_registry.build_info", "", ["version"], "Always 1: which version runs.";
 }
 
+/// Those that only grow: Prometheus adds `_total` to their names.
+pub const COUNTERS: [&str; 5] =
+    [GRPC_STARTED.name, GRPC_HANDLED.name, GRPC_RECEIVED.name, GRPC_SENT.name, ATTEMPTS.name];
+
 /// Seconds, from what a cached read takes to what an operator would call hanging.
 const DURATIONS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];

@@ -367,7 +367,7 @@ async fn attempt(store: &Store, channels: &Channels, pace: &Pace, claimed: Claim
             let trace = Some(trace.as_str()).filter(|trace| !trace.is_empty());
             let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, trace).await;
             if let Some(status) = answer.status {
-                Span::current().record("http.response.status_code", status);
+                Span::current().record("http.response.status_code", i64::from(status));
             }
             failed_with(&answer.error);
             webhook_done(store, pace, claimed, attempt_time, answer, &challenge)

@@ -123,7 +123,7 @@ pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next:
             answer.await.unwrap_or_else(|_| web::refusal(&path, &deadline::exceeded()))
         }
     };
-    span.record("http.response.status_code", response.status().as_u16());
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
     response
 }
 

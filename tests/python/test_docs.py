@@ -12,9 +12,6 @@ PAGES = sorted(
     if "node_modules" not in page.parts
 )
 
-# Linked to, and written at the same time on other branches. The last test here says when this can go.
-COMING = {ROOT / path for path in ("helm/README.md", "helm/values.yaml", "examples/clients")}
-
 
 def text_of(page):
     """What a page says, without its blocks of code."""
@@ -35,7 +32,7 @@ def test_links_lead_somewhere(page):
         if re.match(r"[a-z]+:", path):
             continue
         target = (page.parent / path).resolve() if path else page
-        if not target.exists() and target not in COMING:
+        if not target.exists():
             wrong.append(f"{link}: there is no such file")
         elif anchor and anchor not in anchors(target):
             wrong.append(f"{link}: there is no such heading")
@@ -47,8 +44,3 @@ def test_every_page_of_docs_is_in_the_index():
     linked = set(re.findall(r"\]\(([^)#\s]+)\)", index.read_text()))
     pages = {str(page.relative_to(index.parent)) for page in index.parent.glob("**/*.md")} - {"README.md"}
     assert pages <= linked, f"not in docs/README.md: {sorted(pages - linked)}"
-
-
-def test_nothing_is_still_to_come_that_is_there():
-    there = [str(path.relative_to(ROOT)) for path in COMING if path.exists()]
-    assert not there, f"take it out of COMING: {there}"

@@ -14,6 +14,7 @@ mod events;
 mod instruments;
 mod markdown;
 mod methods;
+mod metrics;
 
 use std::{
     env, fs,
@@ -23,13 +24,14 @@ use std::{
 /// The name of a page's file, and what makes its text.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: [Page; 6] = [
+const PAGES: [Page; 7] = [
     ("commands", commands::page),
     ("configuration", configuration::page),
     ("errors", errors::page),
     ("events", events::page),
     ("instruments", instruments::page),
     ("methods", methods::page),
+    ("metrics", metrics::page),
 ];
 
 const MADE: &str = "<!-- Made from the code by `make reference`. What is changed here by hand is lost. -->";
