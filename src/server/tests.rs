@@ -13,6 +13,7 @@ use tokio::{
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
 
 use super::*;
+use crate::error::code_name;
 use crate::proto::v1::{
     ApplyManifestRequest, ExportManifestRequest, GetManifestSchemaRequest, GetManifestSchemaResponse,
     GetRevisionRequest, WatchChangesRequest,

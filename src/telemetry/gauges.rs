@@ -162,9 +162,9 @@ fn of_process(meter: &Meter, store: &Store, own: Arc<Metrics>) {
 
 /// What was counted last.
 fn of_database(meter: &Meter, counted: &Arc<Mutex<Counted>>) {
-    let tally = |read: fn(&Tally, &mut dyn FnMut(i64, &[KeyValue]))| {
+    let tally = |read: fn(&Tally, Tell<'_>)| {
         let counted = Arc::clone(counted);
-        move |tell: &mut dyn FnMut(i64, &[KeyValue])| {
+        move |tell: Tell<'_>| {
             if let Some(tally) = &lock(&counted).tally {
                 read(tally, tell);
             }
@@ -192,6 +192,9 @@ fn of_database(meter: &Meter, counted: &Arc<Mutex<Counted>>) {
         }
     });
 }
+
+/// By which a gauge tells each of its values with its attributes.
+type Tell<'a> = &'a mut dyn FnMut(i64, &[KeyValue]);
 
 /// A gauge that is asked by `read`, which tells each value with its attributes.
 fn gauge(meter: &Meter, described: Described, read: impl Fn(&mut dyn FnMut(i64, &[KeyValue])) + Send + Sync + 'static) {

@@ -2,6 +2,7 @@ use futures::{FutureExt, StreamExt};
 use tonic::Code;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::proto::v1::Revision;
 
 /// As long as no test waits.
@@ -35,7 +36,10 @@ fn ten(wait: Duration, grace: Duration) -> (Stream, StreamReset) {
     let (gone, reset) = (CancellationToken::new(), StreamReset::default());
     let patience = Patience { wait, grace, reset: Some(reset.clone()) };
     let source = Numbers { position: 0, last: 10 };
-    tokio::spawn(fill(source, Arc::clone(&shared), patience, CancellationToken::new(), gone.clone()));
+    let following = Metrics::none().streams().open(0);
+    let leaving = CancellationToken::new();
+    let filling = Filling { shared: Arc::clone(&shared), patience, leaving, gone: gone.clone(), following };
+    tokio::spawn(filling.run(source));
     (Stream { shared, _gone: gone.drop_guard() }, reset)
 }
 

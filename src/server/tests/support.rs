@@ -17,6 +17,7 @@ use tonic::{Request as Call, Response, Status, codec::CompressionEncoding};
 use tonic_types::StatusExt;
 
 use super::super::*;
+use crate::error::code_name;
 use crate::{
     auth::Principal,
     config::Settings,
