@@ -50,3 +50,6 @@ if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || ! "$venv/bin/python" -c
   "$venv/bin/grpcurl" --version >/dev/null 2>&1 || fail 'grpcurl does not run on this machine'
   printf '%s\n' "$stamp" >"$venv/stamp"
 fi
+
+# --- Helm, promtool and the scanners of the chart, the image and the packaging.
+"$here/chart.sh"
