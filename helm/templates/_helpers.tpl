@@ -73,10 +73,14 @@ securityContext:
 
 {{/* The environment of what reads the settings. */}}
 {{- define "registry.environment" -}}
+{{- with .Values.extraEnv }}
 env:
-  {{- toYaml .Values.extraEnv | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
 envFrom:
-  {{- toYaml .Values.extraEnvFrom | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* What every pod has in common. */}}

@@ -24,7 +24,9 @@ With `persistence` there is nothing to do: `serve` migrates the embedded databas
 name: migrate
 {{ include "registry.container" . }}
 args: [migrate, --config, {{ include "registry.configFile" . }}]
-{{ include "registry.environment" . }}
+{{- with include "registry.environment" . }}
+{{ trim . }}
+{{- end }}
 resources:
   {{- toYaml .Values.migration.resources | nindent 2 }}
 volumeMounts:

@@ -35,7 +35,7 @@
 {{- if $v.autoscaling.enabled -}}
 {{- $wrong = append $wrong "autoscaling.enabled: the embedded database has one pod; use PostgreSQL" -}}
 {{- end -}}
-{{- if ne (int $v.replicas) 1 -}}
+{{- if gt (int $v.replicas) 1 -}}
 {{- $wrong = append $wrong (printf "replicas: the embedded database has one pod, not %d; use PostgreSQL, or set it to 1" (int $v.replicas)) -}}
 {{- end -}}
 {{- end -}}
