@@ -8,14 +8,9 @@ import tomllib
 
 import pytest
 import yaml
-from chart import CHART, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template
+from chart import CHART, COMING_SETTINGS, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template
 from conftest import BINARY
 
-# Settings that the chart has and the binary gets next. To be emptied then: the tests say so.
-COMING = {
-    "server": {"max_connection_age_seconds": 0, "max_connection_age_grace_seconds": 30},
-    "telemetry": {"metrics_listen": "", "otlp_interval_seconds": 60},
-}
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TYPES = {bool: {"boolean"}, int: {"integer"}, float: {"number"}, str: {"string"}, list: {"array"}}
 MOUNTED = "/etc/subprocessor-registry/secrets"
@@ -41,7 +36,7 @@ def resolve(schema):
 
 
 def test_the_schema_has_the_binarys_settings():
-    binary, schema = merged(binary_settings(), COMING), settings_of_the_schema()
+    binary, schema = merged(binary_settings(), COMING_SETTINGS), settings_of_the_schema()
     assert {name: set(keys) for name, keys in schema.items()} == {name: set(keys) for name, keys in binary.items()}
     for section, settings in binary.items():
         for key, default in settings.items():
@@ -66,7 +61,7 @@ def test_one_set_has_every_setting():
 
 def test_defaults_of_the_chart_are_said_where_they_differ():
     """What the chart sets, it sets on purpose; drain_seconds, as the binary has it, because the grace period needs it."""
-    values, binary = yaml.safe_load((CHART / "values.yaml").read_text())["config"], merged(binary_settings(), COMING)
+    values, binary = yaml.safe_load((CHART / "values.yaml").read_text())["config"], merged(binary_settings(), COMING_SETTINGS)
     same = {
         (section, key) for section, keys in values.items() for key, value in keys.items() if binary[section][key] == value
     }
@@ -118,7 +113,7 @@ def runnable(resources, directory):
     known = binary_settings()
     for section, keys in settings.items():
         for key in list(keys):
-            if key in COMING.get(section, {}) and key not in known[section]:
+            if key in COMING_SETTINGS.get(section, {}) and key not in known[section]:
                 del keys[key]
             elif isinstance(keys[key], str):
                 keys[key] = keys[key].replace(MOUNTED, str(directory)).replace("/mnt/vault", str(directory))
