@@ -19,6 +19,7 @@ COMING_SETTINGS = {
     "telemetry": {"metrics_listen": "", "otlp_interval_seconds": 60},
 }
 COMING_COMMANDS = {"health": "healthcheck"}  # and what it is called until then
+COMING_HEALTH = {"liveness": "", "readiness": ""}  # and which service is asked until then
 # The least that can be installed.
 MINIMAL = {"config": {"server": {"insecure_no_auth": True}}, "secrets": {"databaseUrl": {"existingSecret": "database"}}}
 

@@ -3,13 +3,20 @@
 import base64
 import concurrent.futures
 import json
+import os
+import signal
 import subprocess
 import tomllib
+import uuid
 
+import grpc
 import pytest
 import yaml
-from chart import CHART, COMING_SETTINGS, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template
-from conftest import BINARY
+from chart import (
+    CHART, COMING_HEALTH, COMING_SETTINGS, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template,
+)  # fmt: skip
+from conftest import BINARY, free_port, wait_until_serving
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TYPES = {bool: {"boolean"}, int: {"integer"}, float: {"number"}, str: {"string"}, list: {"array"}}
@@ -86,11 +93,25 @@ def test_ranges_are_the_binarys(tmp_path):
         assert said.returncode == 2 and f"{section}.{key}: " in said.stderr, f"{section}.{key}, {bound}: {said.stderr}"
 
 
+def test_the_ends_of_ranges_are_taken(tmp_path):
+    for bound in ("minimum", "maximum"):
+        settings = {"database": {"data_dir": str(tmp_path / bound)}}
+        for section, keys in settings_of_the_schema().items():
+            for key, schema in keys.items():
+                if bound in resolve(schema) and key in binary_settings()[section]:
+                    settings.setdefault(section, {})[key] = resolve(schema)[bound]
+        said = migrate(settings, tmp_path / f"{bound}.toml")
+        assert said.returncode == 0, said.stderr
+
+
+def write(settings, path):
+    sections = (f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()) for name, keys in settings.items())
+    path.write_text("".join(sections))
+
+
 def migrate(settings, path):
     """`migrate` reads all settings, says everything that is wrong with them (2), and only then asks for the database."""
-    path.write_text(
-        "".join(f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()) for name, keys in settings.items())
-    )  # fmt: skip
+    write(settings, path)
     command = [BINARY, "migrate", "--config", path]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
@@ -133,6 +154,54 @@ def test_the_binary_takes_every_set(tmp_path):
         else:
             # The settings are good; the database is not there.
             assert said.returncode == 1 and "cannot be reached" in said.stderr, f"{name}: {said.stderr}"
+
+
+def test_a_fresh_install_on_postgresql(tmp_path):
+    """What the pod of the least set does, in its order: `serve` alone refuses; `migrate`, then `serve`, then the probes."""
+    resources = rendered(CHART / "ci/postgres-values.yaml")
+    pod = pod_of(one(resources, "Deployment"))
+    first, server = pod["initContainers"][0], pod["containers"][0]
+    settings = runnable(resources, tmp_path / "mounted")
+    port = free_port()
+    settings["server"]["listen"] = f"127.0.0.1:{port}"
+    if "metrics_listen" in settings["telemetry"]:
+        settings["telemetry"]["metrics_listen"] = "127.0.0.1:0"
+    cluster = os.environ["REGISTRY_TEST_POSTGRES_URL"]
+    name = f"chart_{uuid.uuid4().hex[:12]}"
+    subprocess.run(["psql", "--quiet", "--no-psqlrc", cluster, "--command", f"CREATE DATABASE {name}"], check=True)
+    (tmp_path / "mounted/database-url").write_text(f"{cluster.rsplit('/', 1)[0]}/{name}\n")
+    write(settings, tmp_path / "config.toml")
+
+    def command(container):
+        mounted = "/etc/subprocessor-registry/config/config.toml"
+        return [BINARY, *(argument.replace(mounted, str(tmp_path / "config.toml")) for argument in container["args"])]
+
+    refused = subprocess.run(command(server), capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1 and "subprocessor-registry migrate" in refused.stderr
+    # Two pods at once: one waits for the other.
+    both = [subprocess.Popen(command(first), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    said = sorted(process.communicate(timeout=120)[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "applied" in said[0] and "up to date" in said[1]
+
+    log = tmp_path / "server.log"
+    with log.open("w") as output, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        process = subprocess.Popen(command(server), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_until_serving(channel, process, log)
+            health = health_pb2_grpc.HealthStub(channel)
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                service = server[probe]["grpc"]["service"]
+                service = COMING_HEALTH.get(service, service)
+                answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+                assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=pod["terminationGracePeriodSeconds"]) == 0, log.read_text()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert all(json.loads(line) for line in log.read_text().splitlines()), "log_format is json"
 
 
 @pytest.mark.parametrize(
