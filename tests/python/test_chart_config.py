@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import functools
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ SECRETS = {
 }
 
 
+@functools.cache
 def binary_settings():
     printed = subprocess.run([BINARY, "config"], capture_output=True, text=True, check=True, timeout=30).stdout
     return tomllib.loads(printed)

