@@ -218,16 +218,21 @@ async fn bench(title: &str, url: &str) {
     for manner in MANNERS {
         subscribe(&mut notices, endpoints, manner, BAD).await;
     }
+    eprintln!("{title}: alone {}/s", rate(alone));
     let beside = tell(&mut subprocessors, &counted, "beside").await;
+    eprintln!("{title}: beside bad ones {}/s", rate(beside));
     let bare = bare(endpoints, &counted).await;
-    let rate = |took: Duration| f64::from(u32::try_from(GOOD * CHANGES).expect("few")) / took.as_secs_f64();
     println!(
-        "| {title:<10} | {:>9} | {:>10.0} | {:>24.0} | {:>9.0} |",
+        "| {title:<10} | {:>9} | {:>10} | {:>24} | {:>9} |",
         GOOD * CHANGES,
         rate(alone),
         rate(beside),
         rate(bare)
     );
+}
+
+fn rate(took: Duration) -> String {
+    format!("{:.0}", f64::from(u32::try_from(GOOD * CHANGES).expect("few")) / took.as_secs_f64())
 }
 
 fn main() {

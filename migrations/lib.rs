@@ -16,6 +16,7 @@ mod m20261122_000010_transfer;
 mod m20261122_000011_acknowledgement;
 mod m20261122_000012_notice;
 mod m20261122_000013_subscription;
+mod m20261122_000014_trace;
 mod schema;
 
 /// Runs the steps.
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000011_acknowledgement::Migration),
             Box::new(m20261122_000012_notice::Migration),
             Box::new(m20261122_000013_subscription::Migration),
+            Box::new(m20261122_000014_trace::Migration),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! Who calls what: what a handler passes down with a request.
 
+use crate::trace;
+
 /// The principal of what the registry does itself.
 pub const SYSTEM: &str = "system";
 
@@ -16,6 +18,8 @@ pub struct Call {
     pub request_digest: [u8; 32],
     /// Check everything, write nothing (AIP-163).
     pub validate_only: bool,
+    /// The trace that it belongs to ([`crate::trace`]); empty: none.
+    pub trace: String,
 }
 
 impl Call {
@@ -27,6 +31,7 @@ impl Call {
             request_id: String::new(),
             request_digest: [0; 32],
             validate_only: false,
+            trace: trace::current(),
         }
     }
 }

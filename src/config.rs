@@ -141,6 +141,10 @@ pub struct Telemetry {
     pub otlp_endpoint: String,
     /// The share of traces recorded.
     pub sample_ratio: f64,
+    /// How often metrics are sent there, in seconds; 0: never.
+    pub otlp_interval_seconds: u64,
+    /// Where metrics are shown; empty: on the server's own address.
+    pub metrics_listen: String,
 }
 
 /// How log lines are written.
@@ -319,7 +323,19 @@ impl Settings {
             found.push(("telemetry.otlp_endpoint", text));
         }
         within("telemetry.sample_ratio", telemetry.sample_ratio, 0.0..=1.0, &mut found);
+        if !telemetry.metrics_listen.is_empty() && telemetry.metrics_address().is_none() {
+            let text = format!("must be an address and a port such as 0.0.0.0:9464, not {}", telemetry.metrics_listen);
+            found.push(("telemetry.metrics_listen", text));
+        }
+        within("telemetry.otlp_interval_seconds", telemetry.otlp_interval_seconds, 0..=3600, &mut found);
         found
+    }
+}
+
+impl Telemetry {
+    /// Where metrics are shown, if not on the server's own address.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_listen.parse().ok()
     }
 }
 

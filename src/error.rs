@@ -31,6 +31,32 @@ pub fn answer_fits(what: &str, bytes: usize) -> Result<()> {
     Err(Error::new(Reason::AnswerTooLarge, message).with("bytes", bytes).with("max_bytes", MAX_ANSWER))
 }
 
+/// How a call ends whose caller has given it up.
+pub const GIVEN_UP: Code = Code::Cancelled;
+
+/// A code as the specification writes it: `DEADLINE_EXCEEDED`.
+pub const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
 /// What every fallible function of the registry returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

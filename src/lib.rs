@@ -15,7 +15,7 @@
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
 //! | [`rules`] | the law of transfers, clocks and states of notices, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |
-//! | [`call`], [`clock`], [`error`], [`reset`], [`proto`] | what everything stands on |
+//! | [`call`], [`clock`], [`error`], [`metrics`], [`trace`], [`reset`], [`proto`] | what everything stands on |
 //!
 //! # What always holds
 //!
@@ -55,6 +55,7 @@ pub mod config;
 pub mod error;
 pub mod import;
 pub mod manifest;
+pub mod metrics;
 pub mod notify;
 pub mod proto;
 pub mod reset;
@@ -64,4 +65,5 @@ pub mod run;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod web;

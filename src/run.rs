@@ -2,8 +2,13 @@
 
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use axum::Router;
 use sha2::{Digest, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -11,19 +16,24 @@ use crate::{
     call::Call,
     catalog::{self, Catalog},
     clock::Clock,
-    config::Settings,
+    config::{Flags, Settings},
     error::{Error, Reason, Result},
     manifest,
+    metrics::Metrics,
     notify::{
         channels::{Channels, Mail},
         email::{Mailer, Templates},
         outbox, schedule, webhook,
     },
     resource::name::{Kind, Name},
-    server::{Bound, Server},
+    server::{Bound, Content, Server},
     store::{self, Store},
-    telemetry, web,
+    telemetry::{self, meters::Meters},
+    web,
 };
+
+/// How often the file of the settings is looked at.
+const CONFIG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The example organizations, each a manifest, with their ids.
 pub const EXAMPLES: [(&str, &str); 5] = [
@@ -38,14 +48,52 @@ pub const EXAMPLES: [(&str, &str); 5] = [
 ///
 /// # Errors
 /// If anything that the server needs cannot be had: the database, its schema, the address.
-pub async fn serve(settings: Settings) -> Result<()> {
-    let _telemetry = telemetry::init(&settings.telemetry)?;
+pub async fn serve(settings: Settings, flags: &Flags) -> Result<()> {
+    let telemetry = telemetry::init(&settings.telemetry)?;
     let stop = stop_signal()?;
+    let hang_up = signal(SignalKind::hangup()).map_err(Error::internal)?;
     let server = bind(&settings).await?;
     tracing::info!(address = %server.local_addr(), version = env!("CARGO_PKG_VERSION"), "listening");
-    server.run(stop).await?;
+    tokio::select! {
+        stopped = server.run(stop) => stopped?,
+        () = follow_log_filter(&telemetry, &settings, flags, hang_up) => {}
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads the settings again on SIGHUP, and when their file has changed, and logs by what they say now. Whatever else has
+/// changed waits for the next start.
+async fn follow_log_filter(telemetry: &telemetry::Guard, settings: &Settings, flags: &Flags, mut hang_up: Signal) {
+    let mut filter = settings.telemetry.log_filter.clone();
+    let read = || flags.config.as_ref().and_then(|file| std::fs::read(file).ok());
+    let mut known = read();
+    let mut ticks = tokio::time::interval(CONFIG_INTERVAL);
+    loop {
+        tokio::select! {
+            Some(()) = hang_up.recv() => known = read(),
+            _ = ticks.tick() => {
+                let now = read();
+                // A file that is being replaced is not there for a moment.
+                if now.is_none() || now == known {
+                    continue;
+                }
+                known = now;
+            }
+        }
+        let set = match Settings::from_process(flags) {
+            Ok(settings) if settings.telemetry.log_filter == filter => continue,
+            Ok(settings) => {
+                filter = settings.telemetry.log_filter;
+                telemetry.set_log_filter(&filter).map_err(|error| error.to_string())
+            }
+            Err(problems) => Err(problems.join("; ")),
+        };
+        match set {
+            Ok(()) => tracing::info!(log_filter = filter, "the log filter has changed"),
+            Err(error) => tracing::error!(error, "the settings cannot be read again; the log filter stays as it is"),
+        }
+    }
 }
 
 /// A server over the database that the settings name, bound and ready to run.
@@ -55,23 +103,61 @@ pub async fn serve(settings: Settings) -> Result<()> {
 pub async fn bind(settings: &Settings) -> Result<Server> {
     // First, so that a start that cannot succeed leaves no database behind.
     let bound = Bound::new(&settings.server)?;
-    let options = database_options(settings);
+    let mut options = database_options(settings);
+    let meters = Meters::new(&settings.telemetry)?;
+    options.metrics = meters.metrics();
     let store = load(settings, &options).await.map_err(|error| options.explain(error))?;
     let stopping = CancellationToken::new();
     let options = api::Options {
         max_request_bytes: settings.server.max_request_bytes,
         watch_buffer: settings.watch.buffer_revisions,
         slow_reader_grace: Duration::from_secs(settings.watch.slow_reader_grace_seconds),
+        metrics: meters.metrics(),
     };
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
     let channels = Arc::new(channels(settings, bound.local_addr()?)?);
     let schedule = tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
-    let pace = outbox::Options { webhook: settings.webhook.pace(), email: settings.email.pace(), poll: period };
+    let metrics = meters.metrics();
+    let pace = outbox::Options {
+        webhook: settings.webhook.pace(),
+        email: settings.email.pace(),
+        poll: period,
+        metrics: Arc::clone(&metrics),
+    };
     let outbox = tokio::spawn(outbox::run(store.clone(), Arc::clone(&channels), pace, stopping.clone()));
+    let shown = meters.observe(store.clone());
+    let mut companions = vec![schedule, outbox];
+    let probes = match settings.telemetry.metrics_address() {
+        None => shown.router(),
+        Some(address) => {
+            companions.push(show(shown.router(), address, stopping.clone()).await?);
+            Router::new()
+        }
+    };
+    let counting = stopping.clone();
+    companions.push(tokio::spawn(async move {
+        counting.run_until_cancelled(shown.keep()).await;
+    }));
     let api = Api::new(store, options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };
-    let server = Server::on(bound, &settings.server, api::routes(&api), web::pages(api, pages), stopping).await?;
-    Ok(server.with(vec![schedule, outbox]))
+    let content = Content { routes: api::routes(&api), pages: web::pages(api, pages), probes, metrics };
+    let server = Server::on(bound, &settings.server, content, stopping).await?;
+    Ok(server.with(companions))
+}
+
+/// Shows metrics on an address of their own.
+async fn show(metrics: Router, address: SocketAddr, stopping: CancellationToken) -> Result<JoinHandle<()>> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let message = format!("cannot listen on {address}: name another with telemetry.metrics_listen");
+        Error::new(Reason::Internal, message).caused_by(error)
+    })?;
+    tracing::info!(address = ?listener.local_addr().ok(), "metrics");
+    Ok(tokio::spawn(async move {
+        let served = axum::serve(listener, metrics).with_graceful_shutdown(stopping.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "metrics are not shown any more");
+        }
+    }))
 }
 
 /// What can be sent, and by what.
@@ -158,6 +244,7 @@ fn database_options(settings: &Settings) -> store::Options {
         statement_timeout: Duration::from_secs(settings.database.statement_timeout_seconds),
         max_batch: settings.writer.max_batch,
         poll_interval: Duration::from_millis(settings.watch.poll_interval_ms),
+        metrics: Metrics::none(),
     }
 }
 

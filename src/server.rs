@@ -22,13 +22,14 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, body::Body, service::Routes};
+use tonic::{Status, body::Body, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
 use crate::{
     config,
     error::{Error, Reason, Result, clip},
+    metrics::Metrics,
     proto, web,
 };
 use gate::Gate;
@@ -78,6 +79,26 @@ fn unbound(address: SocketAddr, error: std::io::Error) -> Error {
     Error::new(Reason::Internal, format!("cannot listen on {address}: {why}")).caused_by(error)
 }
 
+/// What is served.
+#[derive(Debug)]
+pub struct Content {
+    /// Our services.
+    pub routes: Routes,
+    /// What people look at.
+    pub pages: Router,
+    /// What machines look at that operate the server: nobody is asked who they are.
+    pub probes: Router,
+    /// What calls are measured by.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Content {
+    /// Services alone.
+    pub fn of(routes: Routes) -> Self {
+        Self { routes, pages: Router::new(), probes: Router::new(), metrics: Metrics::none() }
+    }
+}
+
 /// A bound server that does not serve yet.
 #[derive(Debug)]
 pub struct Server {
@@ -97,18 +118,17 @@ impl Server {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(settings: &config::Server, routes: Routes, stopping: CancellationToken) -> Result<Self> {
-        Self::on(Bound::new(settings)?, settings, routes, Router::new(), stopping).await
+        Self::on(Bound::new(settings)?, settings, Content::of(routes), stopping).await
     }
 
-    /// The same on an address already bound, with pages beside the services.
+    /// The same on an address already bound, with what is beside the services.
     ///
     /// # Errors
     /// If it cannot be listened on.
     pub async fn on(
         bound: Bound,
         settings: &config::Server,
-        routes: Routes,
-        pages: Router,
+        content: Content,
         stopping: CancellationToken,
     ) -> Result<Self> {
         let listener = bound.0.listen(BACKLOG).map_err(|error| unbound(settings.listen, error))?;
@@ -118,8 +138,9 @@ impl Server {
         for service in served_services() {
             health.set_service_status(service, ServingStatus::Serving).await;
         }
-        let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone() };
-        let router = router(routes, pages, &health, gate)?;
+        let metrics = Arc::clone(&content.metrics);
+        let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone(), metrics };
+        let router = router(content, &health, gate)?;
         let drain = Duration::from_secs(settings.drain_seconds);
         Ok(Self { listener, local_addr, router, health, stopping, drain, companions: Vec::new() })
     }
@@ -200,7 +221,8 @@ fn served_services() -> impl Iterator<Item = String> {
 }
 
 /// Everything that is served on the port.
-fn router(routes: Routes, mut pages: Router, health: &HealthReporter, gate: Gate) -> Result<Router> {
+fn router(content: Content, health: &HealthReporter, gate: Gate) -> Result<Router> {
+    let Content { routes, mut pages, probes, metrics: _ } = content;
     let gate = Arc::new(gate);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -226,7 +248,7 @@ fn router(routes: Routes, mut pages: Router, health: &HealthReporter, gate: Gate
     if pages.has_routes() {
         pages = pages.route_layer(from_fn_with_state(gate, gate::pages));
     }
-    Ok(ours.merge(around).merge(pages).fallback(fallback))
+    Ok(ours.merge(around).merge(pages).merge(probes).fallback(fallback))
 }
 
 /// What no route is for: a gRPC call is answered as gRPC, anything else as a web page that is not there.
@@ -243,18 +265,6 @@ async fn fallback(request: Request) -> axum::response::Response {
         }
         _ => web::not_found(request.uri().path()),
     }
-}
-
-/// A code as the specification writes it: `DEADLINE_EXCEEDED`.
-pub fn code_name(code: Code) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
-//! Logs and traces. Logs go to standard error; traces to an OTLP collector, if one is named.
+//! Logs, traces and metrics. Logs go to standard error; traces and metrics to an OTLP collector, if one is named; metrics
+//! also to whoever reads them at `/metrics`.
 
-use std::{io::IsTerminal, time::Duration};
+mod conventions;
+mod gauges;
+pub mod meters;
+
+use std::{fmt, io::IsTerminal, time::Duration};
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig;
@@ -9,20 +14,49 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracerProvider},
 };
-use tracing_subscriber::{EnvFilter, Layer, filter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{self, FilterExt},
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
+};
 
+use self::conventions::Conventional;
 use crate::{
     config::{LogFormat, Telemetry},
     error::{Error, Result},
+    trace,
 };
 
 /// How long the last spans may take to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What the names of spans of statements begin with.
+const STATEMENT: &str = "sea_orm.";
+
 /// Sends the spans that are still held when it is dropped: keep it until the process ends.
-#[derive(Debug)]
 #[must_use = "dropping it ends the export of traces"]
-pub struct Guard(Option<SdkTracerProvider>);
+pub struct Guard {
+    provider: Option<SdkTracerProvider>,
+    set_filter: Box<dyn Fn(EnvFilter) -> std::result::Result<(), reload::Error> + Send + Sync>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// Logs by another filter from now on.
+    ///
+    /// # Errors
+    /// INTERNAL if it is none; the one before stays.
+    pub fn set_log_filter(&self, filter: &str) -> Result<()> {
+        (self.set_filter)(EnvFilter::try_new(filter).map_err(Error::internal)?).map_err(Error::internal)
+    }
+}
 
 /// Sets up logs and traces for the process. Call it once, inside the runtime: the exporter works on it.
 ///
@@ -30,6 +64,9 @@ pub struct Guard(Option<SdkTracerProvider>);
 /// If the filter or the endpoint cannot be used, or it was called before.
 pub fn init(settings: &Telemetry) -> Result<Guard> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(Error::internal)?;
+    let (filter, handle) = reload::Layer::new(filter);
+    // Statements are for traces. What is wrong with one is logged with what it was for.
+    let filter = filter.and(filter::filter_fn(|metadata| !is_statement(metadata)));
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let log = match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -39,15 +76,32 @@ pub fn init(settings: &Telemetry) -> Result<Guard> {
     let provider = exporter(settings)?;
     let traces = provider.as_ref().map(|provider| {
         let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(filter::filter_fn(is_ours))
+        // Statements are many, and nobody sees them in a trace that is not recorded.
+        let wanted = filter::dynamic_filter_fn(|metadata, _| {
+            is_ours(metadata) || (is_statement(metadata) && trace::is_recorded())
+        });
+        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(wanted)
     });
-    tracing_subscriber::registry().with(traces).with(log.with_filter(filter)).try_init().map_err(Error::internal)?;
-    Ok(Guard(provider))
+    tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init().map_err(Error::internal)?;
+    Ok(Guard { provider, set_filter: Box::new(move |filter| handle.reload(filter)) })
 }
 
-/// Our own spans only: those of the transport would outnumber them, and exporting would trace itself.
+/// Our own spans: those of the transport would outnumber them, and exporting would trace itself.
 pub(crate) fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
     metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+}
+
+/// Spans of statements.
+fn is_statement(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.name().starts_with(STATEMENT)
+}
+
+/// Who sends traces and metrics.
+fn resource() -> Resource {
+    Resource::builder()
+        .with_service_name(env!("CARGO_PKG_NAME"))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 fn exporter(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
@@ -59,16 +113,12 @@ fn exporter(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
         .with_endpoint(&settings.otlp_endpoint)
         .build()
         .map_err(Error::internal)?;
-    let resource = Resource::builder()
-        .with_service_name(env!("CARGO_PKG_NAME"))
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .build();
     // A caller's decision holds, so that traces are whole; the ratio is for calls that begin one.
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
     let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
+        .with_batch_exporter(Conventional(exporter))
         .with_sampler(sampler)
-        .with_resource(resource)
+        .with_resource(resource())
         .build();
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     Ok(Some(provider))
@@ -76,7 +126,7 @@ fn exporter(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(provider) = self.0.take()
+        if let Some(provider) = self.provider.take()
             && let Err(error) = provider.shutdown_with_timeout(FLUSH_TIMEOUT)
         {
             tracing::warn!(%error, "the last traces were not sent");
@@ -119,7 +169,7 @@ mod tests {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             drop(tracing::info_span!("a span to be sent").entered());
         });
-        drop(Guard(Some(provider)));
+        drop(Guard { provider: Some(provider), set_filter: Box::new(|_| Ok(())) });
 
         let received = String::from_utf8_lossy(&received.lock().expect("not poisoned")).into_owned();
         for text in ["a span to be sent", "subprocessor-registry", env!("CARGO_PKG_VERSION")] {

@@ -33,6 +33,7 @@ use crate::{
     auth::Principal,
     call::Call,
     error::{Error, Result, causes},
+    metrics::Metrics,
     notify::channels::Channels,
     proto::v1,
     resource::{
@@ -48,6 +49,7 @@ use crate::{
         standard::{self, Managed},
         version::Resource,
     },
+    trace,
 };
 
 /// What the handlers share. Cheap to clone.
@@ -68,11 +70,18 @@ pub struct Options {
     pub watch_buffer: usize,
     /// How long a stream that is full waits for its reader, and then for it to take the reason of its end.
     pub slow_reader_grace: Duration,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_request_bytes: 4 * 1024 * 1024, watch_buffer: 64, slow_reader_grace: Duration::from_secs(10) }
+        Self {
+            max_request_bytes: 4 * 1024 * 1024,
+            watch_buffer: 64,
+            slow_reader_grace: Duration::from_secs(10),
+            metrics: Metrics::none(),
+        }
     }
 }
 
@@ -227,7 +236,8 @@ fn mutation<R: Mutation>(request: Request<R>, method: &'static str) -> (Call, R)
     let request_id = std::mem::take(message.request_id());
     let validate_only = std::mem::take(message.validate_only());
     let request_digest = Sha256::digest(message.encode_to_vec()).into();
-    let call = Call { principal: principal.as_str().to_owned(), method, request_id, request_digest, validate_only };
+    let principal = principal.as_str().to_owned();
+    let call = Call { principal, method, request_id, request_digest, validate_only, trace: trace::current() };
     (call, message)
 }
 

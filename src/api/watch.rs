@@ -18,6 +18,7 @@ use tonic::Status;
 use super::Options;
 use crate::{
     error::{Error, Reason, Result},
+    metrics::Following,
     proto::v1::{WatchChangesResponse, watch_changes_response::Event as Content},
     reset::StreamReset,
     store::watch::{Cursor, Event},
@@ -110,7 +111,9 @@ pub(super) fn stream(
         Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: options.watch_buffer.max(1) });
     let gone = CancellationToken::new();
     let patience = Patience { wait: options.slow_reader_grace, grace: options.slow_reader_grace, reset };
-    tokio::spawn(fill(source, Arc::clone(&shared), patience, stopping, gone.clone()));
+    let following = options.metrics.streams().open(source.position());
+    let filling = Filling { shared: Arc::clone(&shared), patience, stopping, gone: gone.clone(), following };
+    tokio::spawn(filling.run(source));
     Stream { shared, _gone: gone.drop_guard() }
 }
 
@@ -123,34 +126,41 @@ struct Patience {
     reset: Option<StreamReset>,
 }
 
-/// Fills the buffer until the reader goes, the server stops, or the reader proves too slow.
-async fn fill(
-    mut source: impl Source,
+/// What fills the buffer.
+struct Filling {
     shared: Arc<Shared>,
     patience: Patience,
     stopping: CancellationToken,
     gone: CancellationToken,
-) {
-    loop {
-        let sent = source.position();
-        let events = tokio::select! {
-            () = gone.cancelled() => return,
-            () = stopping.cancelled() => return shared.end(stopped(sent)),
-            events = source.next() => events,
-        };
-        let events = match events {
-            Ok(events) => events,
-            Err(error) => return shared.end(error.into()),
-        };
-        for event in events {
-            let mut message = response(event);
-            while let Err(back) = shared.push(message) {
-                message = back;
-                tokio::select! {
-                    () = gone.cancelled() => return,
-                    () = stopping.cancelled() => return shared.end(stopped(sent)),
-                    () = shared.taken.notified() => {}
-                    () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
+    following: Following,
+}
+
+impl Filling {
+    /// Fills it until the reader goes, the server stops, or the reader proves too slow.
+    async fn run(self, mut source: impl Source) {
+        let Self { shared, patience, stopping, gone, following } = self;
+        loop {
+            let sent = source.position();
+            following.at(sent);
+            let events = tokio::select! {
+                () = gone.cancelled() => return,
+                () = stopping.cancelled() => return shared.end(stopped(sent)),
+                events = source.next() => events,
+            };
+            let events = match events {
+                Ok(events) => events,
+                Err(error) => return shared.end(error.into()),
+            };
+            for event in events {
+                let mut message = response(event);
+                while let Err(back) = shared.push(message) {
+                    message = back;
+                    tokio::select! {
+                        () = gone.cancelled() => return,
+                        () = stopping.cancelled() => return shared.end(stopped(sent)),
+                        () = shared.taken.notified() => {}
+                        () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
+                    }
                 }
             }
         }

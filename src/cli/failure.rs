@@ -8,7 +8,7 @@ use std::{
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::server::code_name;
+use crate::error::code_name;
 
 /// What commands return.
 pub(super) type Outcome<T = ()> = Result<T, Failure>;

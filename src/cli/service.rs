@@ -15,10 +15,8 @@ use super::{
 };
 use crate::{
     config::{Flags, Settings},
-    error::{self, Error, Reason},
-    run,
-    server::code_name,
-    telemetry,
+    error::{self, Error, Reason, code_name},
+    run, telemetry,
 };
 
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +50,7 @@ impl Serve {
         let Self { listen, data_dir, database_url, config, with_examples, insecure_no_auth } = self;
         let flags = Flags { config, listen, insecure_no_auth, database_url, data_dir, with_examples };
         let settings = settings(&flags)?;
-        server_runtime()?.block_on(run::serve(settings)).map_err(|error| failed(&error))
+        server_runtime()?.block_on(run::serve(settings, &flags)).map_err(|error| failed(&error))
     }
 }
 

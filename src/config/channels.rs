@@ -20,6 +20,9 @@ use crate::{
     resource::address,
 };
 
+/// How many times `webhook.concurrency` may be under way, with those that take long.
+const HANGING: usize = 8;
+
 /// What secrets are sealed with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +150,7 @@ impl Webhook {
             schedule: self.retry_schedule_seconds.iter().map(|wait| Duration::from_secs(*wait)).collect(),
             jitter: self.retry_jitter,
             concurrency: self.concurrency,
+            most: self.concurrency * HANGING,
             of_each: self.endpoint_concurrency,
             timeout: Duration::from_secs_f64(self.timeout_seconds),
         }
@@ -196,6 +200,8 @@ impl Email {
             schedule: self.retry_schedule_seconds.iter().map(|wait| Duration::from_secs(*wait)).collect(),
             jitter: 0.1,
             concurrency: self.concurrency,
+            // One connection each, and no more of them.
+            most: self.concurrency,
             of_each: self.concurrency,
             timeout: Duration::from_secs_f64(self.timeout_seconds),
         }

@@ -1,19 +1,25 @@
 //! The outbox's workers: one follows the log, and one for each channel sends what is due.
 //!
 //! Every replica has them all; the store sees to it that each revision is followed once and each delivery is under way in one
-//! place at a time. A worker holds a bounded number of deliveries, and a smaller one for each endpoint, so an endpoint that hangs
-//! takes none but its own time.
+//! place at a time. A worker holds a bounded number of deliveries, and a smaller one for each endpoint: one alone for an endpoint
+//! that failed last. An attempt that takes long makes room for others, so endpoints that hang take none but their own time,
+//! also where there are more of them than attempts at a time.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, Semaphore},
     task::JoinSet,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::{
     channels::Channels,
@@ -24,6 +30,7 @@ use super::{
 use crate::{
     call::Call,
     error::{Result, causes},
+    metrics::Metrics,
     proto::v1::{ReplayDeliveriesResponse, Subscription},
     resource::name::{Kind, Name},
     rules::event,
@@ -35,6 +42,7 @@ use crate::{
             claim::{Claimed, Outcome, Settled},
         },
     },
+    trace,
 };
 
 /// How much longer than an attempt a delivery is kept from others, so that what it came to can be written down.
@@ -43,6 +51,10 @@ const GRACE: Duration = Duration::from_secs(60);
 const LAST: Duration = Duration::from_secs(5);
 /// Attempts that are written down together.
 const TOGETHER: usize = 64;
+/// After this an attempt takes long: others are begun in its place.
+const LONG: Duration = Duration::from_secs(1);
+/// Endpoints that a worker remembers.
+const KNOWN: usize = 10_000;
 
 /// What a mail server says of an address, and not of the message (RFC 5321 section 4.2.3): there is no such mailbox.
 const NO_MAILBOX: [u16; 3] = [550, 551, 553];
@@ -50,7 +62,7 @@ const NO_MAILBOX: [u16; 3] = [550, 551, 553];
 const POLICY: &str = "5.7.";
 
 /// How deliveries are tried.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// By HTTP.
     pub webhook: Pace,
@@ -58,6 +70,8 @@ pub struct Options {
     pub email: Pace,
     /// How often what is due is looked for.
     pub poll: Duration,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How deliveries of one channel are tried.
@@ -67,8 +81,10 @@ pub struct Pace {
     pub schedule: Vec<Duration>,
     /// How far a wait may be from the schedule, as a share of it.
     pub jitter: f64,
-    /// How many are under way at a time.
+    /// How many are under way at a time, without those that take long.
     pub concurrency: usize,
+    /// How many with them.
+    pub most: usize,
     /// How many of them to one endpoint.
     pub of_each: usize,
     /// How long an attempt may take.
@@ -113,7 +129,10 @@ pub async fn run(store: Store, channels: Arc<Channels>, options: Options, stoppi
         channel,
         pace: pace.clone(),
         poll: options.poll,
-        busy: HashMap::new(),
+        metrics: Arc::clone(&options.metrics),
+        room: Arc::new(Semaphore::new(pace.concurrency)),
+        freed: Arc::new(Notify::new()),
+        endpoints: HashMap::new(),
     };
     let (webhooks, mails) = (sender(Channel::Webhook, &options.webhook), sender(Channel::Email, &options.email));
     // Without a mail server mails wait until there is one.
@@ -156,8 +175,20 @@ struct Sender {
     channel: Channel,
     pace: Pace,
     poll: Duration,
-    /// How many deliveries of each subscription are under way.
-    busy: HashMap<String, usize>,
+    metrics: Arc<Metrics>,
+    /// One for each attempt at a time; what takes long gives it back early, and says so.
+    room: Arc<Semaphore>,
+    freed: Arc<Notify>,
+    /// By subscription, where there is something to know.
+    endpoints: HashMap<String, Endpoint>,
+}
+
+/// What a worker knows of an endpoint.
+#[derive(Debug, Clone, Copy, Default)]
+struct Endpoint {
+    under_way: usize,
+    /// Its last attempt did.
+    failed: bool,
 }
 
 impl Sender {
@@ -171,12 +202,13 @@ impl Sender {
                 tracing::warn!(%error, cause = %causes(error), "what is due could not be taken; it is tried again");
             }
             // Where all that was asked for was there, there may be more.
-            let is_more = begun.is_ok_and(|full| full) && under_way.len() < self.pace.concurrency;
+            let is_more = begun.is_ok_and(|full| full) && self.room(&under_way) > 0;
             let mut done = Vec::new();
             tokio::select! {
                 Some(one) = under_way.join_next(), if !under_way.is_empty() => done.extend(one.ok()),
                 _ = ticks.tick() => {}
                 () = made.notified() => {}
+                () = self.freed.notified() => {}
                 () = std::future::ready(()), if is_more => {}
                 () = stopping.cancelled() => break,
             }
@@ -192,16 +224,41 @@ impl Sender {
         }
     }
 
+    /// How many more can be begun.
+    fn room(&self, under_way: &JoinSet<Done>) -> usize {
+        self.room.available_permits().min(self.pace.most.saturating_sub(under_way.len()))
+    }
+
     /// Takes what is due and sets it under way; returns whether there was as much as there was room for.
     async fn begin(&mut self, under_way: &mut JoinSet<Done>) -> Result<bool> {
-        let room = self.pace.concurrency - under_way.len().min(self.pace.concurrency);
+        let room = self.room(under_way);
+        let left = self.endpoints.iter().map(|(name, known)| {
+            let of_it = if known.failed { 1 } else { self.pace.of_each };
+            (name.clone(), of_it.saturating_sub(known.under_way))
+        });
         let lease = self.pace.timeout + GRACE;
-        let claimed = self.store.claim(self.channel, room, self.pace.of_each, &self.busy, lease).await?;
+        let claimed = self.store.claim(self.channel, room, self.pace.of_each, left.collect(), lease).await?;
         let full = room > 0 && claimed.len() == room;
+        let revisions: BTreeSet<i64> = claimed.iter().map(|one| one.revision).filter(|number| *number > 0).collect();
+        let traces = match revisions.len() {
+            0 => HashMap::new(),
+            _ => self.store.traces(&revisions.into_iter().collect::<Vec<_>>()).await?,
+        };
         for (claimed, job) in prepare(&self.store, &self.channels, claimed).await? {
-            *self.busy.entry(claimed.subscription.clone()).or_default() += 1;
+            let span = job.span();
+            trace::join(&span, traces.get(&claimed.revision).map_or("", String::as_str));
+            self.endpoints.entry(claimed.subscription.clone()).or_default().under_way += 1;
             let (channels, pace, store) = (Arc::clone(&self.channels), self.pace.clone(), self.store.clone());
-            under_way.spawn(async move { attempt(&store, &channels, &pace, claimed, job).await });
+            let (permit, freed) = (Arc::clone(&self.room).try_acquire_owned().ok(), Arc::clone(&self.freed));
+            under_way.spawn(async move {
+                let mut attempt = Box::pin(attempt(&store, &channels, &pace, claimed, job).instrument(span));
+                if let Ok(done) = timeout(LONG, &mut attempt).await {
+                    return done;
+                }
+                drop(permit);
+                freed.notify_one();
+                attempt.await
+            });
         }
         Ok(full)
     }
@@ -217,12 +274,15 @@ impl Sender {
             return;
         }
         for one in &done {
-            let subscription = &one.settled.claimed.subscription;
-            if let Some(count) = self.busy.get_mut(subscription) {
-                *count -= 1;
+            self.metrics.attempted(self.channel.word(), one.settled.outcome.word(), one.settled.duration);
+            if let Some(endpoint) = self.endpoints.get_mut(&one.settled.claimed.subscription) {
+                endpoint.under_way -= 1;
+                endpoint.failed = matches!(one.settled.outcome, Outcome::Retry { .. });
             }
         }
-        self.busy.retain(|_, count| *count > 0);
+        // Beyond a bound what is known of idle ones is forgotten, and learned again.
+        let keep_idle = self.endpoints.len() <= KNOWN;
+        self.endpoints.retain(|_, endpoint| endpoint.under_way > 0 || (endpoint.failed && keep_idle));
         if let Err(error) = self.record(done).await {
             // What was under way is due again when its lease is over.
             tracing::warn!(%error, cause = %causes(&error), "what deliveries came to could not be written down");
@@ -303,7 +363,13 @@ async fn attempt(store: &Store, channels: &Channels, pace: &Pace, claimed: Claim
             follows: Follows::Nothing,
         },
         Job::Webhook { uri, keys, body, challenge } => {
-            let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, None).await;
+            let trace = trace::current();
+            let trace = Some(trace.as_str()).filter(|trace| !trace.is_empty());
+            let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, trace).await;
+            if let Some(status) = answer.status {
+                Span::current().record("http.response.status_code", status);
+            }
+            failed_with(&answer.error);
             webhook_done(store, pace, claimed, attempt_time, answer, &challenge)
         }
         Job::Mail(mail) => {
@@ -313,8 +379,19 @@ async fn attempt(store: &Store, channels: &Channels, pace: &Pace, claimed: Claim
                 None => Sent::Transient { code: None, text: "there is no mail server".to_owned() },
             };
             let address = mail.to.address.to_string();
+            match &sent {
+                Sent::Accepted { .. } => {}
+                Sent::Permanent { text, .. } | Sent::Transient { text, .. } => failed_with(text),
+            }
             mail_done(store, pace, claimed, attempt_time, sent, begun.elapsed(), &address)
         }
+    }
+}
+
+/// Says on the span of an attempt that it failed.
+fn failed_with(error: &str) {
+    if !error.is_empty() {
+        Span::current().record("otel.status_code", "ERROR").record("otel.status_description", error);
     }
 }
 
@@ -412,6 +489,7 @@ mod tests {
             schedule: seconds(&[5, 300, 1800]),
             jitter: 0.1,
             concurrency: 1,
+            most: 1,
             of_each: 1,
             timeout: Duration::from_secs(15),
         };

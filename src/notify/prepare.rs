@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tracing::{Span, field::Empty};
+use url::Url;
 
 use super::{
     channels::Channels,
@@ -44,6 +46,40 @@ pub enum Job {
     Mail(Box<Mail>),
     /// Nothing, and why.
     Drop(String),
+}
+
+impl Job {
+    /// The span of an attempt, by the conventions for HTTP and for messaging. Paths of endpoints can hold secrets: only the
+    /// host is said.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Webhook { uri, .. } => {
+                let uri = Url::parse(uri).ok();
+                tracing::info_span!(
+                    "deliver",
+                    otel.name = "POST",
+                    otel.kind = "client",
+                    otel.status_code = Empty,
+                    otel.status_description = Empty,
+                    http.request.method = "POST",
+                    http.response.status_code = Empty,
+                    url.scheme = uri.as_ref().map(Url::scheme),
+                    server.address = uri.as_ref().and_then(Url::host_str),
+                    server.port = uri.as_ref().and_then(Url::port_or_known_default),
+                )
+            }
+            Self::Mail(_) => tracing::info_span!(
+                "deliver",
+                otel.name = "send mail",
+                otel.kind = "client",
+                otel.status_code = Empty,
+                otel.status_description = Empty,
+                messaging.system = "smtp",
+                messaging.operation.type = "send",
+            ),
+            Self::Drop(_) => Span::none(),
+        }
+    }
 }
 
 /// What deliveries become, read together.

@@ -15,15 +15,15 @@ use tokio_util::{
     task::AbortOnDropHandle,
 };
 use tonic::Code;
-use tracing::Span;
 
-use super::{deadline, fault, span};
+use super::{deadline, fault, span::Seen};
 use crate::error::{Error, Reason};
 
 /// A response's body with what can end it.
 pub(super) struct CallBody {
     inner: Body,
-    span: Span,
+    seen: Seen,
+    messages: Messages,
     deadline: Option<Pin<Box<Sleep>>>,
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Resets the stream should nobody read it when its deadline passes; given up with the body.
@@ -32,8 +32,8 @@ pub(super) struct CallBody {
 }
 
 impl CallBody {
-    pub(super) fn new(inner: Body, span: Span) -> Self {
-        Self { inner, span, deadline: None, stopping: None, _cutter: None, done: false }
+    pub(super) fn new(inner: Body, seen: Seen) -> Self {
+        Self { inner, seen, messages: Messages::default(), deadline: None, stopping: None, _cutter: None, done: false }
     }
 
     /// Ends with DEADLINE_EXCEEDED at `at`; by `cutter`, if nobody reads.
@@ -56,7 +56,7 @@ impl CallBody {
         let code = error.code();
         let mut trailers = HeaderMap::new();
         fault::replace(&mut trailers, error);
-        span::end(&self.span, code);
+        self.seen.end(code);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }
@@ -73,7 +73,7 @@ impl http_body::Body for CallBody {
             return Poll::Ready(None);
         }
         let this = &mut *self;
-        let span = this.span.clone();
+        let span = this.seen.span.clone();
         let _entered = span.enter();
         // First the deadline: a stream that always has something to send must end too.
         if this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
@@ -81,8 +81,10 @@ impl http_body::Body for CallBody {
         }
         match Pin::new(&mut this.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(code) = frame.trailers_ref().and_then(code_in) {
-                    span::end(&this.span, code);
+                if let Some(data) = frame.data_ref() {
+                    this.seen.sent(this.messages.in_more(data));
+                } else if let Some(code) = frame.trailers_ref().and_then(code_in) {
+                    this.seen.end(code);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -103,7 +105,61 @@ impl http_body::Body for CallBody {
     }
 }
 
+/// Counts the messages in a body as it passes: each has five bytes before it, a flag and its length.
+#[derive(Debug, Default)]
+struct Messages {
+    /// What is left of the message that has begun.
+    left: usize,
+    /// What has come of the five bytes, where they were torn apart.
+    head: [u8; 5],
+    have: usize,
+}
+
+impl Messages {
+    /// How many begin in the next bytes.
+    fn in_more(&mut self, mut data: &[u8]) -> u64 {
+        let mut begun = 0;
+        loop {
+            let skipped = self.left.min(data.len());
+            self.left -= skipped;
+            data = data.get(skipped..).unwrap_or_default();
+            let Some((first, rest)) = data.split_first() else { return begun };
+            if let Some(place) = self.head.get_mut(self.have) {
+                *place = *first;
+            }
+            self.have += 1;
+            data = rest;
+            if self.have == self.head.len() {
+                let [_, length @ ..] = self.head;
+                self.left = u32::from_be_bytes(length) as usize;
+                self.have = 0;
+                begun += 1;
+            }
+        }
+    }
+}
+
 /// The status in headers or trailers.
 pub(super) fn code_in(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|status| Code::from_bytes(status.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Messages;
+
+    #[test]
+    fn messages_are_counted_however_they_are_torn_apart() {
+        let body: Vec<u8> = [300_usize, 0, 5]
+            .iter()
+            .flat_map(|length| {
+                let head = u32::try_from(*length).expect("small").to_be_bytes();
+                [&[0_u8][..], &head, &vec![7_u8; *length]].concat()
+            })
+            .collect();
+        for size in [1, 2, 3, 7, 304, 305, 306, 1_000] {
+            let mut messages = Messages::default();
+            assert_eq!(body.chunks(size).map(|part| messages.in_more(part)).sum::<u64>(), 3, "{size}");
+        }
+    }
 }

@@ -12,15 +12,17 @@ use http_body::Body as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{Status, transport::server::TcpConnectInfo};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::{
     body::{CallBody, code_in},
-    connection, deadline, fault, span,
+    connection, deadline, fault,
+    span::{self, Seen},
 };
 use crate::{
     auth::{self, Principal},
     error::{Error, Reason, clip},
+    metrics::Metrics,
     proto, web,
 };
 
@@ -37,6 +39,7 @@ pub(super) struct Gate {
     pub(super) trusted: bool,
     pub(super) local_addr: SocketAddr,
     pub(super) stopping: CancellationToken,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// The methods of the contract by path, and whether they stream.
@@ -61,6 +64,7 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
     let name = method.map(|(path, _)| path.trim_start_matches('/'));
     let span = span::begin(name, request.headers(), gate.local_addr, peer);
+    let seen = Seen::new(span.clone(), gate.metrics.call(name.unwrap_or_default()));
 
     let admitted = span.in_scope(|| {
         let deadline = deadline::of(request.headers(), Instant::now())?;
@@ -77,10 +81,10 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
         Ok(deadline)
     });
     match admitted {
-        Err(error) => refuse(error, &span),
+        Err(error) => refuse(error, seen),
         Ok(deadline) => {
             let streams = method.is_some_and(|(_, streams)| *streams);
-            let call = answer(request, next, span.clone(), deadline, streams);
+            let call = answer(request, next, seen, deadline, streams);
             call.instrument(span).await.map(axum::body::Body::new)
         }
     }
@@ -93,9 +97,9 @@ pub(super) async fn around(State(gate): State<Arc<Gate>>, request: Request, next
         return refusal;
     }
     match deadline::of(request.headers(), Instant::now()) {
-        Err(error) => refuse(error, &Span::none()),
+        Err(error) => refuse(error, Seen::none()),
         Ok(deadline) => {
-            let response = answer(request, next, Span::none(), deadline, true).await;
+            let response = answer(request, next, Seen::none(), deadline, true).await;
             response.map(|body| axum::body::Body::new(body.while_running(gate.stopping.clone())))
         }
     }
@@ -127,7 +131,7 @@ pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next:
 async fn answer(
     mut request: Request,
     next: Next,
-    span: Span,
+    mut seen: Seen,
     deadline: Option<Instant>,
     streams: bool,
 ) -> axum::http::Response<CallBody> {
@@ -137,19 +141,19 @@ async fn answer(
     }
     let mut response = match deadline {
         None => next.run(request).await,
-        Some(at) if at <= Instant::now() => refuse(deadline::exceeded(), &Span::none()),
+        Some(at) if at <= Instant::now() => refuse(deadline::exceeded(), Seen::none()),
         Some(at) => match timeout_at(at, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => refuse(deadline::exceeded(), &Span::none()),
+            Err(_) => refuse(deadline::exceeded(), Seen::none()),
         },
     };
     fault::complete(response.headers_mut());
     if let Some(code) = code_in(response.headers()) {
-        span::end(&span, code);
+        seen.end(code);
     }
     response.map(|inner| {
         let ended = inner.is_end_stream();
-        let body = CallBody::new(inner, span);
+        let body = CallBody::new(inner, seen);
         match deadline.filter(|_| !ended) {
             None => body,
             Some(at) => {
@@ -165,9 +169,9 @@ async fn answer(
     })
 }
 
-fn refuse(error: Error, span: &Span) -> Response {
-    span::end(span, error.code());
-    span.in_scope(|| Status::from(error)).into_http::<tonic::body::Body>().map(axum::body::Body::new)
+fn refuse(error: Error, mut seen: Seen) -> Response {
+    seen.end(error.code());
+    seen.span.in_scope(|| Status::from(error)).into_http::<tonic::body::Body>().map(axum::body::Body::new)
 }
 
 /// What is not gRPC (by now gRPC-Web has been translated) is told so in HTTP's own words.

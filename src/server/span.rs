@@ -8,6 +8,8 @@ use tonic::Code;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::{error::code_name, metrics::Measured, trace};
+
 /// Begins the span of a call. `method` is without the leading slash; a method that does not exist has no name of its
 /// own, so that callers cannot make up names without end.
 pub(super) fn begin(method: Option<&str>, headers: &HeaderMap, local: SocketAddr, peer: Option<SocketAddr>) -> Span {
@@ -25,6 +27,7 @@ pub(super) fn begin(method: Option<&str>, headers: &HeaderMap, local: SocketAddr
         server.port = local.port(),
         client.address = Empty,
         principal = Empty,
+        trace_id = Empty,
     );
     attach(&span, headers, peer);
     span
@@ -40,6 +43,7 @@ pub(super) fn page(route: &str, headers: &HeaderMap, peer: Option<SocketAddr>) -
         http.response.status_code = Empty,
         client.address = Empty,
         principal = Empty,
+        trace_id = Empty,
     );
     attach(&span, headers, peer);
     span
@@ -58,17 +62,54 @@ fn attach(span: &Span, headers: &HeaderMap, peer: Option<SocketAddr>) {
         // Fails if no traces are exported, which is no failure.
         let _ = span.set_parent(parent);
     }
+    if let Some(id) = trace::id(span) {
+        // For the log: what is exported knows it without.
+        span.record("trace_id", id);
+    }
+}
+
+/// A call as it is seen from outside: its span and what is measured of it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) span: Span,
+    measured: Option<Measured>,
+}
+
+impl Seen {
+    pub(super) fn new(span: Span, measured: Option<Measured>) -> Self {
+        Self { span, measured }
+    }
+
+    /// One of which nobody wants to know.
+    pub(super) fn none() -> Self {
+        Self { span: Span::none(), measured: None }
+    }
+
+    /// Messages were sent.
+    pub(super) fn sent(&self, messages: u64) {
+        if let Some(measured) = &self.measured {
+            measured.sent(messages);
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn end(&mut self, code: Code) {
+        if let Some(measured) = &mut self.measured {
+            measured.end(code);
+        }
+        end(&self.span, code);
+    }
 }
 
 /// Records how the call ended.
-pub(super) fn end(span: &Span, code: Code) {
+fn end(span: &Span, code: Code) {
     if span.is_disabled() {
         return;
     }
-    let name = super::code_name(code);
-    span.record("rpc.response.status_code", name.as_str());
-    if is_server_fault(&name) {
-        span.record("error.type", name.as_str());
+    let name = code_name(code);
+    span.record("rpc.response.status_code", name);
+    if is_server_fault(name) {
+        span.record("error.type", name);
         span.record("otel.status_code", "ERROR");
     }
     tracing::debug!(parent: span, code = name, "call ended");
@@ -97,7 +138,7 @@ mod tests {
 
     #[test]
     fn codes_have_the_names_of_the_specification() {
-        let names: Vec<String> = (0..=16).map(|number| super::super::code_name(Code::from_i32(number))).collect();
+        let names: Vec<&str> = (0..=16).map(|number| code_name(Code::from_i32(number))).collect();
         assert_eq!(
             names,
             [

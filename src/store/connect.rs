@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     error::{Error, Reason, Result},
+    metrics::Metrics,
     resource::name::Kind,
 };
 
@@ -49,6 +50,8 @@ pub struct Options {
     pub max_batch: usize,
     /// How often other replicas' commits are looked for.
     pub poll_interval: Duration,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Options {
@@ -60,6 +63,7 @@ impl Options {
             statement_timeout: Duration::from_secs(30),
             max_batch: 64,
             poll_interval: Duration::from_millis(100),
+            metrics: Metrics::none(),
         }
     }
 

@@ -47,6 +47,8 @@ pub mod revision {
         pub change_count: i32,
         pub hash: Vec<u8>,
         pub previous_hash: Vec<u8>,
+        /// The trace in which it was made; empty: in none. Not hashed.
+        pub traceparent: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -61,6 +61,7 @@ pub(super) async fn append(
         change_count: Set(i32::try_from(changes.len()).map_err(Error::internal)?),
         hash: Set(hash.to_vec()),
         previous_hash: Set(counter.hash.clone()),
+        traceparent: Set(call.trace.clone()),
     };
     revision::Entity::insert(row).exec_without_returning(tx).await?;
     for chunk in changes.chunks(100) {
@@ -123,6 +124,24 @@ pub struct Scope {
     pub organization_id: Option<i64>,
     /// Only of these kinds; none = all.
     pub kinds: Vec<Kind>,
+}
+
+impl Store {
+    /// The traces in which revisions were made, of those that were made in one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn traces(&self, revisions: &[i64]) -> Result<HashMap<i64, String>> {
+        let rows: Vec<(i64, String)> = revision::Entity::find()
+            .select_only()
+            .columns([revision::Column::Number, revision::Column::Traceparent])
+            .filter(revision::Column::Number.is_in(revisions.iter().copied()))
+            .filter(revision::Column::Traceparent.ne(""))
+            .into_tuple()
+            .all(self.reads())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
 }
 
 impl Scope {
@@ -363,6 +382,7 @@ pub(super) fn message(
         change_count: _,
         hash,
         previous_hash,
+        traceparent: _,
     } = row;
     Revision {
         name: format!("revisions/{number}"),

@@ -23,6 +23,7 @@ pub mod request;
 pub mod resolve;
 mod resource;
 pub mod standard;
+pub mod tally;
 pub mod trace;
 pub mod verify;
 pub mod version;
@@ -100,6 +101,7 @@ impl Store {
             laws: Arc::clone(&laws),
             due: Arc::clone(&due),
             turn: turn.clone(),
+            metrics: Arc::clone(&options.metrics),
         };
         let writes = write::Queue::start(connection, common, options.max_batch, watch.head());
         Ok(Self {

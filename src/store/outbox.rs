@@ -46,6 +46,16 @@ pub enum Channel {
     Email = 2,
 }
 
+impl Channel {
+    /// As operators read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Email => "email",
+        }
+    }
+}
+
 /// A delivery to be made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Planned {

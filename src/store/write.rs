@@ -2,7 +2,11 @@
 //! together share one commit, each under its own savepoint and with its own revision (group commit). Nothing is
 //! answered before the commit is durable.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
@@ -17,6 +21,8 @@ use tokio::{
     time::timeout,
 };
 
+use tracing::{Instrument, Span};
+
 use super::{
     Store, connect,
     connect::Options,
@@ -30,6 +36,7 @@ use crate::{
     call::Call,
     clock::Clock,
     error::{Error, Reason, Result},
+    metrics::Metrics,
 };
 
 /// Writes that may wait; more are made to wait outside.
@@ -50,6 +57,11 @@ impl Queue {
         tokio::spawn(run(connection, common, queue, max_batch.max(1), head));
         Self { jobs }
     }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
 }
 
 /// What every write has of its process.
@@ -63,6 +75,8 @@ pub(super) struct Common {
     pub(super) due: Arc<Due>,
     /// When the writer may write.
     pub(super) turn: connect::Turn,
+    /// What is measured.
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// The writer's one connection.
@@ -133,7 +147,7 @@ impl Store {
     {
         request::check(&call.request_id)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { call, work: Some(work), output: None, reply });
+        let job = Box::new(Task { call, span: Span::current(), work: Some(work), output: None, reply });
         self.inner.writes.jobs.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -154,6 +168,8 @@ trait Job: Send {
 
 struct Task<T, F> {
     call: Call,
+    /// In which it was queued.
+    span: Span,
     work: Option<F>,
     output: Option<T>,
     reply: oneshot::Sender<Result<T>>,
@@ -173,6 +189,7 @@ where
     }
 
     fn run<'w>(&'w mut self, writer: &'w mut Writer) -> BoxFuture<'w, Result<()>> {
+        let span = self.span.clone();
         async move {
             if let Some(earlier) = request::recall(&writer.tx, &self.call, writer.now).await? {
                 self.output = Some(earlier);
@@ -188,6 +205,7 @@ where
             self.output = Some(output);
             Ok(())
         }
+        .instrument(span)
         .boxed()
     }
 
@@ -215,7 +233,9 @@ async fn run(
         }
         jobs.retain(|job| !job.is_abandoned());
         if !jobs.is_empty() {
+            let (size, begun) = (jobs.len(), Instant::now());
             batch(&mut connection, &common, jobs, &head).await;
+            common.metrics.committed(size, begun.elapsed());
         }
     }
 }

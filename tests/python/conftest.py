@@ -112,19 +112,20 @@ def new_postgres_database():
     return url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def registry(request, tmp_path_factory):
-    """A running registry: its channel and a stub for each service."""
-    directory = tmp_path_factory.mktemp(request.param)
+@contextlib.contextmanager
+def running(database, directory, **settings):
+    """A running registry on "sqlite" or "postgres": its channel, a stub for each service, and its process."""
     address = f"127.0.0.1:{free_port()}"
     command = [BINARY, "serve", "--listen", address, "--data-dir", directory / "data"]
-    if request.param == "postgres":
+    if database == "postgres":
         command += ["--database-url", new_postgres_database()]
+    if "config" in settings:
+        command += ["--config", settings.pop("config")]
     log = directory / "server.log"
-    environment = {**os.environ, **{f"SUBPROCESSOR_REGISTRY__{key}": value for key, value in SETTINGS.items()}}
+    settings = {f"SUBPROCESSOR_REGISTRY__{key}": value for key, value in {**SETTINGS, **settings}.items()}
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings}
         )
     # No limit on what we receive, so that a refusal is the server's and not the client's own.
     channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
@@ -132,6 +133,9 @@ def registry(request, tmp_path_factory):
         wait_until_serving(channel, process, log)
         calls = grpc.intercept_channel(channel, Caller())
         yield types.SimpleNamespace(
+            address=address,
+            process=process,
+            log_file=log,
             channel=calls,
             organizations=organization_pb2_grpc.OrganizationServiceStub(calls),
             vendors=vendor_pb2_grpc.VendorServiceStub(calls),
@@ -149,6 +153,13 @@ def registry(request, tmp_path_factory):
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def registry(request, tmp_path_factory):
+    """A running registry, one for all tests of a database."""
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
 
 
 @pytest.fixture

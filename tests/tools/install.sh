@@ -51,5 +51,8 @@ if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || ! "$venv/bin/python" -c
   printf '%s\n' "$stamp" >"$venv/stamp"
 fi
 
+# --- What the tests of clients in other languages need.
+"$here/clients-install.sh"
+
 # --- Helm, promtool and the scanners of the chart, the image and the packaging.
 "$here/chart.sh"

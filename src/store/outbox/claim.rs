@@ -93,6 +93,18 @@ pub enum Outcome {
     Dropped,
 }
 
+impl Outcome {
+    /// As operators read it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry { .. } => "retry",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// What is to be said of a delivery that was under way.
 #[derive(Debug, Clone)]
 pub struct Settled {
@@ -111,8 +123,8 @@ pub struct Settled {
 }
 
 impl Store {
-    /// Takes deliveries of a channel that are due, `most` at most and `of_each` of one receiver; `busy` says how many of a
-    /// receiver are under way here already. Nobody else gets them before the lease is over.
+    /// Takes deliveries of a channel that are due, `most` at most and `of_each` of one receiver, but for those of which
+    /// `left` says how many it may still be. Nobody else gets them before the lease is over.
     ///
     /// # Errors
     /// If the database fails.
@@ -121,7 +133,7 @@ impl Store {
         channel: Channel,
         most: usize,
         of_each: usize,
-        busy: &HashMap<String, usize>,
+        mut left: HashMap<String, usize>,
         lease: Duration,
     ) -> Result<Vec<Claimed>> {
         let now = self.clock().now();
@@ -129,15 +141,14 @@ impl Store {
             return Ok(Vec::new());
         }
         let until = now.checked_add(lease).map_err(Error::internal)?.as_microsecond();
-        let mut under_way = busy.clone();
         self.operate(|tx| {
             Box::pin(async move {
                 let claim = Uuid::now_v7().simple().to_string();
                 let mut taken: Vec<Claimed> = Vec::new();
                 for _ in 0..PASSES {
-                    let full: Vec<String> = under_way
+                    let full: Vec<String> = left
                         .iter()
-                        .filter(|(target, count)| !target.is_empty() && **count >= of_each)
+                        .filter(|(target, left)| !target.is_empty() && **left == 0)
                         .map(|(target, _)| target.clone())
                         .collect();
                     let wanted = most - taken.len();
@@ -145,10 +156,10 @@ impl Store {
                     let all = rows.len();
                     let mut names = Vec::new();
                     for row in rows {
-                        let count = under_way.entry(row.subscription.clone()).or_default();
+                        let left = left.entry(row.subscription.clone()).or_insert(of_each);
                         // What goes by contract goes through one mail server: there is nobody to spare.
-                        if *count < of_each || row.subscription.is_empty() {
-                            *count += 1;
+                        if *left > 0 || row.subscription.is_empty() {
+                            *left = left.saturating_sub(1);
                             names.push(row.name.clone());
                             taken.push(Claimed::of(row, &claim));
                         }
