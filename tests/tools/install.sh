@@ -53,3 +53,6 @@ fi
 
 # --- What the tests of clients in other languages need.
 "$here/clients-install.sh"
+
+# --- Helm, promtool and the scanners of the chart, the image and the packaging.
+"$here/chart.sh"
