@@ -6,8 +6,8 @@ use crate::markdown::{code, table};
 
 pub(crate) fn page() -> String {
     let rows = metrics::ALL.iter().map(|one| {
-        let attributes: Vec<String> = one.attributes.iter().map(|name| code(&underscored(name))).collect();
-        [code(&prometheus(one)), code(one.name), attributes.join(", "), one.meaning.to_owned()]
+        let attributes: Vec<String> = one.attributes.iter().map(|name| code(underscored(name))).collect();
+        [code(prometheus(one)), code(one.name), attributes.join(", "), one.meaning.to_owned()]
     });
     format!(
         "# Metrics\n\n\

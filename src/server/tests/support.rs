@@ -223,7 +223,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn code(&self) -> String {
-        self.status.as_ref().map_or_else(|| "no status".to_owned(), |status| code_name(status.code()))
+        self.status.as_ref().map_or_else(|| "no status".to_owned(), |status| code_name(status.code()).to_owned())
     }
 
     pub(super) fn reason(&self) -> String {
