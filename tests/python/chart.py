@@ -13,10 +13,6 @@ CHART = ROOT / "helm"
 HELMS = ("helm3", "helm4")
 SETS = sorted(CHART.glob("ci/*-values.yaml"))
 NAMESPACE = "registry"
-# What is relied on here and the binary gets next. To be emptied then: the tests that use it hold without it.
-COMING_SETTINGS = {"server": {"max_connection_age_seconds": 0, "max_connection_age_grace_seconds": 30}}
-COMING_COMMANDS = {"health": "healthcheck"}  # and what it is called until then
-COMING_HEALTH = {"liveness": "", "readiness": ""}  # and which service is asked until then
 # The least that can be installed.
 MINIMAL = {"config": {"server": {"insecure_no_auth": True}}, "secrets": {"databaseUrl": {"existingSecret": "database"}}}
 

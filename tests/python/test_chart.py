@@ -141,8 +141,9 @@ def test_probes_and_the_end_of_a_pod(path):
     port = next(port["containerPort"] for port in server["ports"] if port["name"] == "grpc")
     for probe, service in [("startup", "liveness"), ("liveness", "liveness"), ("readiness", "readiness")]:
         assert server[f"{probe}Probe"]["grpc"] == {"port": port, "service": service}
-    sleep = server["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] > sleep + values["config"]["server"]["drain_seconds"]
+    settings = values["config"]["server"]
+    assert settings["stop_delay_seconds"] >= 5, "nodes hear late that a pod is leaving"
+    assert pod["terminationGracePeriodSeconds"] > settings["stop_delay_seconds"] + settings["drain_seconds"]
 
 
 @by_set
@@ -292,6 +293,8 @@ def test_what_cannot_work_is_refused(values, words):
         {"config": {"sever": {}}},
         {"config": {"server": {"listen": "50051"}}},
         {"config": {"server": {"drain_seconds": "20"}}},
+        {"config": {"server": {"stop_delay_seconds": 601}}},
+        {"config": {"server": {"stop_delay_seconds": None}}},
         {"config": {"database": {"url": "sqlite:registry.db"}}},
         {"config": {"database": {"max_connections": 1}}},
         {"config": {"clock": {"file": "/tmp/clock"}}},

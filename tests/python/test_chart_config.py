@@ -7,20 +7,20 @@ import json
 import os
 import signal
 import subprocess
+import time
 import tomllib
 import uuid
 
 import grpc
 import pytest
 import yaml
-from chart import (
-    CHART, COMING_HEALTH, COMING_SETTINGS, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template,
-)  # fmt: skip
+from chart import CHART, MINIMAL, SETS, documents, merged, of_kind, one, pod_of, rendered, template
 from conftest import BINARY, free_port, wait_until_serving
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TYPES = {bool: {"boolean"}, int: {"integer"}, float: {"number"}, str: {"string"}, list: {"array"}}
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 MOUNTED = "/etc/subprocessor-registry/secrets"
 SECRETS = {
     "database-url": "postgres://nobody@127.0.0.1:1/nothing",
@@ -45,7 +45,7 @@ def resolve(schema):
 
 
 def test_the_schema_has_the_binarys_settings():
-    binary, schema = merged(binary_settings(), COMING_SETTINGS), settings_of_the_schema()
+    binary, schema = binary_settings(), settings_of_the_schema()
     assert {name: set(keys) for name, keys in schema.items()} == {name: set(keys) for name, keys in binary.items()}
     for section, settings in binary.items():
         for key, default in settings.items():
@@ -70,7 +70,7 @@ def test_one_set_has_every_setting():
 
 def test_defaults_of_the_chart_are_said_where_they_differ():
     """What the chart sets, it sets on purpose; drain_seconds, as the binary has it, because the grace period needs it."""
-    values, binary = yaml.safe_load((CHART / "values.yaml").read_text())["config"], merged(binary_settings(), COMING_SETTINGS)
+    values, binary = yaml.safe_load((CHART / "values.yaml").read_text())["config"], binary_settings()
     same = {
         (section, key) for section, keys in values.items() for key, value in keys.items() if binary[section][key] == value
     }
@@ -79,13 +79,13 @@ def test_defaults_of_the_chart_are_said_where_they_differ():
 
 def test_ranges_are_the_binarys(tmp_path):
     """Just outside of the schema's ranges the binary refuses too, and names the setting."""
-    known, outside = binary_settings(), {}
+    outside = {}
     for section, settings in settings_of_the_schema().items():
         for key, schema in settings.items():
             said = resolve(schema)
             step = 1 if said["type"] == "integer" else 0.001
             for bound, way in (("minimum", -step), ("maximum", step)):
-                if bound in said and key in known[section]:
+                if bound in said:
                     outside[section, key, bound] = {section: {key: said[bound] + way}}
     assert len(outside) > 30
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -100,7 +100,7 @@ def test_the_ends_of_ranges_are_taken(tmp_path):
         settings = {"database": {"data_dir": str(tmp_path / bound)}}
         for section, keys in settings_of_the_schema().items():
             for key, schema in keys.items():
-                if bound in resolve(schema) and key in binary_settings()[section]:
+                if bound in resolve(schema):
                     settings.setdefault(section, {})[key] = resolve(schema)[bound]
         said = migrate(settings, tmp_path / f"{bound}.toml")
         assert said.returncode == 0, said.stderr
@@ -133,13 +133,10 @@ def runnable(resources, directory):
             (directory / item["path"]).write_text(SECRETS["database-url"] if item["path"] == "database-url" else value)
     (directory / "secrets-key").write_text(SECRETS["secrets-key"])  # what `external` mounts
     settings["database"]["data_dir"] = str(directory / "data")
-    known = binary_settings()
-    for section, keys in settings.items():
-        for key in list(keys):
-            if key in COMING_SETTINGS.get(section, {}) and key not in known[section]:
-                del keys[key]
-            elif isinstance(keys[key], str):
-                keys[key] = keys[key].replace(MOUNTED, str(directory)).replace("/mnt/vault", str(directory))
+    for keys in settings.values():
+        for key, value in keys.items():
+            if isinstance(value, str):
+                keys[key] = value.replace(MOUNTED, str(directory)).replace("/mnt/vault", str(directory))
     return settings
 
 
@@ -165,7 +162,8 @@ def test_a_fresh_install_on_postgresql(tmp_path):
     first, server = pod["initContainers"][0], pod["containers"][0]
     settings = runnable(resources, tmp_path / "mounted")
     port = free_port()
-    settings["server"]["listen"] = f"127.0.0.1:{port}"
+    assert settings["server"]["stop_delay_seconds"] > 0
+    settings["server"] |= {"listen": f"127.0.0.1:{port}", "stop_delay_seconds": 2}
     if "metrics_listen" in settings["telemetry"]:
         settings["telemetry"]["metrics_listen"] = "127.0.0.1:0"
     cluster = os.environ["REGISTRY_TEST_POSTGRES_URL"]
@@ -192,12 +190,19 @@ def test_a_fresh_install_on_postgresql(tmp_path):
         try:
             wait_until_serving(channel, process, log)
             health = health_pb2_grpc.HealthStub(channel)
+
+            def status(service):
+                return health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
+
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 service = server[probe]["grpc"]["service"]
-                service = COMING_HEALTH.get(service, service)
-                answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
-                assert answer.status == health_pb2.HealthCheckResponse.SERVING
+                assert status(service) == SERVING
             process.send_signal(signal.SIGTERM)
+            # While it is taken out of the Service, it goes on.
+            deadline = time.monotonic() + 10
+            while status("readiness") == SERVING and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert (status("readiness"), status("liveness")) == (NOT_SERVING, SERVING)
             assert process.wait(timeout=pod["terminationGracePeriodSeconds"]) == 0, log.read_text()
         finally:
             if process.poll() is None:

@@ -3,50 +3,61 @@
 import json
 import re
 import subprocess
+import time
 
 import pytest
 import yaml
 from chart import CHART, MINIMAL, ROOT, SETS, TOOLS, documents, merged, of_kind, one, rendered, template
+from conftest import TIMEOUT, running
+from subprocessor.registry.v1 import notice_pb2, subprocessor_pb2
+from test_telemetry import read
+from test_webhooks import Receiver, listed, subscribed
 
-# What a server exports, each with its labels. Histograms have `_bucket`, `_sum` and `_count`, and the label `le`.
-CALL = {"grpc_type", "grpc_service", "grpc_method"}
-GAUGES_AND_COUNTERS = {
-    "grpc_server_started_total": CALL,
-    "grpc_server_msg_received_total": CALL,
-    "grpc_server_msg_sent_total": CALL,
-    "grpc_server_handled_total": CALL | {"grpc_code"},
-    "subprocessor_registry_pool_connections": {"pool", "state"},
-    "subprocessor_registry_pool_max_connections": {"pool"},
-    "subprocessor_registry_writer_queue_depth": set(),
-    "subprocessor_registry_revision": set(),
-    "subprocessor_registry_watch_streams": set(),
-    "subprocessor_registry_watch_lag_revisions": set(),
-    "subprocessor_registry_outbox_depth": {"channel", "state"},
-    "subprocessor_registry_outbox_oldest_age_seconds": set(),
-    "subprocessor_registry_outbox_lag_revisions": set(),
-    "subprocessor_registry_delivery_attempts_total": {"channel", "result"},
-    "subprocessor_registry_notices": {"state"},
-    "subprocessor_registry_findings": {"severity"},
-    "subprocessor_registry_build_info": {"version"},
-}
-HISTOGRAMS = {
-    "rpc_server_call_duration_seconds": {"rpc_system_name", "rpc_method", "rpc_response_status_code"},
-    "grpc_server_handling_seconds": CALL,
-    "subprocessor_registry_writer_batch_size": set(),
-    "subprocessor_registry_writer_commit_duration_seconds": set(),
-    "subprocessor_registry_delivery_duration_seconds": {"channel"},
-}
 # What Prometheus, and what looks at the cluster for it, say by themselves.
 OTHERS = {"up": set(), "kube_deployment_status_replicas_ready": {"deployment"}}
 TARGET = {"job", "namespace", "instance"}
-EXPORTED = {
-    **GAUGES_AND_COUNTERS,
-    **{name + part: labels | {"le"} for name, labels in HISTOGRAMS.items() for part in ("_bucket", "_sum", "_count")},
-    **OTHERS,
-}
 ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
 DASHBOARD = json.loads((CHART / "files/dashboard.json").read_text())
 UNIT_TESTS = ROOT / "tests/data/chart/alerts_test.yaml"
+REFERENCE = ROOT / "docs/reference/metrics.md"
+SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? \S+$", re.MULTILINE)
+
+
+def described():
+    """Every metric of the reference, with its labels."""
+    rows = re.findall(r"^\| `(\w+)` \| `[^`]+` \| ([^|]*) \|", REFERENCE.read_text(), re.MULTILINE)
+    return {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """What a server exports to which everything has happened: each series with its labels."""
+    receiver = Receiver()
+    with running("sqlite", tmp_path_factory.mktemp("server")) as registry:
+        parent, _, _ = subscribed(registry, receiver, "measured")
+        receiver.server.shutdown()
+        receiver.server.server_close()
+        listed(registry, parent, "first")  # A delivery that is still to be made.
+        change = notice_pb2.NoticeChange(
+            kind=notice_pb2.NoticeChange.KIND_ADD,
+            subprocessor=f"{parent}/subprocessors/second",
+            proposed=subprocessor_pb2.Subprocessor(display_name="Second"),
+        )
+        notice = notice_pb2.Notice(title="A new one", changes=[change])
+        registry.notices.CreateNotice(notice_pb2.CreateNoticeRequest(parent=parent, notice_id="new", notice=notice))
+
+        def missing():
+            for name, labels in SERIES.findall(read(registry.address)):
+                found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+            families = {re.sub("_(bucket|sum|count)$", "", name) for name in found} | found.keys()
+            return described().keys() - families
+
+        # Some are counted when somebody has asked, at most every few seconds.
+        deadline, found = time.monotonic() + TIMEOUT, {}
+        while names := missing():
+            assert time.monotonic() < deadline, f"in the reference, but not exported: {names}"
+            time.sleep(0.2)
+    return found
 
 
 def rules():
@@ -76,26 +87,39 @@ def asked(expression):
         yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
 
 
-def test_metrics_that_are_asked_for_are_exported():
+def test_the_reference_has_what_is_exported(exported):
+    reference = described()
+    assert len(reference) > 20
+    kinds = {
+        name + part: labels | ({"le"} if part == "_bucket" else set())
+        for name, labels in reference.items()
+        for part in ("", "_bucket", "_sum", "_count")
+    }
+    # OpenTelemetry adds one that says which program this is.
+    for name in exported.keys() - {"target_info"}:
+        assert exported[name] == kinds.get(name), name
+
+
+def test_metrics_that_are_asked_for_are_exported(exported):
+    known = {**exported, **OTHERS}
     seen = set()
     for where, expression in queries():
         found = list(asked(expression))
         assert found, f"{where}: no metric in {expression}"
         for name, labels in found:
-            assert name in EXPORTED, f"{where}: {name}"
-            assert labels <= EXPORTED[name] | TARGET, f"{where}: {name} has no {labels - EXPORTED[name] - TARGET}"
+            assert name in known, f"{where}: {name}"
+            assert labels <= known[name] | TARGET, f"{where}: {name} has no {labels - known[name] - TARGET}"
             seen.add(name)
         # `by (…)` and `on (…)` name labels too.
-        every = set().union(TARGET, *(EXPORTED[name] for name, _ in found))
+        every = set().union(TARGET, *(known[name] for name, _ in found))
         for names in re.findall(r"\b(?:by|on|group_right|without)\s*\(([^)]*)\)", expression):
             assert {name.strip() for name in names.split(",") if name.strip()} <= every, f"{where}: {expression}"
         # Each is narrowed to one release: another's must not fire this one's alert.
         without = re.sub(r"\w+\{[^}]*\}", "", expression)
-        assert not [name for name in EXPORTED if re.search(rf"\b{name}\b", without)], f"{where}: {expression}"
-    ours = {name for name in seen if name.startswith("subprocessor_registry_")}
-    assert {re.sub("_(bucket|sum|count)$", "", name) for name in ours} == {
-        name for name in [*GAUGES_AND_COUNTERS, *HISTOGRAMS] if name.startswith("subprocessor_registry_")
-    }, "what is exported is looked at"
+        assert not [name for name in known if re.search(rf"\b{name}\b", without)], f"{where}: {expression}"
+    asked_for = {re.sub("_(bucket|sum|count)$", "", name) for name in seen}
+    ours = {name for name in described() if name.startswith("subprocessor_registry_")}
+    assert ours <= asked_for, "what is exported is looked at"
 
 
 def test_prometheus_understands_them(tmp_path):

@@ -6,8 +6,7 @@ import re
 import shlex
 import subprocess
 
-from chart import COMING_COMMANDS, ROOT, TOOLS, one, pod_of, rendered
-from chart import CHART as HELM
+from chart import CHART, ROOT, TOOLS, one, pod_of, rendered
 from conftest import BINARY
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -20,9 +19,7 @@ def run(*command, **options):
 
 def check_arguments(arguments):
     """The command exists, and has all flags that it is given."""
-    known = run(BINARY, "help").stdout
-    command = arguments[0] if f"\n  {arguments[0]} " in known else COMING_COMMANDS.get(arguments[0], arguments[0])
-    done = run(BINARY, command, "--help")
+    done = run(BINARY, arguments[0], "--help")
     assert done.returncode == 0, f"{arguments[0]}: {done.stderr}"
     for flag in (argument for argument in arguments[1:] if argument.startswith("--")):
         assert f"{flag} " in done.stdout or f"{flag}\n" in done.stdout, f"{arguments[0]} {flag}"
@@ -47,14 +44,14 @@ def test_commands_of_the_image_and_the_chart_exist():
     assert entry("ENTRYPOINT") == [json.loads(healthcheck)[0]] == ["subprocessor-registry"]
     check_arguments(json.loads(healthcheck)[1:])
     check_arguments(json.loads(command))
-    resources = rendered(HELM / "ci/everything-values.yaml")
+    resources = rendered(CHART / "ci/everything-values.yaml")
     for kind in ("Deployment", "Job", "Pod"):
         check_arguments(pod_of(one(resources, kind))["containers"][0]["args"])
 
 
 def test_the_image_is_nobodys():
     user = re.findall(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE)[-1]
-    pod = pod_of(one(rendered(HELM / "ci/sqlite-values.yaml"), "Deployment"))
+    pod = pod_of(one(rendered(CHART / "ci/sqlite-values.yaml"), "Deployment"))
     assert user == (str(pod["securityContext"]["runAsUser"]), str(pod["securityContext"]["runAsGroup"]))
     mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "data")
     assert re.findall(r"^WORKDIR (.*)$", DOCKERFILE, re.MULTILINE)[-1] == mount["mountPath"]

@@ -1,12 +1,11 @@
 """Replicas on one PostgreSQL database under load: they are restarted one after the other, or let go of old connections.
 
-Clients notice nothing of it: with the service config below not one call fails, what is created is created once, and a
+Clients notice nothing of it: with the published service config not one call fails, what is created is created once, and a
 watch that goes on where it ended sees each revision once, in order.
 """
 
 import contextlib
 import itertools
-import json
 import os
 import random
 import signal
@@ -25,25 +24,10 @@ from subprocessor.registry.v1 import (
     vendor_pb2_grpc,
 )
 
-from conftest import BINARY, SETTINGS, Caller, Refusal, new_postgres_database, wait_until_serving
+from conftest import BINARY, ROOT, SETTINGS, Caller, Refusal, new_postgres_database, wait_until_serving
 
-# What a client of several replicas should be configured with.
-SERVICE_CONFIG = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "healthCheckConfig": {"serviceName": "readiness"},
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-}
+# What clients are told to be configured with.
+SERVICE_CONFIG = ROOT / "proto/service_config.json"
 # How soon a replica that was away is tried again: the usual second would only make the test longer.
 IMPATIENT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -252,7 +236,7 @@ def running(replicas):
 def under_load(replicas):
     """Calls the replicas while the body runs, then sees what came of it."""
     options = [
-        ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+        ("grpc.service_config", SERVICE_CONFIG.read_text()),
         # Of several addresses gRPC makes an authority with commas in it, which is none by the rules of HTTP.
         ("grpc.default_authority", "registry"),
         ("grpc.max_receive_message_length", -1),
