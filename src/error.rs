@@ -34,6 +34,21 @@ pub fn answer_fits(what: &str, bytes: usize) -> Result<()> {
 /// How a call ends whose caller has given it up.
 pub const GIVEN_UP: Code = Code::Cancelled;
 
+/// Whether a stream of changes can go on after it ended so: the server stops, is away or out of reach, or the reader was
+/// too slow or had given itself a deadline.
+pub fn can_resume(status: &Status) -> bool {
+    match status.code() {
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => true,
+        // Not an answer, but the transport's word for a connection that broke.
+        Code::Unknown | Code::Cancelled | Code::Internal => std::error::Error::source(status).is_some(),
+        Code::ResourceExhausted => {
+            let details = status.get_error_details();
+            details.error_info().is_some_and(|info| info.reason == "READER_TOO_SLOW")
+        }
+        _ => false,
+    }
+}
+
 /// A code as the specification writes it: `DEADLINE_EXCEEDED`.
 pub const fn code_name(code: Code) -> &'static str {
     match code {

@@ -9,6 +9,7 @@
 //! | layer | what it does |
 //! |---|---|
 //! | `main`, [`cli`] | the command line: a server, and a client of one |
+//! | [`client`] | for Rust programs that use a registry |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
 //! | [`api`], [`web`] | one file a service, one a page: unwrap, one call, wrap |
 //! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | who is calling; what happens when its time comes, and telling others of it; what turns files into messages and back |
@@ -50,6 +51,7 @@ pub mod auth;
 pub mod call;
 pub mod catalog;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;

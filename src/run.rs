@@ -137,6 +137,7 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     let counting = stopping.clone();
     companions.push(tokio::spawn(async move {
         counting.run_until_cancelled(shown.keep()).await;
+        shown.flush().await;
     }));
     let api = Api::new(store.clone(), options, channels, stopping.clone());
     let pages = web::Options { public_url: settings.web.public_url.clone() };

@@ -11,6 +11,7 @@ use super::{
     output::{Format, Out},
     value,
 };
+use crate::client::reached as reached_by;
 use crate::proto::v1::{
     ErasePersonalDataRequest, ErasePersonalDataResponse, Revision, VerifyChangeLogRequest, VerifyChangeLogResponse,
     WatchChangesRequest, WatchChangesResponse, watch_changes_response::Event,
@@ -106,11 +107,8 @@ fn is_resumable(failure: &Failure) -> bool {
 }
 
 fn reached(message: &WatchChangesResponse) -> Option<Position> {
-    let (revision, hash) = match message.event.as_ref()? {
-        Event::Revision(revision) => (revision.number, &revision.hash),
-        Event::Checkpoint(checkpoint) => (checkpoint.revision, &checkpoint.hash),
-    };
-    Some(Position { revision: Some(revision), hash: hash.clone() })
+    let (revision, hash) = reached_by(message)?;
+    Some(Position { revision: Some(revision), hash: hash.to_vec() })
 }
 
 /// A revision, one line for each of its changes.

@@ -94,12 +94,20 @@ impl Shown {
     }
 
     /// Counts again, before each time that the collector is told, until it is dropped. Without a collector: nothing.
-    pub async fn keep(self) {
+    pub async fn keep(&self) {
         let Some(interval) = self.0.meters.interval else { return };
         let mut ticks = tokio::time::interval(interval);
         loop {
             ticks.tick().await;
             self.0.gauges.refresh().await;
+        }
+    }
+
+    /// Tells the collector what was measured last.
+    pub async fn flush(self) {
+        if self.0.meters.interval.is_some() {
+            let provider = self.0.meters.provider.clone();
+            let _ = tokio::task::spawn_blocking(move || provider.force_flush()).await;
         }
     }
 
@@ -110,11 +118,15 @@ impl Shown {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Meters {
     fn drop(&mut self) {
-        // Sends what was measured last. It blocks, and this may be a worker of the runtime.
-        let provider = self.meters.provider.clone();
-        std::thread::spawn(move || provider.shutdown());
+        let provider = self.provider.clone();
+        if self.interval.is_some() {
+            // It waits for the collector, and this may be a worker of the runtime.
+            std::thread::spawn(move || provider.shutdown());
+        } else {
+            let _ = provider.shutdown();
+        }
     }
 }
 

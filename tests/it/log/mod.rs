@@ -1,5 +1,6 @@
 //! The change log: revisions and their hashes, the check, the stream, erasure, and what many writers at once may do.
 
+mod client;
 mod durability;
 mod erase;
 mod group;
