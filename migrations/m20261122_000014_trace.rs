@@ -1,8 +1,9 @@
-//! The trace in which a revision was made, for what it causes. It is no part of the revision's hash.
+//! The trace in which a revision was made, for what it causes. It is no part of the log: nothing hashes it, and it may be
+//! thrown away.
 
 use sea_orm_migration::prelude::*;
 
-use crate::schema::text;
+use crate::schema::{big, text};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -14,13 +15,15 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut column = text(manager, "traceparent");
-        column.default("");
-        manager.alter_table(Table::alter().table(Alias::new("revision")).add_column(column).to_owned()).await
+        let traces = Table::create()
+            .table(Alias::new("revision_trace"))
+            .col(big("revision").primary_key())
+            .col(text(manager, "traceparent"))
+            .to_owned();
+        manager.create_table(traces).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let drop = Table::alter().table(Alias::new("revision")).drop_column(Alias::new("traceparent")).to_owned();
-        manager.alter_table(drop).await
+        manager.drop_table(Table::drop().table(Alias::new("revision_trace")).to_owned()).await
     }
 }

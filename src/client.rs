@@ -9,7 +9,8 @@
 //!     proto::v1::{WatchChangesRequest, change_log_service_client::ChangeLogServiceClient},
 //! };
 //! let log = ChangeLogServiceClient::connect("http://127.0.0.1:50051").await?;
-//! let from_the_first = WatchChangesRequest { after_revision: Some(0), ..Default::default() };
+//! let parent = "organizations/-".to_owned();
+//! let from_the_first = WatchChangesRequest { parent, after_revision: Some(0), ..Default::default() };
 //! let mut changes = Changes::new(log, from_the_first);
 //! loop {
 //!     let message = changes.next().await?;

@@ -47,7 +47,23 @@ pub mod revision {
         pub change_count: i32,
         pub hash: Vec<u8>,
         pub previous_hash: Vec<u8>,
-        /// The trace in which it was made; empty: in none. Not hashed.
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The trace in which a revision was made, if it was made in one. No part of the log.
+pub mod trace {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "revision_trace")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub revision: i64,
         pub traceparent: String,
     }
 

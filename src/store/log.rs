@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::{
     Store,
-    entity::{change, counter, revision},
+    entity::{change, counter, revision, trace},
     filter,
     read::{fetch_all, version_query},
     version::{Row, one_of, timestamp},
@@ -61,9 +61,12 @@ pub(super) async fn append(
         change_count: Set(i32::try_from(changes.len()).map_err(Error::internal)?),
         hash: Set(hash.to_vec()),
         previous_hash: Set(counter.hash.clone()),
-        traceparent: Set(call.trace.clone()),
     };
     revision::Entity::insert(row).exec_without_returning(tx).await?;
+    if !call.trace.is_empty() {
+        let row = trace::ActiveModel { revision: Set(number), traceparent: Set(call.trace.clone()) };
+        trace::Entity::insert(row).exec_without_returning(tx).await?;
+    }
     for chunk in changes.chunks(100) {
         change::Entity::insert_many(chunk.iter().cloned().map(into_active)).exec_without_returning(tx).await?;
     }
@@ -132,15 +135,11 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn traces(&self, revisions: &[i64]) -> Result<HashMap<i64, String>> {
-        let rows: Vec<(i64, String)> = revision::Entity::find()
-            .select_only()
-            .columns([revision::Column::Number, revision::Column::Traceparent])
-            .filter(revision::Column::Number.is_in(revisions.iter().copied()))
-            .filter(revision::Column::Traceparent.ne(""))
-            .into_tuple()
+        let rows = trace::Entity::find()
+            .filter(trace::Column::Revision.is_in(revisions.iter().copied()))
             .all(self.reads())
             .await?;
-        Ok(rows.into_iter().collect())
+        Ok(rows.into_iter().map(|row| (row.revision, row.traceparent)).collect())
     }
 }
 
@@ -382,7 +381,6 @@ pub(super) fn message(
         change_count: _,
         hash,
         previous_hash,
-        traceparent: _,
     } = row;
     Revision {
         name: format!("revisions/{number}"),

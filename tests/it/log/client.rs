@@ -30,7 +30,8 @@ both! {
         let place = Place::new(backend).await;
         let mut server = Server::start(&place).await;
         let address = server.address.clone();
-        let from_the_first = WatchChangesRequest { after_revision: Some(0), ..Default::default() };
+        let parent = "organizations/-".to_owned();
+        let from_the_first = WatchChangesRequest { parent, after_revision: Some(0), ..Default::default() };
         let mut changes = Changes::new(log_at(&address), from_the_first.clone());
         vendor(&mut server, "one").await;
         assert_eq!(next(&mut changes).await, 1);
@@ -51,8 +52,11 @@ both! {
         // Another program goes on where this one was.
         let (revision, hash) = changes.position().expect("a position");
         assert_eq!(revision, 3);
-        let there =
-            WatchChangesRequest { after_revision: Some(revision), after_hash: hash.to_vec(), ..Default::default() };
+        let there = WatchChangesRequest {
+            after_revision: Some(revision),
+            after_hash: hash.to_vec(),
+            ..from_the_first.clone()
+        };
         let mut later = Changes::new(log_at(&address), there.clone());
         vendor(&mut server, "four").await;
         assert_eq!(next(&mut later).await, 4);
