@@ -342,6 +342,7 @@ fn is_ours(table: &str) -> bool {
         "delivery",
         "delivery_attempt",
         "subscription_secret",
+        "revision_trace",
     ]
     .contains(&table)
         || Kind::ALL.iter().any(|kind| table.strip_suffix("_value").unwrap_or(table) == kind.singular())
