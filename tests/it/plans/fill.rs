@@ -149,6 +149,7 @@ async fn statements(sqlite: bool, db: &DatabaseConnection) -> Vec<String> {
                  CASE WHEN i % 2 = 0 THEN 'r' || CAST(i AS TEXT) ELSE '' END, 1, CASE WHEN i = {LARGE} THEN {CHANGES} \
                  ELSE 1 END, {hash}, {hash} FROM n"
             ),
+        numbers(LARGE) + "INSERT INTO revision_trace (revision, traceparent) SELECT i, 'trace' FROM n",
         numbers(ROWS)
             + &format!(
                 "INSERT INTO resource (id, name, uid, kind, organization_id) SELECT i, {}, 'u' || CAST(i AS TEXT), 5, \
