@@ -143,7 +143,7 @@ pub struct Telemetry {
     pub log_filter: String,
     /// How it is written.
     pub log_format: LogFormat,
-    /// Where traces are sent; empty for nowhere.
+    /// Where traces and metrics are sent; empty: nowhere.
     pub otlp_endpoint: String,
     /// The share of traces recorded.
     pub sample_ratio: f64,
