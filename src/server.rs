@@ -13,13 +13,13 @@ mod gate;
 mod health;
 mod span;
 
-use std::{future::Future, io::ErrorKind, iter, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io::ErrorKind, iter, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use axum::{Router, extract::Request, middleware::from_fn_with_state};
+use axum::{Router, extract::Request, middleware::{from_fn, from_fn_with_state}};
 use http::header::CONTENT_TYPE;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    task::{JoinHandle, JoinSet},
+    task::{JoinError, JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -137,7 +137,7 @@ impl Server {
 
         let health = Health::new().await;
         let metrics = Arc::clone(&content.metrics);
-        let gate = Gate { trusted: settings.is_loopback(), local_addr, stopping: stopping.clone(), metrics };
+        let gate = Gate { trusted: settings.is_loopback(), local_addr, metrics };
         let router = router(content, &health, gate)?;
         let age = (settings.max_connection_age_seconds > 0).then(|| Age {
             limit: Duration::from_secs(settings.max_connection_age_seconds),
@@ -179,10 +179,21 @@ impl Server {
     /// connections, streams end; calls in progress get `drain_seconds` to finish; what is left is cut.
     ///
     /// # Errors
-    /// None so far.
+    /// INTERNAL if a task that accompanies the server ended before it was to stop: a server that would send and apply
+    /// nothing any more stops too, for whoever supervises it to start it again.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let Self { mut door, health, delay, drain, companions } = self;
-        door.open_until(shutdown).await;
+        let Self { mut door, health, delay, drain, mut companions } = self;
+        let mut alone = false;
+        door.open_until(async {
+            tokio::select! {
+                () = shutdown => {}
+                ended = first_ended(&mut companions) => {
+                    tracing::error!(error = ended.err().map(tracing::field::display), "a task of the server ended by itself: stopping");
+                    alone = true;
+                }
+            }
+        })
+        .await;
         health.leave().await;
         if !delay.is_zero() {
             tracing::info!(seconds = delay.as_secs(), "NOT_SERVING, but still answering");
@@ -195,7 +206,7 @@ impl Server {
         stopping.cancel();
         let all = async {
             while connections.join_next().await.is_some() {}
-            for companion in companions {
+            for companion in companions.into_iter().filter(|companion| !companion.is_finished()) {
                 // One that has panicked has ended too.
                 let _ = companion.await;
             }
@@ -205,8 +216,17 @@ impl Server {
             tracing::warn!(connections = connections.len(), "cutting what did not finish in time");
         }
         connections.shutdown().await;
-        Ok(())
+        if alone { Err(Error::internal("a task of the server ended by itself")) } else { Ok(()) }
     }
+}
+
+/// How the first of some tasks ends; never without any.
+async fn first_ended(tasks: &mut [JoinHandle<()>]) -> std::result::Result<(), JoinError> {
+    std::future::poll_fn(|context| {
+        let ended = tasks.iter_mut().map(|task| Pin::new(task).poll(context)).find(Poll::is_ready);
+        ended.unwrap_or(Poll::Pending)
+    })
+    .await
 }
 
 /// Where connections come in, and those that did.
@@ -276,7 +296,7 @@ fn router(content: Content, health: &Health, gate: Gate) -> Result<Router> {
         .add_service(reflection().build_v1alpha().map_err(Error::internal)?)
         .into_axum_router()
         .reset_fallback()
-        .route_layer(from_fn_with_state(gate.clone(), gate::around))
+        .route_layer(from_fn(gate::around))
         .route_layer(GrpcWebLayer::new());
 
     let mut ours = routes.into_axum_router().reset_fallback();

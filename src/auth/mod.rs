@@ -63,6 +63,36 @@ impl fmt::Display for Principal {
     }
 }
 
+/// Refuses calls that a page in a browser makes, unless the page comes from this machine too. On a loopback address
+/// whoever reaches the server is believed; a page from anywhere reaches it as well, through the browser of somebody who
+/// works here, once its host name is made to resolve to this machine. Browsers send `origin` with every such call
+/// (Fetch Standard, 3.2), and nothing else does.
+///
+/// # Errors
+/// PERMISSION_DENIED.
+pub fn refuse_foreign_pages(headers: &HeaderMap) -> Result<()> {
+    let is_from_here = |origin: &http::HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok());
+        origin.is_some_and(|origin| match origin.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+            None => false,
+        })
+    };
+    match headers.get_all(http::header::ORIGIN).iter().find(|origin| !is_from_here(origin)) {
+        None => Ok(()),
+        Some(origin) => Err(Error::new(
+            Reason::PermissionDenied,
+            format!(
+                "a page of {} may not call a server that listens on this machine alone; a proxy that lets it in has to \
+                 remove the header origin",
+                clip(&String::from_utf8_lossy(origin.as_bytes()))
+            ),
+        )),
+    }
+}
+
 /// What a method needs from its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

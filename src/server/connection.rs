@@ -1,6 +1,6 @@
 //! One connection: HTTP/1.1 or HTTP/2, whichever the client speaks, within bounds.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Future, io::Cursor, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use http::Request;
@@ -10,6 +10,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -26,10 +27,12 @@ const MAX_HEADER_BYTES: u32 = 16 * 1024;
 /// A peer that vanished is noticed after this and the next.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// HTTP/1.1: how long a request's head may take to arrive, and how large it may be.
+/// What an HTTP/2 connection begins with (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long the beginning of a connection and, for HTTP/1.1, a request's head may take to arrive, and how large it may be.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(15);
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
-/// How long after the server was told to stop the first byte of a connection is still waited for.
+/// How long after the server was told to stop the beginning of a connection is still waited for.
 const LAST_ARRIVALS: Duration = Duration::from_millis(100);
 /// How long streams that were ended because their connection is too old have to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -97,9 +100,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, terms: Terms) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    if !speaks(&stream, &stopping).await {
-        return;
-    }
+    let Some(stream) = opened(stream, &stopping, HEADER_READ_TIMEOUT).await else { return };
     let leaving = stopping.child_token();
     let extension = Leaving(leaving.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -147,18 +148,36 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, terms: Terms) {
     .await;
 }
 
-/// Waits for the first byte. Whoever connected before the port closed may have sent it a moment later.
-async fn speaks(stream: &TcpStream, stopping: &CancellationToken) -> bool {
+/// Reads as much as tells which protocol is spoken, and puts it back. None if that does not arrive: whoever says nothing,
+/// or no more than a letter, would hold a connection for ever. Whoever connected before the port closed may say it a
+/// moment later.
+async fn opened(
+    mut stream: TcpStream,
+    stopping: &CancellationToken,
+    patience: Duration,
+) -> Option<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    let mut head = Vec::with_capacity(PREFACE.len());
+    let decided = async {
+        while head.len() < PREFACE.len() && PREFACE.starts_with(&head) {
+            let room = PREFACE.len() - head.len();
+            if (&mut stream).take(room as u64).read_buf(&mut head).await.ok()? == 0 {
+                return None;
+            }
+        }
+        Some(())
+    };
     let last_call = async {
         stopping.cancelled().await;
         sleep(LAST_ARRIVALS).await;
     };
     tokio::select! {
         biased;
-        ready = stream.readable() => ready.is_ok(),
-        () = last_call => false,
-        () = sleep(HEADER_READ_TIMEOUT) => false,
+        decided = decided => decided?,
+        () = last_call => return None,
+        () = sleep(patience) => return None,
     }
+    let (read, write) = stream.into_split();
+    Some(tokio::io::join(Cursor::new(head).chain(read), write))
 }
 
 /// Resolves when a connection that begins now is too old, to how long its calls may then take.
@@ -166,4 +185,40 @@ async fn too_old(age: Option<Age>) -> Duration {
     let Some(Age { limit, grace }) = age else { return std::future::pending().await };
     sleep(limit.mul_f64(rand::random_range(1.0 - JITTER..=1.0 + JITTER))).await;
     grace
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_kept_only_if_it_says_what_it_speaks() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let preface = std::str::from_utf8(PREFACE).expect("text");
+        for (beginning, is_kept) in [
+            ("", false),
+            ("P", false),
+            (preface.get(..23).expect("the most of it"), false),
+            (preface, true),
+            ("G", true),
+            ("PO", true),
+            ("PRI / HTTP/1.1", true),
+        ] {
+            let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+            client.write_all(beginning.as_bytes()).await.expect("sent");
+            let (stream, _) = listener.accept().await.expect("accepted");
+            let patience = if is_kept { HEADER_READ_TIMEOUT } else { Duration::from_millis(100) };
+            let opened = opened(stream, &CancellationToken::new(), patience).await;
+            assert_eq!(opened.is_some(), is_kept, "{beginning:?}");
+            if let Some(mut stream) = opened {
+                client.write_all(b"more").await.expect("sent");
+                client.shutdown().await.expect("shut down");
+                let mut all = String::new();
+                stream.read_to_string(&mut all).await.expect("read");
+                assert_eq!(all, format!("{beginning}more"), "nothing of it is lost");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use http_body::Body as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, transport::server::TcpConnectInfo};
 use tracing::Instrument;
 
@@ -23,7 +23,9 @@ use crate::{
     auth::{self, Principal},
     error::{Error, Reason, clip},
     metrics::Metrics,
-    proto, web,
+    proto,
+    reset::Leaving,
+    web,
 };
 
 /// How long a reader has to take the DEADLINE_EXCEEDED that ends its stream, before the stream is reset.
@@ -38,7 +40,6 @@ pub(super) struct Gate {
     /// Whether `x-principal` is honoured.
     pub(super) trusted: bool,
     pub(super) local_addr: SocketAddr,
-    pub(super) stopping: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -68,6 +69,9 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
 
     let admitted = span.in_scope(|| {
         let deadline = deadline::of(request.headers(), Instant::now())?;
+        if gate.trusted {
+            auth::refuse_foreign_pages(request.headers())?;
+        }
         let principal = Principal::of(request.headers(), gate.trusted)?;
         span.record("principal", principal.as_str());
         if method.is_none() {
@@ -91,16 +95,17 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
 }
 
 /// The gate of what every server has, health and reflection: nothing to authorize and no spans, which probes would
-/// fill the traces with; and their streams, which know nothing of stopping, end with the server.
-pub(super) async fn around(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+/// fill the traces with; and their streams, which know nothing of stopping, end with the server or their connection.
+pub(super) async fn around(request: Request, next: Next) -> Response {
     if let Some(refusal) = not_grpc(&request) {
         return refusal;
     }
     match deadline::of(request.headers(), Instant::now()) {
         Err(error) => refuse(error, Seen::none()),
         Ok(deadline) => {
+            let leaving = request.extensions().get::<Leaving>().map(|leaving| leaving.0.clone()).unwrap_or_default();
             let response = answer(request, next, Seen::none(), deadline, true).await;
-            response.map(|body| axum::body::Body::new(body.while_running(gate.stopping.clone())))
+            response.map(|body| axum::body::Body::new(body.while_running(leaving)))
         }
     }
 }

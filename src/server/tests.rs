@@ -10,9 +10,11 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tonic_types::StatusExt;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
 
 use super::*;
+use crate::config::{Flags, Settings};
 use crate::error::code_name;
 use crate::proto::v1::{
     ApplyManifestRequest, ExportManifestRequest, GetManifestSchemaRequest, GetManifestSchemaResponse,
@@ -192,6 +194,24 @@ async fn browsers_are_served_over_http1() {
     assert!(http1(&server, "GET / HTTP/1.1", b"").await.starts_with("HTTP/1.1 404 Not Found\r\n"));
 }
 
+#[tokio::test]
+async fn pages_from_elsewhere_may_not_call_a_server_that_trusts_its_callers() {
+    let server = Running::start().await;
+    let ask = |origin: &str| {
+        format!("POST {SCHEMA} HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\norigin: {origin}")
+    };
+    for origin in ["http://127.0.0.1:8080", "http://localhost", "https://app.localhost:3000", "http://[::1]:1"] {
+        let answer = http1(&server, &ask(origin), &frame(0, b"")).await;
+        assert!(answer.contains("grpc-status:0"), "{origin}: {answer}");
+    }
+    for origin in ["http://evil.example:50051", "null", "http://127.0.0.1.evil.example", "http://localhost.evil.example"] {
+        let answer = http1(&server, &ask(origin), &frame(0, b"")).await;
+        assert!(answer.contains("grpc-status: 7") && answer.contains("remove"), "{origin}: {answer}");
+    }
+    let twice = format!("{}\r\norigin: http://evil.example", ask("http://localhost"));
+    assert!(http1(&server, &twice, &frame(0, b"")).await.contains("grpc-status: 7"));
+}
+
 async fn health(server: &Running) -> HealthClient<tonic::transport::Channel> {
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", server.address)).expect("a URL");
     HealthClient::new(endpoint.connect().await.expect("connected"))
@@ -320,12 +340,33 @@ async fn streams_of_an_old_connection_say_where_to_resume_and_the_rest_is_cut() 
     let hanging = tokio::spawn(async move {
         hanging.open(HANG, &[], frame(0, &ExportManifestRequest::default().encode_to_vec())).await.is_err()
     });
+    let mut probe = health(&server).await;
+    let mut statuses = probe.watch(HealthCheckRequest::default()).await.expect("a stream").into_inner();
+    assert_eq!(statuses.message().await.expect("a status").map(|s| s.status), Some(1));
     let streamed = polite.await.expect("answered");
     assert_eq!((streamed.code().as_str(), streamed.metadata("revision").as_deref()), ("UNAVAILABLE", Some("7")));
+    let ended = statuses.message().await.expect_err("the stream of health says so too");
+    assert!(ended.get_error_details().error_info().is_some(), "{ended:?}");
     assert!(begun.elapsed() >= Duration::from_millis(1900), "not before: {:?}", begun.elapsed());
     assert!(hanging.await.expect("no panic"), "the call is broken off");
     assert!(unread.into_body().collect().await.is_err());
     server.idle().await;
+}
+
+#[tokio::test]
+async fn a_server_whose_companion_ends_by_itself_stops_and_says_so() {
+    let settings = {
+        let mut settings = Settings::load(&Flags::default(), &Default::default()).expect("defaults").server;
+        settings.listen = "127.0.0.1:0".parse().expect("an address");
+        settings.drain_seconds = 0;
+        settings
+    };
+    let panics = tokio::spawn(async { panic!("a companion that fails") });
+    let server = Server::bind(&settings, Routes::default(), CancellationToken::new()).await.expect("bound");
+    let server = server.with(vec![tokio::spawn(std::future::pending()), panics]);
+    // The one that goes on is waited for no longer than calls are.
+    let error = timeout(Duration::from_secs(60), server.run(std::future::pending())).await;
+    assert_eq!(error.expect("stopped").expect_err("refused").reason(), Reason::Internal);
 }
 
 #[tokio::test]
