@@ -2,12 +2,14 @@
 //!
 //! A page answers from what the services answer from, at one revision, and says so in its `ETag`. It refers to nothing
 //! outside itself, runs no script, and is refused in plain words. What everybody may see of a list is decided in
-//! [`crate::rules::publication`]; the pages here show that and nothing else.
+//! [`crate::rules::publication`]; the pages here show that and nothing else, but for those under `/internal`, which are for
+//! the organization's own people: what shows pages to the public leaves that prefix out.
 //!
 //! - [`site`]: what the pages share: where they are, what was asked for, publications that were made already.
 //! - [`list`], [`history`], [`notice`]: what people read.
 //! - [`subscribe`]: asking for mails, confirming that, ending it.
 //! - [`feed`], [`formats`]: what programs read, at addresses that others could offer too.
+//! - [`timeline`]: the picture of the transfers' cover, internal.
 //! - [`assets`]: style sheets, images and the schema.
 //! - [`reply`]: headers, and refusals.
 
@@ -56,7 +58,7 @@ pub const PAGES: [(&str, &str); 16] = [
     ("/organizations/{organization}/.well-known/subprocessors.json", LIST),
     ("/organizations/{organization}/logo", "/subprocessor.registry.v1.OrganizationService/GetOrganization"),
     (
-        "/organizations/{organization}/timeline.svg",
+        "/internal/organizations/{organization}/timeline.svg",
         "/subprocessor.registry.v1.TransferMechanismService/AssessTransfers",
     ),
     ("/assets/{file}", SCHEMA),

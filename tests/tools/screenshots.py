@@ -21,7 +21,7 @@ NOTICE = "organizations/acme/notices/chatnest"
 # Each picture: its name, the page, the size of the window, and pixels for each of its own.
 PICTURES = [
     ("public-page", "/organizations/acme", (1200, 1900), 1),
-    ("timeline", "/organizations/acme/timeline.svg?from=2018-01-01&to=2028-12-31", (1000, 281), 2),
+    ("timeline", "/internal/organizations/acme/timeline.svg?from=2018-01-01&to=2028-12-31", (1000, 281), 2),
 ]
 
 

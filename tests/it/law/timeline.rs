@@ -5,7 +5,7 @@ use subprocessor_registry::proto::v1::{self, certification::Status as Participat
 use crate::support::{Answer, Backend, Place, Server, apply, ask, both};
 
 const WITH_CATALOG: &[(&str, &str)] = &[("CATALOG__LOAD", "true")];
-const PAGE: &str = "/organizations/acme/timeline.svg";
+const PAGE: &str = "/internal/organizations/acme/timeline.svg";
 
 /// A transfer that rested on Privacy Shield, then on clauses, then on nothing, then on the framework.
 const MANIFEST: &str = "\
@@ -195,8 +195,8 @@ both! {
             assert!(answer.body.contains(words), "{query}: {}", answer.body);
             assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         }
-        for path in ["/organizations/nobody/timeline.svg", "/organizations/-/timeline.svg", "/organizations/A%2FB/timeline.svg",
-            "/organizations/acme/timeline", "/organizations/acme/timeline.svg/", "/organizations//timeline.svg", "/"] {
+        for path in ["/internal/organizations/nobody/timeline.svg", "/internal/organizations/-/timeline.svg", "/internal/organizations/A%2FB/timeline.svg",
+            "/internal/organizations/acme/timeline", "/internal/organizations/acme/timeline.svg/", "/internal/organizations//timeline.svg", "/organizations/acme/timeline.svg", "/"] {
             let answer = ask(&server, "GET", path, &[]).await;
             assert_eq!(answer.status, 404, "{path}: {answer:?}");
         }
