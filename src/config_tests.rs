@@ -264,6 +264,20 @@ fn lists_come_from_the_file_and_from_the_environment() {
 }
 
 #[test]
+fn mails_need_an_address_that_can_be_reached() {
+    let mail = "[email]\nsmtp_host = '127.0.0.1'\ntls = 'none'\nfrom = 'a@b.example'\n";
+    for listen in ["0.0.0.0:50051", "[::]:50051"] {
+        let everywhere = format!("[server]\nlisten = '{listen}'\ninsecure_no_auth = true\n");
+        assert_names(&of_file(&format!("{everywhere}{mail}")), &["web.public_url: ", "email.smtp_host", listen]);
+        let named = format!("{everywhere}{mail}[web]\npublic_url = 'https://trust.example.com'\n");
+        for file in [&named, &everywhere] {
+            load(file, &[], Flags::default()).expect("settings");
+        }
+    }
+    load(mail, &[], Flags::default()).expect("settings");
+}
+
+#[test]
 fn every_rule_of_the_channels_is_checked() {
     let file = "[webhook]\ntimeout_seconds = 0.0\nmax_response_bytes = 1\nretry_schedule_seconds = []\n\
                 retry_jitter = 0.6\nconcurrency = 0\nendpoint_concurrency = 65\n\

@@ -53,6 +53,23 @@
 {{- $wrong = append $wrong "migration.databaseUrl.existingSecret: needs secrets.databaseUrl.existingSecret, by which the others serve" -}}
 {{- end -}}
 
+{{- if dig "email" "smtp_host" "" $v.config -}}
+{{- if not (dig "email" "from" "" $v.config) -}}
+{{- $wrong = append $wrong "config.email.from: name whom mails are from" -}}
+{{- end -}}
+{{- if not (dig "web" "public_url" "" $v.config) -}}
+{{- $wrong = append $wrong "config.web.public_url: name the address of the pages: links in mails begin with it" -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $where, $paths := dict "ingress.pages.paths" $v.ingress.pages.paths "gateway.httpRoute.paths" $v.gateway.httpRoute.paths -}}
+{{- range $paths -}}
+{{- if or (eq . "/") (eq . "/internal") (hasPrefix "/internal/" .) (hasPrefix "/subprocessor.registry." .) -}}
+{{- $wrong = append $wrong (printf "%s: %s would show more than the public pages" $where .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- range $kind := list "pages" "grpc" -}}
 {{- with index $v.ingress $kind -}}
 {{- if and .enabled (not .hosts) -}}

@@ -272,6 +272,9 @@ def test_secrets_of_the_values_are_in_the_secret_alone():
         (merged(MINIMAL, {"ingress": {"pages": {"enabled": True}}}), ["ingress.pages.hosts"]),
         (merged(MINIMAL, {"gateway": {"grpcRoute": {"enabled": True}}}), ["gateway.grpcRoute.parentRefs"]),
         (merged(MINIMAL, {"certificate": {"enabled": True}}), ["certificate.secretName", "issuerRef.name", "dnsNames"]),
+        (merged(MINIMAL, {"config": {"email": {"smtp_host": "mail"}}}), ["config.email.from", "config.web.public_url"]),
+        (merged(MINIMAL, {"ingress": {"pages": {"paths": ["/assets", "/"]}}}), ["ingress.pages.paths: / would show"]),
+        (merged(MINIMAL, {"gateway": {"httpRoute": {"paths": ["/internal/organizations"]}}}), ["httpRoute.paths: /int"]),
         (merged(MINIMAL, {"autoscaling": {"enabled": True, "minReplicas": 4, "maxReplicas": 3}}), ["maxReplicas"]),
     ],
 )  # fmt: skip
