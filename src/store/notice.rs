@@ -29,6 +29,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
+    auth::{PRINCIPAL_KEY, Principal},
     error::{Error, Reason, Result},
     proto::v1::{Notice, NoticeChange, Organization, Subprocessor, notice::State, notice_change::Kind as ChangeKind},
     resource::{
@@ -307,6 +308,14 @@ impl Writer {
         let organization = self.organization_over(name.as_str()).await?;
         let four_eyes = organization.notice_policy.as_ref().and_then(|policy| policy.four_eyes).unwrap_or(true);
         let principal = self.call().principal.clone();
+        if four_eyes && principal == Principal::anonymous().as_str() {
+            let text = format!(
+                "somebody else than its author has to approve it (notice_policy.four_eyes), and {principal} can be \
+                 anybody: say who you are (metadata {PRINCIPAL_KEY}, --principal), which is believed only where the \
+                 server listens on a loopback address, or let the organization do without (four_eyes: false)"
+            );
+            return Err(refused(name.as_str(), text));
+        }
         if four_eyes && after.authors.contains(&principal) {
             let text = format!("{principal} wrote it; another one has to approve it (notice_policy.four_eyes)");
             return Err(refused(name.as_str(), text));

@@ -101,6 +101,47 @@ impl Scene {
 const NOW: &str = "2026-03-23T10:00:00Z";
 
 both! {
+    async fn a_preview_says_who_cannot_be_told_as_agreed(backend: Backend) {
+        let (mut scene, _sink) = posted(backend).await;
+        let told_by = |method: NoticeMethod| Agreement { notice_method: method.into(), ..general(30, 30) };
+        scene.customer("hooked", told_by(NoticeMethod::Subscription)).await;
+        scene.customer("asks-for-other-news", told_by(NoticeMethod::Subscription)).await;
+        scene.customer("asks-for-none", told_by(NoticeMethod::Subscription)).await;
+        scene.customer("reads", told_by(NoticeMethod::Publication)).await;
+        scene.customer_as("nowhere", with_contacts(berlin(), &[""])).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        let own = |id: &str| Subscription { customer: customer(id), ..Subscription::default() };
+        scene.agreed("hook", &mut receiver, own("hooked")).await;
+        let other = Subscription { event_types: vec!["list.changed".into()], ..own("asks-for-other-news") };
+        scene.agreed("other", &mut receiver, other).await;
+
+        let hidden = add("hidden");
+        let mut listed = add("host");
+        listed.proposed.as_mut().expect("proposed").listed = true;
+        for (changes, is_shown) in [(vec![hidden.clone()], false), (vec![hidden, listed], true)] {
+            let draft = Notice { changes, ..Notice::default() };
+            let id = if is_shown { "shown" } else { "hidden" };
+            scene.create(id, draft).await.expect("drafted");
+            let request = v1::PreviewNoticeRequest { name: notice(id), ..Default::default() };
+            let foreseen = scene.server.notices.preview_notice(request).await.expect("foreseen").into_inner().customers;
+            let mut obstacles: Vec<(String, &str)> = foreseen
+                .iter()
+                .filter_map(|one| Some((one.customer.clone(), one.reason.split_once("; nobody can be told: ")?.1)))
+                .collect();
+            let subscription = "it has no subscription that is ACTIVE and takes notices";
+            let mut expected = vec![
+                (customer("asks-for-none"), subscription),
+                (customer("asks-for-other-news"), subscription),
+                (customer("nowhere"), "it has no contact with an address"),
+            ];
+            if !is_shown {
+                expected.push((customer("reads"), "the page shows nothing of it, because none of what it is about is listed"));
+            }
+            obstacles.sort();
+            assert_eq!(obstacles, expected);
+        }
+    }
+
     async fn a_notice_is_mailed_to_the_contacts_and_starts_their_clocks(backend: Backend) {
         let (mut scene, mut sink) = posted(backend).await;
         // A contact that is named twice, and one without an address, get no mail more.

@@ -65,6 +65,9 @@ both! {
         let own = scene.server.notices.approve_notice(approve("author")).await;
         let named = preconditions(own, "NOTICE_REFUSED");
         assert!(named[0].1.starts_with("author wrote it"), "{named:?}");
+        let nobody = v1::ApproveNoticeRequest { name: notice("n"), ..Default::default() };
+        let named = preconditions(scene.server.notices.approve_notice(nobody).await, "NOTICE_REFUSED");
+        assert!(named[0].1.contains("anonymous can be anybody: say who you are"), "{named:?}");
         // Who changes it has written it too, and what was approved is a draft again.
         assert_eq!(scene.approve("n").await.expect("approved").approver, "approver");
         let update = v1::UpdateNoticeRequest {
