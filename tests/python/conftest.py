@@ -38,7 +38,8 @@ TIMEOUT = 30  # seconds for any one call: a server that hangs fails a test, and 
 
 def generate():
     """Makes the client from the proto, before the tests import it."""
-    out = ROOT / ".tools" / "python"
+    # Tests that run beside each other do so in processes of their own, each with its client.
+    out = ROOT / ".tools" / f"python-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     sources = sorted(str(path) for path in (ROOT / "proto").rglob("*.proto"))

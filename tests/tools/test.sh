@@ -50,7 +50,8 @@ step postgres postgres || exit 1
 # Not 'cargo build': the tests' own dependencies would make everything be built twice.
 step build cargo test --workspace --no-run || exit 1
 step 'cargo test' cargo test --workspace --no-fail-fast || true
-step 'python client' python -m pytest -q --tb=short -p no:cacheprovider tests/python || true
+# A file to each process at a time, because tests of a file share what they are about.
+step 'python client' python -m pytest -q --tb=short -p no:cacheprovider --numprocesses 2 --dist loadfile tests/python || true
 step 'readme lines' python tests/tools/readme_lines.py || true
 
 [ "$failed" = 0 ]
