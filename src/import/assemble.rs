@@ -1,6 +1,8 @@
 //! Drafts as a manifest: vendors chosen, rows that say the same made one, ids given, and what the registry already
 //! holds of the organization taken over.
 
+mod stage;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
@@ -85,7 +87,7 @@ pub(super) fn assemble(list: List, known: &Known) -> Result<Imported, Refusal> {
         }
         rename_products(&product_ids, &mut row);
         products(&draft.products, &mut organization, &mut row, &mut report);
-        dates(&mut row, known, draft.line, &mut report);
+        stage::begin(&mut row, &draft, known, &mut report);
         rows.push((draft.line, row));
     }
     let rows = merge(rows, &mut report);
@@ -239,7 +241,8 @@ fn keep_vendor(before: &Subprocessor, row: &mut Subprocessor) {
 /// Takes over what a page does not say and the registry knows.
 fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     row.recorded_as_found = before.recorded_as_found;
-    if !before.recorded_as_found || before.state() != State::Active {
+    // What is in use is not announced.
+    if !before.recorded_as_found || before.state() != State::Active || row.state() == State::Announced {
         row.state = before.state;
     }
     if row.start_date.is_empty() {
@@ -337,26 +340,6 @@ fn products(names: &[String], organization: &mut Organization, row: &mut Subproc
         if !id.is_empty() && !row.products.contains(&id) {
             row.products.push(id);
         }
-    }
-}
-
-/// Dates that cannot be those of a row on the list today stay annotations.
-fn dates(row: &mut Subprocessor, known: &Known, line: u32, report: &mut Report) {
-    if !row.start_date.is_empty() && row.start_date > known.today {
-        let date = std::mem::take(&mut row.start_date);
-        report.note(
-            line,
-            format!(
-                "{date} is after today: what is entered as found was in use already, so the date is only an annotation"
-            ),
-        );
-    }
-    if !row.end_date.is_empty() && !row.start_date.is_empty() && row.end_date < row.start_date {
-        let date = std::mem::take(&mut row.end_date);
-        report.note(line, format!("it would end on {date}, before it starts: the date is only an annotation"));
-    }
-    if !row.end_date.is_empty() && row.end_date <= known.today {
-        row.set_state(State::Retired);
     }
 }
 
@@ -460,6 +443,9 @@ fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, repo
         Name::new(Kind::Subprocessor, Some(organization), &id).as_str().clone_into(&mut row.name);
         ids.insert(theirs, row.name.clone());
         out.push(row);
+    }
+    for row in &mut out {
+        stage::end(row, known, report);
     }
     for row in out.iter_mut().filter(|row| is_id(&row.engaged_by)) {
         row.engaged_by = ids.get(&row.engaged_by).cloned().unwrap_or_default();

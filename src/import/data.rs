@@ -94,7 +94,7 @@ fn is_map(node: &Node) -> bool {
 }
 
 /// Finds the lists below a value and writes each under the keys that lead to it.
-fn walk(node: &Node, level: u8, out: &mut Vec<Block>) {
+pub(super) fn walk(node: &Node, level: u8, out: &mut Vec<Block>) {
     match &node.value {
         Value::List(list) => self::list(node, list, level, out),
         Value::Map(_) => map(node, level, out),
@@ -269,7 +269,7 @@ fn fill(record: &Node, prefix: &str, header: &mut Vec<String>, cells: &mut Vec<C
 }
 
 /// A value as a cell: the values of a list are its items.
-fn cell(node: &Node) -> Cell {
+pub(super) fn cell(node: &Node) -> Cell {
     let mut texts = Vec::new();
     gather(node, &mut texts);
     let is_list = matches!(node.value, Value::List(_));

@@ -224,8 +224,150 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// The days that a text names: one, or a month, a quarter, half a year, a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first: Date,
+    pub(super) last: Date,
+}
+
+impl Span {
+    /// Whether it is one day.
+    pub(super) fn is_day(self) -> bool {
+        self.first == self.last
+    }
+
+    /// The first day behind it.
+    pub(super) fn after(self) -> Option<Date> {
+        self.last.tomorrow().ok()
+    }
+}
+
+/// What stands first in a date of two small numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Day,
+    Month,
+}
+
+/// The order in which a column writes its dates, as far as any of them shows it.
+pub(super) fn order<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Order> {
+    let (mut day, mut month) = (false, false);
+    for text in texts {
+        for window in tokens(text).windows(5) {
+            if let [
+                Token::Number(a, 1 | 2),
+                Token::Sign(sign @ ('/' | '-')),
+                Token::Number(b, 1 | 2),
+                Token::Sign(other),
+                Token::Number(_, 4),
+            ] = window
+                && sign == other
+            {
+                day |= *a > 12;
+                month |= *b > 12;
+            }
+        }
+    }
+    match (day, month) {
+        (true, false) => Some(Order::Day),
+        (false, true) => Some(Order::Month),
+        _ => None,
+    }
+}
+
+/// The days that a text names.
+pub(super) fn span(text: &str, order: Option<Order>) -> Option<Span> {
+    use Token::{Month, Number, Sign};
+    if let Some(day) = full(text, order) {
+        return Some(Span { first: day, last: day });
+    }
+    let tokens = tokens(text);
+    let months = tokens.iter().enumerate().find_map(|(at, _)| match &tokens[at..] {
+        [Month(month), Number(year, 4), ..] | [Month(month), Sign('-' | '/' | '.' | '\''), Number(year, 4), ..] => {
+            Some((*year, i32::from(*month), 1))
+        }
+        [Number(year, 4), Month(month)] => Some((*year, i32::from(*month), 1)),
+        [Number(year, 4), Sign('-' | '/'), Number(month, 1 | 2)] if at == 0 => Some((*year, *month, 1)),
+        [Number(month, 1 | 2), Sign('.' | '/' | '-'), Number(year, 4)] if at == 0 => Some((*year, *month, 1)),
+        _ => None,
+    });
+    let (year, month, count) = months.or_else(|| part_of_year(text))?;
+    let first = date(year, month, 1)?;
+    let last = date(year, month + count - 1, 1)?.last_of_month();
+    Some(Span { first, last })
+}
+
+/// A quarter, half a year or a year: the year, the month in which it begins, how many months it has.
+fn part_of_year(text: &str) -> Option<(i32, i32, i32)> {
+    let words = text::words(text);
+    let is_year =
+        |word: &&String| word.len() == 4 && word.starts_with(['1', '2']) && word.bytes().all(|b| b.is_ascii_digit());
+    let mut years = words.iter().filter(is_year);
+    let year = years.next()?.parse().ok().filter(|year| (1990..=2199).contains(year))?;
+    if years.next().is_some() {
+        return None;
+    }
+    let rest = || words.iter().filter(|word| !is_year(word));
+    let numbers = ["1", "2", "3", "4", "1st", "2nd", "3rd", "4th", "first", "second", "third", "fourth"];
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        let number = before
+            .and_then(|word| numbers.iter().position(|number| number == word))
+            .and_then(|at| i32::try_from(at % 4).ok());
+        let own = |letter: char| {
+            let digits = word.strip_prefix(letter).or_else(|| word.strip_suffix(letter))?;
+            digits.parse::<i32>().ok().filter(|number| (1..=4).contains(number)).map(|number| number - 1)
+        };
+        let is_quarter = ["quarter", "quartal", "trimestre", "kwartaal", "kvartal"].contains(&word.as_str());
+        let quarter = own('q').or_else(|| number.filter(|_| is_quarter));
+        let half = own('h').or_else(|| number.filter(|_| matches!(word.as_str(), "half" | "halbjahr" | "semestre")));
+        match (quarter, half) {
+            (Some(quarter), _) => return Some((year, 1 + quarter * 3, 3)),
+            (_, Some(half)) if half < 2 => return Some((year, 1 + half * 6, 6)),
+            _ => {}
+        }
+    }
+    let fillers = [
+        "since",
+        "seit",
+        "depuis",
+        "desde",
+        "sinds",
+        "from",
+        "in",
+        "ab",
+        "the",
+        "year",
+        "jahr",
+        "early",
+        "late",
+        "mid",
+        "end",
+        "of",
+        "beginning",
+        "ca",
+        "circa",
+        "approx",
+        "expected",
+        "planned",
+        "for",
+        "until",
+        "before",
+        "by",
+        "as",
+        "bis",
+    ];
+    rest().all(|word| fillers.contains(&word.as_str())).then_some((year, 1, 12))
+}
+
 /// The first full date in a text, in ISO 8601. A date that can be read in two ways is none.
 pub(super) fn find(text: &str) -> Option<String> {
+    full(text, None).map(|date| date.to_string())
+}
+
+/// The first full date in a text; `order` says how to read one that can be read in two ways.
+fn full(text: &str, order: Option<Order>) -> Option<Date> {
     use Token::{Month, Number, Sign};
     let tokens = tokens(text);
     (0..tokens.len()).find_map(|at| match &tokens[at..] {
@@ -247,7 +389,10 @@ pub(super) fn find(text: &str) -> Option<String> {
             match (*a, *b) {
                 (a, b) if a > 12 => date(*year, b, a),
                 (a, b) if b > 12 || a == b => date(*year, a, b),
-                _ => None,
+                (a, b) => match order? {
+                    Order::Day => date(*year, b, a),
+                    Order::Month => date(*year, a, b),
+                },
             }
         }
         [Month(month), Number(day, 1 | 2), Number(year, 4), ..] => date(*year, i32::from(*month), *day),
@@ -258,14 +403,47 @@ pub(super) fn find(text: &str) -> Option<String> {
     })
 }
 
-fn date(year: i32, month: i32, day: i32) -> Option<String> {
+fn date(year: i32, month: i32, day: i32) -> Option<Date> {
     let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
-    (1990..=2199).contains(&date.year()).then(|| date.to_string())
+    (1990..=2199).contains(&date.year()).then_some(date)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_years_are_all_their_days() {
+        for (text, first, last) in [
+            ("March 2024", "2024-03-01", "2024-03-31"),
+            ("since Feb. 2023", "2023-02-01", "2023-02-28"),
+            ("März 2024", "2024-03-01", "2024-03-31"),
+            ("2024-11", "2024-11-01", "2024-11-30"),
+            ("11/2024", "2024-11-01", "2024-11-30"),
+            ("Q2 2025", "2025-04-01", "2025-06-30"),
+            ("2025 Q4", "2025-10-01", "2025-12-31"),
+            ("3rd quarter of 2025", "2025-07-01", "2025-09-30"),
+            ("4. Quartal 2025", "2025-10-01", "2025-12-31"),
+            ("H2 2025", "2025-07-01", "2025-12-31"),
+            ("2019", "2019-01-01", "2019-12-31"),
+            ("since 2019", "2019-01-01", "2019-12-31"),
+            ("1 May 2024", "2024-05-01", "2024-05-01"),
+        ] {
+            let span = span(text, None).map(|span| (span.first.to_string(), span.last.to_string()));
+            assert_eq!(span, Some((first.to_owned(), last.to_owned())), "{text}");
+        }
+        for text in ["ISO 27001:2022", "2019 - 2023", "soon", "13/2024", "Q5 2024", "03/04/2023", ""] {
+            assert_eq!(span(text, None), None, "{text}");
+        }
+        let ordered = |texts: &[&str]| order(texts.iter().copied());
+        assert_eq!(ordered(&["03/04/2023", "25/01/2023"]), Some(Order::Day));
+        assert_eq!(ordered(&["03/04/2023", "01/25/2023"]), Some(Order::Month));
+        assert_eq!(ordered(&["03/04/2023"]), None);
+        assert_eq!(
+            span("03/04/2023", Some(Order::Day)).map(|span| span.first.to_string()).as_deref(),
+            Some("2023-04-03")
+        );
+    }
 
     #[test]
     fn dates_are_read_as_people_write_them() {

@@ -1,11 +1,13 @@
 //! Rows as subprocessors: each cell to its field, in the words of the page, with the line it stands in.
 
 mod cells;
+mod stage;
 
 use std::collections::BTreeMap;
 
 use super::{
     columns::{Column, Field},
+    dates::{self, Order, Span},
     find::Part,
     footnotes::{self, Footnotes},
     items,
@@ -18,6 +20,8 @@ use crate::{
     proto::v1::{Source, Subprocessor, subprocessor::State},
     resource::text::{LONG, SHORT, SHORT_BYTES},
 };
+
+pub(super) use stage::{Stage, Told, of_heading, of_intro};
 
 /// Entries of `annotations`; the last is for what is too much.
 const MAX_ANNOTATIONS: usize = 63;
@@ -42,6 +46,10 @@ pub(super) struct Draft {
     pub(super) corporate: Option<String>,
     /// The organization's products, as they stand.
     pub(super) products: Vec<String>,
+    /// What the page says of when it is used, beside its dates.
+    pub(super) told: Option<Told>,
+    /// The days of which one is its first.
+    pub(super) start: Option<Span>,
     /// Texts that need more room than any field has.
     too_long: Vec<String>,
 }
@@ -55,8 +63,28 @@ impl Draft {
         address: Option<String>,
         corporate: Option<String>,
     ) -> Self {
-        Self { line: 0, message, bare, is_category, address, corporate, products: Vec::new(), too_long: Vec::new() }
+        Self {
+            line: 0,
+            message,
+            bare,
+            is_category,
+            address,
+            corporate,
+            products: Vec::new(),
+            told: None,
+            start: None,
+            too_long: Vec::new(),
+        }
     }
+}
+
+/// What the whole of a column says of each of its cells.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hint {
+    /// Its cells are codes of countries.
+    codes: bool,
+    /// How its dates are written.
+    order: Option<Order>,
 }
 
 /// Makes drafts of the rows of parts.
@@ -76,21 +104,26 @@ impl<'a> Drafter<'a> {
 
     /// The rows of a part.
     pub(super) fn part(&mut self, part: &Part) -> Vec<Draft> {
-        let codes: Vec<bool> = part
+        let hints: Vec<Hint> = part
             .columns
             .iter()
             .enumerate()
             .map(|(index, column)| {
                 let texts: Vec<String> = part.rows.iter().filter_map(|row| Some(row.cell(index)?.text())).collect();
-                matches!(column.field, Field::Location | Field::EntityCountry)
-                    && self.places.are_codes(texts.iter().map(String::as_str))
+                let texts = || texts.iter().map(String::as_str);
+                let is_date = matches!(column.field, Field::StartDate | Field::EndDate);
+                Hint {
+                    codes: matches!(column.field, Field::Location | Field::EntityCountry)
+                        && self.places.are_codes(texts()),
+                    order: is_date.then(|| dates::order(texts())).flatten(),
+                }
             })
             .collect();
         let mut drafts = Vec::new();
         let mut above: Option<(String, u32)> = None;
         for row in &part.rows {
             self.report.rows_in += 1;
-            let draft = self.row(part, row, &codes, above.as_ref());
+            let draft = self.row(part, row, &hints, above.as_ref());
             match draft {
                 Ok(draft) => {
                     above = Some((draft.message.display_name.clone(), draft.line));
@@ -106,7 +139,7 @@ impl<'a> Drafter<'a> {
         &mut self,
         part: &Part,
         row: &Row,
-        codes: &[bool],
+        hints: &[Hint],
         above: Option<&(String, u32)>,
     ) -> Result<Draft, (String, String)> {
         let name = part.columns.iter().position(|column| column.field == Field::Name);
@@ -126,9 +159,12 @@ impl<'a> Drafter<'a> {
                 continue;
             }
             self.remark(cell, column, index, draft.line);
-            let codes = codes.get(index).copied().unwrap_or_default();
-            self.cell(&mut draft, cell, column, index, codes);
+            let hint = hints.get(index).copied().unwrap_or_default();
+            self.cell(&mut draft, cell, column, index, hint);
         }
+        let above =
+            || row.section.as_deref().and_then(|section| of_heading(section, row.line)).or_else(|| part.told.clone());
+        draft.told = draft.told.take().or_else(above);
         if draft.message.locations.iter().all(|place| place.activity() == cells::CORPORATE)
             && let Some(place) = &part.place
         {
@@ -156,11 +192,18 @@ impl<'a> Drafter<'a> {
         let line = cell.map_or(row.line, |cell| cell.line.max(1));
         let mut message = Subprocessor { recorded_as_found: true, listed: true, ..Subprocessor::default() };
         message.set_state(State::Active);
+        let mut told: Option<Told> = None;
         let (whole, bare, marks) = match (cell, above) {
             (Some(cell), _) => {
                 let (bare, marks) = footnotes::split_marks(cell);
+                let remark = stage::of_name(&bare, line);
+                let bare = remark.as_ref().map_or(bare, |(bare, _)| bare.clone());
+                told = remark.map(|(_, told)| told);
                 if cell.is_struck() {
-                    self.report.note(line, format!("\"{}\" is struck out on the page", text::clip(&bare, 60)));
+                    let quote = text::clip(&bare, 60);
+                    self.report
+                        .note(line, format!("\"{quote}\" is struck out on the page: it is taken as no longer used"));
+                    told = Some(Told { stage: Stage::Over, from: None, quote, line });
                 }
                 (cell.text(), bare, marks)
             }
@@ -183,6 +226,8 @@ impl<'a> Drafter<'a> {
             address: None,
             corporate: None,
             products: Vec::new(),
+            told,
+            start: None,
             too_long: Vec::new(),
         };
         draft.message.sources.push(Source {

@@ -8,15 +8,15 @@ mod table;
 use serde::Serialize;
 
 use super::{
-    columns::{self, Column, Field, Told},
-    items,
+    columns::{self, Column, Field},
+    draft, items,
     page::{Block, Cell, List, Page, Row, Table},
     places::Places,
 };
 use crate::rules::vendor_name::{Index, MATCH};
 
 use context::Context;
-pub(super) use context::{Stated, has_legal_form, is_coined};
+pub(super) use context::{Stated, has_legal_form, is_coined, sentence};
 pub(super) use table::names_columns;
 
 /// Names that are looked up to judge a table or list.
@@ -36,6 +36,8 @@ pub(super) struct Part {
     pub(super) count: usize,
     /// Where the sentence or heading above it says that all of it is.
     pub(super) place: Option<Stated>,
+    /// What stands above says of when all of it is used.
+    pub(super) told: Option<draft::Told>,
     pub(super) reason: String,
 }
 
@@ -76,7 +78,7 @@ pub(super) struct Found {
 /// What is asked of the search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Search<'a> {
-    pub(super) told: &'a Told,
+    pub(super) told: &'a columns::Told,
     /// Lines whose tables and lists are taken, whatever speaks against them; none: by evidence.
     pub(super) at: &'a [u32],
     pub(super) known: &'a Index,
@@ -134,6 +136,7 @@ impl Finder<'_> {
         match judged {
             Ok(reason) => {
                 let place = self.context.place(self.search.places, section.as_deref());
+                let told = self.context.told(caption.as_deref());
                 let has_place = columns.iter().any(|column| column.field == Field::Location);
                 self.found.parts.push(Part {
                     kind: PartKind::Table,
@@ -143,6 +146,7 @@ impl Finder<'_> {
                     count: table.count.max(table.rows.len()),
                     rows: table.rows,
                     place: place.filter(|_| !has_place),
+                    told,
                     reason,
                 });
                 self.context.used();
@@ -278,6 +282,7 @@ impl Finder<'_> {
                     count: table.count.max(table.rows.len()),
                     rows: table.rows,
                     place,
+                    told: self.context.told(None),
                     reason,
                 });
                 self.context.used();

@@ -5,6 +5,7 @@ mod name;
 
 use super::{
     columns::{self, Column, Field},
+    find,
     page::{Cell, Item, List, Row, Run, Table},
     places::Places,
     text,
@@ -128,11 +129,18 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         }
         _ => split(&first, separator),
     };
+    let mut apart: Option<Cell> = None;
     for line in lines.into_iter().chain(item.children.iter().map(flat)).flat_map(keyed_sentences) {
         match keyed(&line).or_else(|| keyed_in_bold(&line)) {
             Some(pair) => own.push(pair),
+            // A line that is a place and nothing else.
+            None if apart.is_none() && places.read(&line.text(), false).is_whole() => apart = Some(line),
             None => said.push(line),
         }
+    }
+    if let Some((bare, inside)) = ending_brackets(&name).filter(|(_, inside)| is_address(&inside.text(), places)) {
+        name = bare;
+        own.push(("Address".to_owned(), inside));
     }
     if let Some((key, value)) = keyed(&purpose) {
         own.insert(0, (key, value));
@@ -152,8 +160,18 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
     {
         (name, place) = (bare, inside);
     }
+    match apart {
+        Some(line) if place.is_empty() => place = line,
+        Some(line) => said.insert(0, line),
+        None => {}
+    }
     finish_name(&mut name);
     finish_sentence(&mut purpose);
+    if place.is_empty()
+        && let Some(words) = place_in_sentence(&purpose.text(), purpose.line, places)
+    {
+        place = Cell::plain(purpose.line, words);
+    }
     for cell in said {
         append(&mut purpose, cell);
     }
@@ -170,6 +188,19 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         append(&mut cells[column], value);
     }
     Row { line: item.content.line, cells, ..Row::default() }
+}
+
+/// Whether words in brackets are a postal address: a number, and a place at the end.
+fn is_address(words: &str, places: Places) -> bool {
+    let parts: Vec<&str> = words.split(',').map(str::trim).collect();
+    parts.len() > 2
+        && words.chars().any(|c| c.is_ascii_digit())
+        && parts.last().is_some_and(|last| places.read(last, false).is_whole())
+}
+
+/// The place in "Data is processed in the EU", where it is the last sentence of what is said.
+fn place_in_sentence(text: &str, line: u32, places: Places) -> Option<String> {
+    text.contains(". ").then(|| find::sentence(places, text, line)).flatten().map(|stated| stated.words)
 }
 
 /// An item below another with all that stands below it.

@@ -1,10 +1,12 @@
 //! Markdown, with tables, footnotes, definition lists and front matter, and HTML wherever it stands in it; MDX, whose
-//! expressions are left out.
+//! components and arrays are read where they hold rows, and whose other expressions are left out.
 //!
 //! It becomes HTML, as Markdown is defined, and is read as such: a cell with a list in it and a table written as HTML
 //! between paragraphs are all the same to the reader. The HTML has the lines of the source, so that what is read from
 //! it knows its place.
 
+mod component;
+mod literal;
 mod template;
 
 use std::ops::Range;
@@ -18,8 +20,12 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
     let (front, body) = split_front_matter(text);
     let above = text.len() - body.len();
     let lines = text[..above].matches('\n').count();
-    let source = format!("{}{}", "\n".repeat(lines), template::without(body));
-    let mut page = html::read(&to_html(&source))?;
+    let (body, taken) = component::take(&format!("{}{}", "\n".repeat(lines), template::without_comments(body)));
+    let mut page = html::read(&to_html(&template::without(&body)))?;
+    for list in taken.into_iter().rev() {
+        let at = page.blocks.iter().position(|block| block.line() > list.line).unwrap_or(page.blocks.len());
+        page.blocks.splice(at..at, list.blocks);
+    }
     // What is no data is no reason to refuse the text below it.
     if let Some(front) = front.and_then(|front| data::read(&format!("\n{front}")).ok()) {
         page.title = front.title.or(page.title);

@@ -109,6 +109,18 @@ pub(super) struct Run {
     pub(super) struck: bool,
 }
 
+impl Block {
+    /// Its line.
+    pub(super) fn line(&self) -> u32 {
+        match self {
+            Self::Heading { line, .. } | Self::Footnote { line, .. } => *line,
+            Self::Text(cell) => cell.line,
+            Self::Table(table) => table.line,
+            Self::List(list) => list.line,
+        }
+    }
+}
+
 impl Cell {
     /// A cell of plain text.
     pub(super) fn plain(line: u32, text: impl Into<String>) -> Self {

@@ -19,7 +19,9 @@ pub(super) const PHRASES: &[(Field, f64, &str)] = &[
          encargado*; proveedor*; empresa; subresponsabil*; sub responsabil*; fornitore; fornitori; societa; \
          azienda; fornecedor*; subcontratante*; suboperador*; subverwerker*; sub verwerker*; leverancier*; \
          bedrijf*; underbitrade*; underbitraden*; leverantor*; foretag*; underdatabehandler*; underleverandor*; \
-         leverandor*; databehandler*; virksomhed*; alikasittelija*; podprocesor*; 업체명; 업체; 수탁*; 회사명; 처리자*; 委託先*; \
+         leverandor*; databehandler*; virksomhed*; alikasittelija*; podprocesor*; podmiot*; \
+         nazwa podmiotu; subprocesador*; subprocessador*; subfornitor*; tercero*; auftragnehmer*; datenempfanger; \
+         drittanbieter*; leistungserbringer*; underbitrad*; 업체명; 업체; 수탁*; 회사명; 처리자*; 委託先*; \
          再委託先*; 事業者*; 会社名*; 企業名*; サブプロセッサ*; 復処理者*; 供应商*; 服务商*; 子处理者*; 分处理者*; 公司名称; 第三方*; dostawca; \
          dalsi zpracovatel*; zpracovatel*; dodavatel*",
     ),
@@ -79,7 +81,10 @@ pub(super) const PHRASES: &[(Field, f64, &str)] = &[
          geography; jurisdiction*; place; places; region of processing; standort*; verarbeitungsort*; ort; \
          ort der verarbeitung; serverstandort*; ort der datenverarbeitung; speicherort*; lieu*; \
          lieu de traitement; localisation*; emplacement*; ubicacion*; lugar*; localizacion*; ubicazione; luogo; \
-         localizacao; locatie*; plats; sijainti; lokalizacja; umisteni; lokation*; placering; 所在地*; 所在国*; 国名; \
+         localizacao; locatie*; verwerkingslocatie*; plaats van verwerking; \
+         land van verwerking; miejsce przetwarzania; behandlingsplats; behandlingssted; pais de tratamiento; \
+         pais de tratamento; pays de traitement; paese di trattamento; land der verarbeitung; verarbeitungsland; \
+         hebergement des donnees; lieu d'hebergement; rechenzentrum*; plats; sijainti; lokalizacja; umisteni; lokation*; placering; 所在地*; 所在国*; 国名; \
          処理場所*; 保管場所*; データ保管*; データの保管*; データ保存*; データ処理場所*; データの処理場所*; データセンター*; データ所在*; 국가; 이전 국가; 소재지; 위치; \
          数据存储*; 数据中心*; 数据所在*; 数据处理地*; 处理地*; 存储地*; 데이터 위치; 처리 위치*; 보관 위치*; 国家*; 地区*; 位置*",
     ),
@@ -98,7 +103,9 @@ pub(super) const PHRASES: &[(Field, f64, &str)] = &[
          company location; company country; country of registration; corporate headquarter*; hq location; \
          vendor country; corporate seat; seat; country of origin; location of entity; location of headquarters; \
          sitz; firmensitz; unternehmenssitz; sitzland; sitz des unternehmens; hauptsitz; siege; siege social; \
-         sede; sede legal; sede legale; vestigingsland; hoofdkantoor; hemvist; sate; hjemland",
+         sede; sede legal; sede legale; vestigingsland; hoofdkantoor; hemvist; sate; hjemland; vestigingsplaats*; \
+         plaats van vestiging; zetel; land van vestiging; pais de constitucion; domicilio social; domicilio; siedziba; \
+         pays d'etablissement; pays du siege; land der niederlassung; niederlassung; sidlo",
     ),
     (
         Field::Website,
@@ -149,9 +156,21 @@ pub(super) const PHRASES: &[(Field, f64, &str)] = &[
         Field::StartDate,
         0.9,
         "start date; date added; added; added on; effective date; effective from; in use since; since; \
-         engaged since; used since; date of addition; date engaged; onboarded; seit",
+         engaged since; used since; date of addition; date engaged; onboarded; seit; ab; effective; effective as of; \
+         gultig ab; start; starting; go live; go live date; planned start*; expected start*; planned for; planned from; \
+         date of engagement; engagement date; engaged from; engaged on; beginn; startdatum; einsatz ab; im einsatz seit; \
+         date d'ajout; date de debut; depuis; fecha de inicio; fecha de alta; desde; sinds; ingangsdatum; vanaf; \
+         data di inizio; data inizio; dal; onboarding date; date of onboarding; date of appointment; used from; \
+         in use from; expected date; planned date; target date; commencement*; date of commencement; active since; \
+         live since; hinzugefugt am; anvands sedan; dato",
     ),
-    (Field::EndDate, 0.9, "end date; date removed; removed on; until; effective until"),
+    (
+        Field::EndDate,
+        0.9,
+        "end date; date removed; removed; removed on; until; effective until; removal date; date of removal; \
+         offboarding date; termination date; last day; retired on; used until; bis; enddatum; date de fin; fecha de fin; \
+         fecha de baja; einddatum; data di fine; entfernt am",
+    ),
     (Field::Affiliate, 0.9, "affiliate; is affiliate; group company; intra group"),
     (
         Field::Address,

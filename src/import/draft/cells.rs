@@ -9,7 +9,7 @@ use super::{
         places::Found,
         text,
     },
-    Draft, Drafter, MAX_QUOTE, footnotes, to_line,
+    Draft, Drafter, Hint, MAX_QUOTE, footnotes, stage, to_line,
 };
 use crate::{
     proto::v1::{Location, Role, Source, location::Activity},
@@ -27,7 +27,7 @@ const MAX_ELEMENTS: usize = 200;
 
 impl Drafter<'_> {
     /// Takes a cell in.
-    pub(super) fn cell(&mut self, draft: &mut Draft, cell: &Cell, column: &Column, index: usize, codes: bool) {
+    pub(super) fn cell(&mut self, draft: &mut Draft, cell: &Cell, column: &Column, index: usize, hint: Hint) {
         let label = column.label(index);
         let value = cell.text();
         if value.is_empty() {
@@ -48,7 +48,10 @@ impl Drafter<'_> {
                 self.website(draft, cell, &label, true);
                 return;
             }
-            Field::Annotation => keep = true,
+            Field::Annotation => {
+                state(draft, &column.heading, &value);
+                keep = true;
+            }
             Field::Purpose => {
                 let items = if cell.items.len() > 1 && cell.items.len() <= MAX_ELEMENTS {
                     cell.items.clone()
@@ -61,7 +64,7 @@ impl Drafter<'_> {
                 }
             }
             Field::Location | Field::EntityCountry => {
-                self.location(draft, cell, column, &label, codes);
+                self.location(draft, cell, column, &label, hint.codes);
                 keep = false;
             }
             Field::Section => draft.message.section.clone_from(&value),
@@ -90,7 +93,7 @@ impl Drafter<'_> {
                 keep = true;
             }
             Field::StartDate | Field::EndDate => {
-                self.date(draft, column.field, &value, &label);
+                self.date(draft, column.field, &value, &label, hint);
                 keep = true;
             }
             Field::Role => {
@@ -185,11 +188,34 @@ impl Drafter<'_> {
         add_places(draft, &reading.found, activity, &value);
     }
 
-    fn date(&mut self, draft: &mut Draft, field: Field, value: &str, label: &str) {
-        match dates::find(value) {
-            Some(date) if field == Field::StartDate => draft.message.start_date = date,
-            Some(date) => draft.message.end_date = date,
-            None => self.not_understood(draft.line, label, value, Vec::new()),
+    /// Takes a date in. A month or a year is its first day for a start, and the day behind it for an end: then it
+    /// certainly was over.
+    fn date(&mut self, draft: &mut Draft, field: Field, value: &str, label: &str, hint: Hint) {
+        let Some(span) = dates::span(value, hint.order) else {
+            self.not_understood(draft.line, label, value, Vec::new());
+            return;
+        };
+        let (path, day) = match field {
+            Field::StartDate => ("start_date", Some(span.first)),
+            _ if span.is_day() => ("end_date", Some(span.first)),
+            _ => ("end_date", span.after()),
+        };
+        let day = day.map(|day| day.to_string()).unwrap_or_default();
+        if !span.is_day() {
+            let quote = text::clip(value, MAX_QUOTE);
+            self.report.note(draft.line, format!("{label}: \"{quote}\" names no day; {path} is {day}"));
+            draft.message.sources.push(Source {
+                field: path.to_owned(),
+                quote,
+                line: to_line(draft.line),
+                ..Source::default()
+            });
+        }
+        if field == Field::StartDate {
+            draft.message.start_date = day;
+            draft.start = Some(span);
+        } else {
+            draft.message.end_date = day;
         }
     }
 
@@ -198,6 +224,17 @@ impl Drafter<'_> {
         if value.chars().count() > LONG {
             draft.too_long.push(format!("\"{}\"", text::clip(label, 40)));
         }
+    }
+}
+
+/// What a column of states, or of yes and no below a state, says of a row.
+fn state(draft: &mut Draft, heading: &str, value: &str) {
+    let stage = match yes_or_no(value) {
+        Some(answer) => stage::of_answer(heading, answer),
+        None => stage::of_value(value).filter(|_| stage::is_status(heading)),
+    };
+    if let Some(stage) = stage {
+        draft.told = Some(stage::Told { stage, from: None, quote: value.to_owned(), line: draft.line });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::{
     columns::{self, Column},
+    draft,
     page::Cell,
     places::{Places, Reading},
     text,
@@ -231,6 +232,15 @@ impl Context {
         heading.max(intro).max(earlier)
     }
 
+    /// What stands above says of when all of a list is used: the nearest that says anything.
+    pub(super) fn told(&self, caption: Option<&str>) -> Option<draft::Told> {
+        let line = self.headings.last().map_or(1, |(_, _, line)| *line);
+        let intro = self.intro.last().and_then(|cell| draft::of_intro(&cell.text(), cell.line));
+        let caption = || caption.and_then(|caption| draft::of_heading(caption, line));
+        let headings = || self.headings.iter().rev().find_map(|(_, text, line)| draft::of_heading(text, *line));
+        intro.or_else(caption).or_else(headings)
+    }
+
     /// The place that the paragraph or the heading above states for all of a list.
     pub(super) fn place(&self, places: Places, section: Option<&str>) -> Option<Stated> {
         let intro = self.intro.last().and_then(|cell| sentence(places, &cell.text(), cell.line));
@@ -288,7 +298,7 @@ pub(super) fn against(columns: &[Column], heading: &str, intro: &str) -> Option<
 }
 
 /// The place in a sentence such as "These are all located in the United States:".
-fn sentence(places: Places, text: &str, line: u32) -> Option<Stated> {
+pub(in super::super) fn sentence(places: Places, text: &str, line: u32) -> Option<Stated> {
     let body = text.trim_end_matches([':', '.', ' ']);
     let start = body.rfind(". ").map_or(0, |at| at + 2);
     let last = &body[start..];

@@ -1,11 +1,16 @@
 //! Companies under headings of their own, each followed by lines that say one thing ("Purpose: …", "Location: …"): a
 //! table in all but its form.
 
+use std::collections::HashMap;
+
 use super::super::{
     columns::{self, Field},
     items,
-    page::{Block, Cell, Item, List, Row, Table},
+    page::{Block, Cell, Item, List, Row, Run, Table},
 };
+
+/// Characters of a label.
+const LABEL: usize = 40;
 
 /// A heading with what is said below it.
 struct Record {
@@ -20,6 +25,7 @@ struct Record {
 
 /// Makes tables of headings that stand one after another over keyed lines.
 pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
+    let blocks = labels(blocks);
     let mut out = Vec::with_capacity(blocks.len());
     let mut run: Vec<Record> = Vec::new();
     let mut rest = blocks.into_iter().peekable();
@@ -49,6 +55,57 @@ pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
     }
     flush(&mut run, &mut out);
     paragraphs(out)
+}
+
+/// Joins labels that stand in paragraphs of their own ("Purpose", "Location") with what stands below each, where the same
+/// label stands several times.
+fn labels(blocks: Vec<Block>) -> Vec<Block> {
+    let short = |block: &Block| {
+        let text = match block {
+            Block::Heading { level: 7, text, .. } => text.clone(),
+            Block::Text(cell) if cell.runs.len() <= 3 => cell.text(),
+            _ => return None,
+        };
+        let text = text.trim_end_matches([':', ' ']).to_owned();
+        (1..=LABEL).contains(&text.chars().count()).then_some(text)
+    };
+    let mut all: Vec<Option<String>> = blocks.iter().map(short).collect();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for text in all.iter().flatten() {
+        *counts.entry(text.clone()).or_default() += 1;
+    }
+    counts.retain(|text, count| *count > 1 && is_label(text));
+    if counts.is_empty() {
+        return blocks;
+    }
+    for text in &mut all {
+        *text = text.take().filter(|text| counts.contains_key(text));
+    }
+    let mut out = Vec::with_capacity(blocks.len());
+    let mut rest = blocks.into_iter().zip(&all).peekable();
+    while let Some((block, label)) = rest.next() {
+        let is_value = |next: &(Block, &Option<String>)| matches!(next, (Block::Text(_), None));
+        match (label, rest.next_if(|next| label.is_some() && is_value(next))) {
+            (Some(label), Some((Block::Text(value), _))) => {
+                let key = Run { text: label.clone(), strong: true, ..Run::default() };
+                let sign = Run { text: ": ".to_owned(), ..Run::default() };
+                let runs = [key, sign].into_iter().chain(value.runs).collect();
+                out.push(Block::Text(Cell { line: value.line, runs, items: value.items }));
+            }
+            (_, value) => {
+                out.push(block);
+                out.extend(value.map(|(value, _)| value));
+            }
+        }
+    }
+    out
+}
+
+/// Whether a paragraph is a key that columns have, and nothing else.
+fn is_label(text: &str) -> bool {
+    let fields =
+        [Field::Purpose, Field::Location, Field::EntityCountry, Field::DataCategories, Field::Service, Field::Website];
+    columns::by_words(text).first().is_some_and(|guess| fields.contains(&guess.field) && guess.confidence >= 0.55)
 }
 
 /// Makes lists of paragraphs that stand one after another and each begin with a name that is bold or a link.

@@ -59,7 +59,7 @@ fn admonition(rest: &str) -> String {
 }
 
 /// Comments of MDX, which can hide rows, become blanks with the same lines.
-fn without_comments(text: &str) -> Cow<'_, str> {
+pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
     if !text.contains("{/*") {
         return Cow::Borrowed(text);
     }

@@ -160,10 +160,26 @@ impl Reader<'_> {
         let all = text::words(piece.text);
         let words: Vec<&str> = all.iter().map(String::as_str).collect();
         let chosen = (0..words.len()).find_map(|at| {
-            self.table.longest(&words[at..]).map(|(_, place)| place).filter(|place| is_chosen(place)).cloned()
+            let (length, place) = self.table.longest(&words[at..]).filter(|(_, place)| is_chosen(place))?;
+            Some((at, length, place.clone()))
         });
-        if let Some(place) = chosen {
+        if let Some((at, length, place)) = chosen {
             self.hit(place, piece.group, false);
+            // "Customer's choice of US or EU": the places to choose from; how it is chosen is no place.
+            let left = self.left.len();
+            let owner =
+                tokens.iter().enumerate().flat_map(|(at, token)| text::words(token).into_iter().map(move |_| at));
+            let owners: Vec<usize> = owner.collect();
+            let is_chosen = |token: &usize| owners.iter().skip(at).take(length).any(|owner| owner == token);
+            let mut others = vec![Vec::new(), Vec::new()];
+            let from = owners.get(at).copied().unwrap_or(0);
+            for (token, text) in tokens.iter().enumerate().filter(|(token, _)| !is_chosen(token)) {
+                others[usize::from(token > from)].push(*text);
+            }
+            for some in others.iter().filter(|some| !some.is_empty()) {
+                self.tokens(some, piece);
+            }
+            self.left.truncate(left);
             self.before = Before::Other;
             return;
         }
@@ -367,6 +383,10 @@ impl Reader<'_> {
             if !inside {
                 outside = found.len().checked_sub(1);
             }
+        }
+        // "Depends on the customer's choice: US or EU" names what there is to choose from.
+        if found.iter().any(|one| one.area == "CUSTOMER_SELECTED") {
+            found.retain(|one| one.area != "UNSPECIFIED");
         }
         // A place that says less than another one.
         let all = found.clone();

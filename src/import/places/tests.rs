@@ -157,6 +157,11 @@ fn areas_alone_and_with_their_members() {
         ("Customer-selected", "/CUSTOMER_SELECTED"),
         ("As selected by the customer", "/CUSTOMER_SELECTED"),
         ("EU region", "/EU"),
+        ("Customer's choice of US or EU", "/CUSTOMER_SELECTED US /EU"),
+        ("US or EU (customer-selected)", "US /EU /CUSTOMER_SELECTED"),
+        ("US (default) or EU at customer's choice", "US /CUSTOMER_SELECTED /EU"),
+        ("Depends on customer's region: US, EU or Canada", "/CUSTOMER_SELECTED US /EU CA"),
+        ("Customer can choose between the EU, US and UK", "/CUSTOMER_SELECTED /EU US GB"),
     ] {
         assert_eq!(read(text), (expected.to_owned(), String::new()), "{text}");
     }

@@ -3,7 +3,7 @@
 use super::{
     index::{Cut, Entry, Index, Known, host_of, is_distinct},
     near::{distance, slip},
-    normalize::Reading,
+    normalize::{Reading, fold},
     pieces::Piece,
     words,
 };
@@ -13,6 +13,9 @@ use crate::proto::v1::vendor_match::Via;
 const MOST_WORDS: usize = 12;
 /// Names that share a word with an asked one and are weighed.
 const MOST_SHARING: usize = 64;
+
+/// What the first part of a domain counts alone.
+const DOMAIN_ALONE: f64 = 0.84;
 
 /// How a vendor was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +77,12 @@ impl Index {
     /// The vendors that a piece may mean.
     pub(super) fn judge(&self, piece: &Piece) -> Finds {
         let mut finds = self.exactly(&piece.reading);
-        self.by_domain(&piece.text, &mut finds);
         let reading = &piece.reading;
+        self.by_domain(&piece.text, reading, &mut finds);
         if finds.best() < 0.95 && reading.words.len() <= MOST_WORDS {
             self.by_initials(&piece.text, reading, &mut finds);
             self.by_beginning(&piece.text, reading, &mut finds);
+            self.by_stem(reading, &mut finds);
             self.by_end(reading, &mut finds);
             self.by_slip(reading, &mut finds);
             self.by_words(reading, &mut finds);
@@ -104,7 +108,10 @@ impl Index {
                 .copied()
                 .eq(reading.words.iter().map(|word| u8::try_from(word.chars().count()).unwrap_or(u8::MAX)));
             let blanks = if spaced || entry.cut != Cut::Whole { 1.0 } else { 0.99 };
-            let score = weight(known) * cut_factor(entry.cut) * form_factor(known, reading) * blanks;
+            // Who leaves the end of a domain out means the company, unless there is one of that name and form.
+            let cut =
+                if entry.cut == Cut::Domain && reading.form.is_empty() { DOMAIN_ALONE } else { cut_factor(entry.cut) };
+            let score = weight(known) * cut * form_factor(known, reading) * blanks;
             finds.add(Found { vendor: known.vendor, known: entry.known, score, how });
         }
         self.prefer_owner(&mut finds);
@@ -116,15 +123,28 @@ impl Index {
         let all = finds.0.clone();
         for found in &mut finds.0 {
             let by_entity = self.known.get(found.known as usize).is_some_and(|known| known.via == Via::LegalName);
-            let as_likely = |other: &&Found| other.score >= found.score;
+            // What follows a company's name is the company's, not that of one of its brands.
+            let is_whole = matches!(found.how, How::Exact | How::NoForm | How::OtherForm);
+            let as_likely = |other: &&Found| other.score >= found.score || (!is_whole && other.score >= super::MATCH);
             if by_entity && all.iter().filter(as_likely).any(|other| self.owns(other.vendor, found.vendor)) {
                 found.score = if found.how == How::Exact { found.score - 0.08 } else { found.score.min(0.75) };
             }
         }
     }
 
-    fn by_domain(&self, text: &str, finds: &mut Finds) {
-        let Some(host) = host_of(text) else { return };
+    fn by_domain(&self, text: &str, reading: &Reading, finds: &mut Finds) {
+        let Some(host) = host_of(text) else {
+            // "Acme.com (UK) Ltd".
+            let first = text.split_whitespace().next().unwrap_or_default();
+            let rest = reading.words.get(fold(first).len()..).unwrap_or_default();
+            let is_place = rest.iter().all(|word| words::is_place(word) || words::is_corporate(word));
+            for number in host_of(first).filter(|_| is_place).iter().flat_map(|host| self.host(host)) {
+                let Some(known) = self.known.get(*number as usize) else { continue };
+                let score = 0.92 * f64::from(known.weight);
+                finds.add(Found { vendor: known.vendor, known: *number, score, how: How::Domain });
+            }
+            return;
+        };
         let mut rest = host.as_str();
         let mut score = 0.97;
         loop {
@@ -161,11 +181,11 @@ impl Index {
     fn by_beginning(&self, text: &str, reading: &Reading, finds: &mut Finds) {
         let mut most = 1.0_f64;
         for count in (1..reading.words.len()).rev() {
-            let Some((begin, rest)) = reading.words.split_at_checked(count) else { continue };
+            let Some(begin) = reading.words.get(..count) else { continue };
             let mut best = 0.0_f64;
             for entry in self.key(&begin.concat()) {
                 let Some(known) = self.known.get(entry.known as usize) else { continue };
-                let Some((score, how)) = self.beginning(entry, known, text, begin, rest) else { continue };
+                let Some((score, how)) = self.beginning(entry, known, text, begin, reading) else { continue };
                 let score = (score * weight(known)).min(most);
                 best = best.max(score);
                 if let ([brand], How::Product) = (begin, how)
@@ -184,15 +204,16 @@ impl Index {
         }
     }
 
-    /// How sure a name is of which `rest` follows a known one.
+    /// How sure a name is that goes on behind a known one.
     fn beginning(
         &self,
         entry: &Entry,
         known: &Known,
         text: &str,
         begin: &[String],
-        rest: &[String],
+        reading: &Reading,
     ) -> Option<(f64, How)> {
+        let rest = reading.words.get(begin.len()..)?;
         if rest.first().is_some_and(|word| words::is_joining(word)) {
             return None;
         }
@@ -204,6 +225,7 @@ impl Index {
         }
         let all = |is: &dyn Fn(&str) -> bool| rest.iter().all(|word| is(word));
         let is_trade = |word: &str| self.is_trade(known.vendor, word);
+        let is_understood = |word: &str| is_trade(word) || words::is_left_out(word) || words::is_technical(word);
         let has_family = matches!(begin, [brand] if self.family(brand, known.vendor).is_any);
         if let [end] = rest
             && words::is_top_level(end)
@@ -220,11 +242,17 @@ impl Index {
             (0.9, 0.83, How::Product)
         } else if all(&|word| words::is_corporate(word) || words::is_place(word)) {
             (0.88, 0.74, How::Place)
-        } else if rest.iter().any(|word| words::is_other_trade(word)) || rest.len() > 3 {
+        } else if rest.iter().any(|word| words::is_other_trade(word))
+            || rest.len() > 3
+            || (!all(&is_understood) && is_company(rest, reading))
+        {
             (0.7, 0.6, How::Part)
         } else {
             // "Azure Cognitive Services" beside the known "Azure OpenAI"; but not any word after an ordinary one.
-            let is_like = has_family && rest.iter().any(|word| words::is_left_out(word));
+            let is_like = has_family && rest.iter().any(|word| words::is_left_out(word) || words::is_technical(word));
+            // "Okta Workforce Identity": a short name that is no word, and what software does.
+            let is_rare = begin.len() > 1 || matches!(begin, [brand] if words::is_rare(brand));
+            let is_like = is_like || (is_rare && rest.iter().any(|word| words::is_technical(word))) || rest == ["ai"];
             (0.84, if is_like { 0.82 } else { 0.7 }, How::Product)
         };
         let score = if distinct { sure } else { unsure };
@@ -240,6 +268,27 @@ impl Index {
         .map(|(score, how)| if score < super::MATCH { (score, How::Part) } else { (score, how) })
     }
 
+    /// Names that are written in one word with what kind of product they are: "TimescaleDB", "PostmarkApp".
+    fn by_stem(&self, reading: &Reading, finds: &mut Finds) {
+        let [word] = reading.words.as_slice() else { return };
+        for (end, is_sure) in
+            [("app", true), ("cloud", true), ("db", true), ("hq", true), ("ai", false), ("labs", false)]
+        {
+            let Some(stem) = word.strip_suffix(end) else { continue };
+            let distinct = words::is_rare(stem);
+            if !distinct && (!is_sure || stem.len() < 5) {
+                continue;
+            }
+            for entry in self.key(stem).iter().filter(|entry| entry.cut == Cut::Whole) {
+                let Some(known) = self.known.get(entry.known as usize) else { continue };
+                if known.via != Via::LegalName {
+                    let score = if distinct { 0.88 } else { 0.83 } * weight(known);
+                    finds.add(Found { vendor: known.vendor, known: entry.known, score, how: How::Product });
+                }
+            }
+        }
+    }
+
     /// Names that the asked one ends with, after their owner's: "Salesforce Heroku".
     fn by_end(&self, reading: &Reading, finds: &mut Finds) {
         for count in 1..reading.words.len() {
@@ -249,7 +298,7 @@ impl Index {
                 let Some(known) = self.known.get(entry.known as usize) else { continue };
                 let is_owned = owners
                     .iter()
-                    .filter(|owner| owner.cut == Cut::Whole)
+                    .filter(|owner| matches!(owner.cut, Cut::Whole | Cut::Distinct))
                     .filter_map(|owner| self.known.get(owner.known as usize))
                     .any(|owner| owner.vendor == known.vendor || self.owns(owner.vendor, known.vendor));
                 let (score, how) = match is_owned {
@@ -306,6 +355,13 @@ impl Index {
             }
         }
     }
+}
+
+/// Whether words that say nothing of software make another company of a name: a firm of the place, or one that is
+/// registered under just that name.
+fn is_company(rest: &[String], reading: &Reading) -> bool {
+    let is_local = rest.len() > 1 && rest.last().is_some_and(|word| words::is_city(word));
+    is_local || !reading.form.is_empty()
 }
 
 /// How much a text counts as a vendor's name.

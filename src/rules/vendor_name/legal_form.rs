@@ -23,7 +23,7 @@ const FORMS: &[(&str, &str)] = &[
     ("dac", "dac, designated activity company"),
     ("clg", "clg, company limited by guarantee"),
     ("cic", "cic, community interest company"),
-    ("uc", "uc, unlimited company"),
+    ("uc", "uc, unlimited company, unlimited co"),
     ("ulc", "ulc, unlimited liability company"),
     ("pty ltd", "pty ltd, pty limited, proprietary limited, pty"),
     ("pte ltd", "pte ltd, pte limited, private ltd, pte"),

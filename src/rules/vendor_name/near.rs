@@ -108,14 +108,16 @@ pub(super) fn slip(asked: &[char], known: &[char], words: &[u8]) -> Option<f64> 
             let replaceable = is_letter(*a) && is_letter(*b) && word >= 6 && place > 0;
             return match replaceable {
                 true if is_long => Some(0.88),
-                true if are_neighbours(*a, *b) => Some(0.84),
+                true if word > 6 && are_neighbours(*a, *b) => Some(0.84),
                 _ => None,
             };
         }
         // One letter too many.
         ([a, asked_rest @ ..], known_rest) if asked_rest == known_rest => {
             let doubled = same.checked_sub(1).and_then(|i| asked.get(i)) == Some(a);
-            one_more_or_less(*a, doubled, same, length, known_rest.is_empty())
+            // "Striple" is no Stripe: in a short name another letter makes another name.
+            let score = one_more_or_less(*a, doubled, same, length, known_rest.is_empty());
+            score.filter(|_| doubled || length > 6)
         }
         // One letter left out.
         (asked_rest, [b, known_rest @ ..]) if asked_rest == known_rest => {

@@ -44,7 +44,54 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     solicitors sons sport sports staffing steel surgical talent theater theatre therapeutics tours toys transport travel \
     trust university wealth winery wines accountants advokat advocaten anwalte architects architekten asesores avocats \
     brewers brewery cabinet couriers council immobilien kanzlei logistik mining municipality notaires notare \
-    rechtsanwalte sparkasse spedition steuerberater steuerberatung stiftung verein verlag versicherung versicherungen";
+    rechtsanwalte sparkasse spedition steuerberater steuerberatung stiftung verein verlag versicherung versicherungen \
+    agence agencia agentur agenturen antiques apothecary apotheke aviation backerei baseball basketball bau bauunternehmen \
+    beauty berater beratung bistro boats boxing brasserie builders butchers cafe camping carpentry catering ceramics \
+    chauffeurs chiropractic cinema cleaners cleaning clinics collective comics conseil cosmetics counselling couture cricket \
+    cruises cycles cycling dance dairy daycare dentist dentistry dentists detailing distillery drywall eatery electricians \
+    equestrian estates events eventagentur experten expertos exteriors eyewear farmers ferries fireplaces fishing flooring \
+    florist florists football freunde friseur gallerie gardening gardens garage golf grill grooming guild gym gymnastics \
+    hairdressing handball handwerk hauling haulage heating hockey horses hostel housing innenausbau interiors inn jewellers \
+    jewels joinery kindergarten kita kitchen kitchens klinik knitting landscaping lacrosse laundry lighting limousines \
+    locksmith locksmiths lodge malerbetrieb martial masonry massage meditation metalworks midwifery ministries ministry \
+    monastery mortgage motel motorcycles movers music nails nursery nurseries nursing opticians optik opera orthodontics \
+    orthopedics osteopathy outfitters painting parish pastry patisserie pediatrics personalberatung pest petrol pets \
+    physiotherapy physio pilates pizzeria plastering plumbers plumbing podcast polo pottery poultry praxis press principle \
+    psychotherapy pub quilts radio ranch rafting recycling rehab removals rental rentals roasters roofing rowing rugby \
+    sailing salon sanitar sawmill scaffolding schreinerei schule scouts seafood shipping shoes skating ski skiing snacks \
+    soccer softball spa squash stable stables stationery steakhouse steuerkanzlei supermarket surf surfing surveyors sushi \
+    swimming tailor tailors tattoo tavern taxi taxis tennis textiles tiling timber tire tires tischlerei triathlon tuning \
+    upholstery veterinary vets vineyard vineyards volleyball watches weddings welding werbeagentur wellness woodwork \
+    woodworks wrestling yachts yoga zahnarzt zahnarztpraxis zoo opticien comptable notaire kauferclub \
+    apparel badminton bags bakers barbers bath bathrooms beds beer bees beverages bicycles birds blankets books bookshop \
+    boutique boys bread breads bridal bricks cakes candies candles cannabis carpets cars cats certified cheese chess \
+    chocolate chocolates cider climbing coffee colour cooking corsets costumes curtains diamonds dining dishes divers diving \
+    dogs dolls drinks drones expert experts fabrics fashions ferry firearms fish flowers footwear freelancer freelancers \
+    fruit fruits furnishings fur gems gifts girls glass glasses gold guns hair handbags hats helmets herbs hiking honey \
+    hosiery ice jeans jewels juice juices kayaks kids kites lamps leather lettings lingerie lumber marble mattresses meat \
+    metals milk mills monkey moving mugs nutrition olives orchards ornaments paints partner partneragentur pens perfume \
+    perfumes pianos pillows pizza plants poker prints puppets reseller resellers rescue retreat retreats rice rugs salads \
+    sandals sausages scooters seeds sewing shelters shirts sneakers soap soaps socks sofas spezialist spezialisten spices \
+    stone stoves strings sunglasses sweets swimwear tea teas tents theatres timepieces tobacco tractors trailers trees \
+    trucks umbrellas vegan vegetables violins walkers walks wedding windmills wine wool worship";
+
+/// Words of what software is and does, which its makers put behind their names; they are in names of their own too.
+const TECHNICAL: &str = "ads alerts beanstalk bi board boards browser cache calendar commerce containers copilot desk devops \
+    dns docs drive edge events firewall functions gpt images kafka kubernetes lambda logs manager maps meetings messenger mfa \
+    mobile pipelines pixel postgres query queue registry repository secrets serverless sites sql sso streams synthetics traces \
+    tunnel vault waf warehouse webinar webinars whiteboard workflows";
+
+/// Cities that companies of the place have in their names, behind what they do there.
+const CITIES: &str = "aachen amsterdam antwerp athens atlanta augsburg austin baltimore barcelona basel bath belfast berlin bern \
+    bielefeld bilbao birmingham bochum bologna bonn bordeaux boston bremen bristol brno brussels budapest calgary cambridge \
+    cardiff chicago cologne copenhagen cork dallas denver detroit dortmund dresden dublin duisburg dusseldorf edinburgh \
+    eindhoven erfurt essen florence frankfurt freiburg geneva genova gent glasgow graz hague halle hamburg hannover \
+    heidelberg helsinki houston innsbruck karlsruhe kassel kiel koln krakow lausanne leeds leipzig lille lisbon liverpool \
+    ljubljana london lubeck luzern lyon madrid mainz malaga malmo manchester mannheim marseille melbourne miami milan milano \
+    montreal munchen munich munster nantes naples napoli nice nurnberg oslo ottawa oxford palermo paris philadelphia phoenix \
+    porto prague reykjavik riga rome roma rotterdam salzburg seattle sevilla sheffield sofia stockholm strasbourg stuttgart \
+    sydney tallinn tampa torino toronto toulouse turin utrecht valencia vancouver venice verona vienna vilnius warsaw \
+    warszawa wien wiesbaden wroclaw wuppertal zagreb zurich";
 
 /// Words that join others; no product is called so.
 const JOINING: &str = "and or of for in on at by the a an to with from und et y e our your its like";
@@ -75,6 +122,8 @@ static GENERIC_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(GENERIC));
 static LEFT_OUT_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(LEFT_OUT));
 static OTHER_TRADE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(OTHER_TRADES));
 static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
+static TECHNICAL_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TECHNICAL));
+static CITY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(CITIES));
 static TOP_LEVEL_DOMAINS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TOP_LEVEL));
 static PLACE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PLACES));
 
@@ -95,6 +144,17 @@ pub(super) fn is_place(word: &str) -> bool {
 
 pub(super) fn is_other_trade(word: &str) -> bool {
     OTHER_TRADE_WORDS.contains(word)
+}
+
+pub(super) fn is_city(word: &str) -> bool {
+    CITY_WORDS.contains(word)
+}
+
+/// Whether a word says what a service does, as products of software have it in their names.
+pub(super) fn is_technical(word: &str) -> bool {
+    !is_joining(word)
+        && !is_place(word)
+        && (GENERIC_WORDS.contains(word) || TECHNICAL_WORDS.contains(word) || is_product(word))
 }
 
 pub(super) fn is_joining(word: &str) -> bool {
@@ -132,6 +192,15 @@ pub(super) fn is_coined(word: &str) -> bool {
         && !is_ordinary(word)
         && !is_top_level(word)
         && !word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a short word is none of the language all the same: "okta", "zoho".
+pub(super) fn is_rare(word: &str) -> bool {
+    const SHORTEST: usize = 4;
+    word.chars().count() >= SHORTEST
+        && !is_ordinary(word)
+        && !is_top_level(word)
+        && word.chars().all(char::is_alphabetic)
 }
 
 /// The singular of a regular plural, so that "payments" and "payment" are the same word of a trade.

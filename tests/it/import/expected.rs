@@ -120,6 +120,9 @@ pub fn differences(row: &v1::Subprocessor, expected: &Json) -> Vec<String> {
             check(key, format!("{got:?}"), format!("{:?}", texts_in_order(&expected[key])));
         }
     }
+    if let Some(wanted) = expected["state"].as_str() {
+        check("state", row.state().as_str_name().trim_start_matches("STATE_").to_owned(), wanted.to_owned());
+    }
     if let Some(wanted) = expected["activity"].as_str() {
         let got: BTreeSet<&str> =
             places.iter().map(|p| p.activity().as_str_name().trim_start_matches("ACTIVITY_")).collect();

@@ -322,7 +322,20 @@ proptest! {
 }
 
 /// Pieces of pages.
-const PIECES: [&str; 52] = [
+const PIECES: [&str; 65] = [
+    "<Vendor name=\"",
+    "purpose=",
+    "/>",
+    "<Card title=\"Acme\">",
+    "</Card>",
+    "export const a = ",
+    "[{name: ",
+    "}]",
+    "rows={",
+    "{{< x name=\"",
+    " >}}",
+    "(from 1 May 2031)",
+    "## Upcoming subprocessors\n",
     "\n",
     "\n\n",
     " ",

@@ -75,6 +75,7 @@ both! {
             ("more names", expected(&more["tried"]), 200),
             ("names not tried before", expected(&more["fresh"]), 150),
             ("a second round", expected(&more["second"]), 100),
+            ("a third round", expected(&more["third"]), 400),
         ] {
             let count = names.len();
             assert!(count >= least, "{what}: names got lost: {count}");
@@ -112,7 +113,7 @@ both! {
         let mut server = catalog(&place).await;
         let (given, more) = (read(NEGATIVES), read(STRANGERS));
         for (what, least) in [
-            (&given["names"], 40), (&given["not_an_entity"], 15), (&more["tried"], 150), (&more["fresh"], 120), (&more["second"], 90),
+            (&given["names"], 40), (&given["not_an_entity"], 15), (&more["tried"], 150), (&more["fresh"], 120), (&more["second"], 90), (&more["third"], 200),
         ] {
             let names = texts(what);
             assert!(names.len() >= least, "names got lost: {}", names.len());
