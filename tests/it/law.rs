@@ -2,6 +2,7 @@
 
 mod assess;
 mod claims;
+mod derived;
 mod examples;
 mod findings;
 mod gate;
