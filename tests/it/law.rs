@@ -8,6 +8,7 @@ mod findings;
 mod gate;
 mod many;
 pub mod papers;
+mod participation;
 mod points;
 mod properties;
 mod scene;
