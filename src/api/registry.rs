@@ -27,7 +27,8 @@ impl RegistryService for Api {
         let request = request.into_inner();
         let name = Name::of(Kind::Organization, "name", &request.name)?;
         let format = request.format();
-        Ok(Response::new(manifest::export(&self.store, &name, format, as_of(request.as_of.as_ref())?).await?))
+        let at = as_of(request.as_of.as_ref())?;
+        Ok(Response::new(manifest::export(&self.store, &name, format, at, request.as_found).await?))
     }
 
     async fn get_manifest_schema(

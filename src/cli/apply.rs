@@ -75,6 +75,12 @@ impl Apply {
         }
         if !self.yes {
             out.flush()?;
+            // Standard output is for programs: who is asked sees what is asked beside the question.
+            if !table {
+                let mut beside = Out::to(io::stderr());
+                self.show(file, &plan, &mut beside)?;
+                beside.flush()?;
+            }
             confirm(file, out.interactive)?;
         }
         let request = ApplyManifestRequest { validate_only: false, request_id: request_id(), ..request };
@@ -209,6 +215,9 @@ pub(super) struct Export {
     /// As the registry had it then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME")]
     as_of: Option<AsOf>,
+    /// For another registry: enter there what is in use here as it was found, with its state.
+    #[arg(long)]
+    as_found: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -231,9 +240,17 @@ impl Export {
             Text::Json => export_manifest_request::Format::Json,
         };
         let as_of = self.as_of.map(|as_of| as_of.message());
-        let request = ExportManifestRequest { name, format: format.into(), as_of };
+        let request = ExportManifestRequest { name, format: format.into(), as_of, as_found: self.as_found };
         let registry = Registry::connect(&self.common).await?;
         let answer: ExportManifestResponse = registry.call("RegistryService/ExportManifest", request).await?;
+        if answer.states_left_out > 0 {
+            let what = value::count(answer.states_left_out.into(), "subprocessor");
+            let how = if self.as_found { "" } else { "; --as-found enters there what is in use here with its state" };
+            writeln!(
+                io::stderr(),
+                "note: the state of {what} is not in the manifest: another registry has them PROPOSED{how}"
+            )?;
+        }
         out.text(&answer.manifest)
     }
 }

@@ -1,6 +1,7 @@
 //! `diff`: how an organization's list differs from what it was, for people, for programs, and for a changelog.
 
 use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write as _,
     io::{self, Write as _},
 };
@@ -17,8 +18,8 @@ use super::{
     value,
 };
 use crate::proto::v1::{
-    ChangedSubprocessor, DiffSubprocessorsRequest, DiffSubprocessorsResponse, FieldDiff, Subprocessor,
-    subprocessor::State,
+    self, ChangedSubprocessor, DiffSubprocessorsRequest, DiffSubprocessorsResponse, FieldDiff,
+    ListSubprocessorsRequest, ListSubprocessorsResponse, Subprocessor, subprocessor::State,
 };
 
 /// Fields that are the organization's own affair: a changelog does not tell them.
@@ -59,7 +60,7 @@ pub(super) struct Diff {
 enum Form {
     /// Columns, for people.
     Table,
-    /// Markdown, for a changelog. What is internal is left out, and standard error says so.
+    /// Markdown, for a changelog. What is internal or not on the public page is left out, and standard error says so.
     Markdown,
     /// JSON, with the fields as the API names them.
     Json,
@@ -97,11 +98,20 @@ impl Diff {
                 out.line(format!("{parent}: {}, from {base} to {target}", summary(&answer)))
             }
             Form::Markdown => {
-                let (text, left_out) = markdown(&answer, &format!("From {base} to {target}."));
-                if left_out > 0 {
-                    let what = value::count(left_out.try_into().unwrap_or(i64::MAX), "change");
+                let public = Public {
+                    base: public(&registry, &parent, answer.base_revision).await?,
+                    target: public(&registry, &parent, answer.target_revision).await?,
+                };
+                let (text, left_out) = markdown(&answer, &public, &format!("From {base} to {target}."));
+                if left_out.fields > 0 {
+                    let what = value::count(left_out.fields.try_into().unwrap_or(i64::MAX), "change");
                     let note = format!("left out as internal: {what} of {}; -o table shows them", INTERNAL.join(", "));
                     writeln!(io::stderr(), "{note}")?;
+                }
+                if left_out.entries > 0 {
+                    let what = if left_out.entries == 1 { "entry" } else { "entries" };
+                    let count = left_out.entries;
+                    writeln!(io::stderr(), "left out as not public: {count} {what}; -o table shows them")?;
                 }
                 out.text(&text)
             }
@@ -167,8 +177,51 @@ pub(super) fn plain_value(value: &serde_json::Value) -> String {
     }
 }
 
-/// The differences for a changelog, and how many were left out of it.
-fn markdown(answer: &DiffSubprocessorsResponse, between: &str) -> (String, usize) {
+/// What the public page shows of both lists, by name.
+#[derive(Debug, Default)]
+struct Public {
+    base: HashMap<String, Subprocessor>,
+    target: HashMap<String, Subprocessor>,
+}
+
+/// What the public page shows of an organization's list, as the registry had it at a revision.
+async fn public(registry: &Registry, parent: &str, revision: i64) -> Outcome<HashMap<String, Subprocessor>> {
+    let mut shown = HashMap::new();
+    if revision == 0 {
+        return Ok(shown);
+    }
+    let mut request = ListSubprocessorsRequest {
+        parent: parent.to_owned(),
+        filter: "listed = true AND (state = ACTIVE OR state = SUSPENDED OR state = RETIRED)".to_owned(),
+        as_of: Some(v1::AsOf { point: Some(v1::as_of::Point::Revision(revision)) }),
+        page_size: 1_000,
+        ..Default::default()
+    };
+    loop {
+        let called = registry.call("SubprocessorService/ListSubprocessors", request.clone()).await;
+        let page: ListSubprocessorsResponse = match called {
+            // It came later: nothing of it was public.
+            Err(failure) if failure.reason().as_deref() == Some("RESOURCE_NOT_FOUND") => return Ok(shown),
+            other => other?,
+        };
+        shown.extend(page.subprocessors.into_iter().map(|one| (one.name.clone(), one)));
+        if page.next_page_token.is_empty() {
+            return Ok(shown);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// What a changelog does not tell: how many changes of internal fields, and of how many entries that nobody saw.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct LeftOut {
+    fields: usize,
+    entries: usize,
+}
+
+/// The differences for a changelog, and what was left out of it. What comes onto the public page or leaves it is added
+/// or removed to those who read the page, whatever it was before.
+fn markdown(answer: &DiffSubprocessorsResponse, public: &Public, between: &str) -> (String, LeftOut) {
     let mut text = format!("## Changes of the list of sub-processors\n\n{}\n", escape(between));
     let section = |text: &mut String, heading: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -176,14 +229,41 @@ fn markdown(answer: &DiffSubprocessorsResponse, between: &str) -> (String, usize
         }
     };
     let known = text.len();
-    section(&mut text, "Added", answer.added.iter().map(described).collect());
-    let removed = |one: &Subprocessor| format!("- **{}**", escape(&one.display_name));
-    section(&mut text, "Removed", answer.removed.iter().map(removed).collect());
-    let renamed = answer.renamed.iter();
-    let renamed = renamed.map(|one| format!("- **{}** is now **{}**", escape(&one.from_name), escape(&one.to_name)));
-    section(&mut text, "Renamed", renamed.collect());
-    let mut left_out = 0;
-    let changed = answer.changed.iter().filter_map(|one| changes(one, &mut left_out)).collect();
+    let mut left_out = LeftOut::default();
+    let mut hidden = BTreeSet::new();
+    let (mut added, mut removed, mut renamed, mut changed) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
+    let gone = |one: &Subprocessor| format!("- **{}**", escape(&one.display_name));
+    // Where one side of what was is not public, it joined or left.
+    let mut crosses = |before: &str, after: &str| {
+        match (public.base.get(before), public.target.get(after)) {
+            (Some(_), Some(_)) => return false,
+            (None, Some(one)) => drop(added.insert(after.to_owned(), described(one))),
+            (Some(one), None) => drop(removed.insert(before.to_owned(), gone(one))),
+            (None, None) => drop(hidden.insert(if after.is_empty() { before } else { after }.to_owned())),
+        }
+        true
+    };
+    for one in &answer.added {
+        crosses("", &one.name);
+    }
+    for one in &answer.removed {
+        crosses(&one.name, "");
+    }
+    for one in &answer.renamed {
+        if !crosses(&one.base_resource, &one.target_resource) {
+            renamed.push(format!("- **{}** is now **{}**", escape(&one.from_name), escape(&one.to_name)));
+        }
+    }
+    for one in &answer.changed {
+        let before = if one.base_name.is_empty() { &one.name } else { &one.base_name };
+        if !crosses(before, &one.name) {
+            changed.extend(changes(one, &mut left_out.fields));
+        }
+    }
+    left_out.entries = hidden.len();
+    section(&mut text, "Added", added.into_values().collect());
+    section(&mut text, "Removed", removed.into_values().collect());
+    section(&mut text, "Renamed", renamed);
     section(&mut text, "Changed", changed);
     if text.len() == known {
         text.push_str("\nNo changes.\n");
@@ -285,8 +365,9 @@ mod tests {
 
     fn one(name: &str) -> Subprocessor {
         Subprocessor {
-            name: "organizations/acme/subprocessors/one".into(),
+            name: format!("organizations/acme/subprocessors/{name}"),
             display_name: name.into(),
+            state: State::Active.into(),
             ..Default::default()
         }
     }
@@ -306,15 +387,17 @@ mod tests {
                 Subprocessor {
                     purposes: vec!["mail | *text*".into(), "x".into()],
                     locations: vec![place("", "US"), place("Paris, France", "FR"), place("", "US")],
-                    state: State::Proposed.into(),
+                    state: State::Suspended.into(),
                     ..one("New <b>")
                 },
                 one("Bare"),
+                one("Hidden"),
             ],
-            removed: vec![one("Old\n# Heading")],
+            removed: vec![one("Old\n# Heading"), one("Never shown")],
             renamed: vec![RenamedSubprocessor {
                 from_name: "A_B".into(),
                 to_name: "C".into(),
+                base_resource: "organizations/acme/subprocessors/c".into(),
                 target_resource: "organizations/acme/subprocessors/c".into(),
                 ..Default::default()
             }],
@@ -331,8 +414,27 @@ mod tests {
                     ..Default::default()
                 },
                 ChangedSubprocessor {
+                    name: "organizations/acme/subprocessors/Internal".into(),
                     display_name: "Internal".into(),
+                    field_diffs: vec![diff("next_review_date", "", "\"2027-01-01\"")],
+                    ..Default::default()
+                },
+                ChangedSubprocessor {
+                    name: "organizations/acme/subprocessors/Shown".into(),
+                    display_name: "Shown".into(),
                     field_diffs: vec![diff("listed", "", "true")],
+                    ..Default::default()
+                },
+                ChangedSubprocessor {
+                    name: "organizations/acme/subprocessors/Hidden now".into(),
+                    display_name: "Hidden now".into(),
+                    field_diffs: vec![diff("listed", "true", "")],
+                    ..Default::default()
+                },
+                ChangedSubprocessor {
+                    name: "organizations/acme/subprocessors/Hidden".into(),
+                    display_name: "Hidden".into(),
+                    field_diffs: vec![diff("purposes[0]", "\"a\"", "\"b\"")],
                     ..Default::default()
                 },
             ],
@@ -340,21 +442,33 @@ mod tests {
         }
     }
 
+    /// What the page shows: all but those whose names say that they are hidden.
+    fn shown() -> Public {
+        let of = |names: &[&str]| names.iter().map(|name| (one(name).name, one(name))).collect::<HashMap<_, _>>();
+        let mut public = Public {
+            base: of(&["Old\n# Heading", "c", "Internal", "Hidden now"]),
+            target: of(&["Bare", "c", "Internal", "Shown"]),
+        };
+        public.target.extend(answer().added.into_iter().take(1).map(|one| (one.name.clone(), one)));
+        public
+    }
+
     #[test]
     fn a_changelog_is_markdown_in_which_names_are_only_names() {
-        let (text, left_out) = markdown(&answer(), "From revision 3 to revision 9.");
-        assert_eq!(left_out, 2);
+        let (text, left_out) = markdown(&answer(), &shown(), "From revision 3 to revision 9.");
+        // Two fields that are internal; one that joined, one that left and one that changed, unseen.
+        assert_eq!(left_out, LeftOut { fields: 2, entries: 2 });
         assert_eq!(
             text,
             "## Changes of the list of sub-processors\n\nFrom revision 3 to revision 9.\n\n\
              ### Added\n\n\
-             - **New \\<b\\>**: mail \\| \\*text\\*; x (US; Paris, France) — proposed\n- **Bare**\n\n\
-             ### Removed\n\n- **Old \\# Heading**\n\n\
+             - **Bare**\n- **New \\<b\\>**: mail \\| \\*text\\*; x (US; Paris, France) — suspended\n- **Shown**\n\n\
+             ### Removed\n\n- **Hidden now**\n- **Old \\# Heading**\n\n\
              ### Renamed\n\n- **A\\_B** is now **C**\n\n\
              ### Changed\n\n- **C**\n  - purposes: “a” → “b”\n  - locations, region code: added “DE”\n  - \
              retool\\_product: removed “x”\n"
         );
-        let (text, _) = markdown(&DiffSubprocessorsResponse::default(), "x");
+        let (text, _) = markdown(&DiffSubprocessorsResponse::default(), &Public::default(), "x");
         assert!(text.ends_with("\nNo changes.\n"), "{text}");
     }
 
@@ -383,9 +497,10 @@ mod tests {
     fn a_table_names_each_once_and_each_field_before_and_after() {
         let rows = rows(&answer());
         let first: Vec<&str> = rows.iter().filter_map(|row| row.first().map(String::as_str)).collect();
-        assert_eq!(first, ["added", "added", "removed", "renamed", "changed", "", "", "", "changed"]);
-        assert_eq!(rows[3], ["renamed", "c", "C", "display_name", "A_B", "C"]);
-        assert_eq!(rows[4], ["changed", "c", "C", "purposes[0]", "a", "b"]);
-        assert_eq!(summary(&answer()), "2 added, 1 removed, 1 renamed, 2 changed");
+        let changed = ["changed", "", "", "", "changed", "changed", "changed", "changed"];
+        assert_eq!(first, [&["added", "added", "added", "removed", "removed", "renamed"][..], &changed].concat());
+        assert_eq!(rows[5], ["renamed", "c", "C", "display_name", "A_B", "C"]);
+        assert_eq!(rows[6], ["changed", "c", "C", "purposes[0]", "a", "b"]);
+        assert_eq!(summary(&answer()), "3 added, 2 removed, 1 renamed, 5 changed");
     }
 }

@@ -19,37 +19,133 @@ pub(super) fn put(out: &mut Out, path: Option<&Path>, text: &str) -> Outcome {
     }
 }
 
-/// A file that is written whole beside its place, and put there by its name.
+/// Where a path leads: links are followed, also one to a file that is not there yet. The folder is what the system calls
+/// it, so that two ways to write one place are one.
+pub(super) fn place(path: &Path) -> PathBuf {
+    // As many links as the kernel follows.
+    const LINKS: usize = 40;
+    let mut place = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(to) = fs::read_link(&place) else { break };
+        place = place.parent().map_or_else(|| to.clone(), |folder| folder.join(&to));
+    }
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), place.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => place,
+    }
+}
+
+/// Whether there is something that is neither a file nor a folder: a pipe, a terminal, `/dev/null`.
+pub(super) fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
+}
+
+/// A file that is written whole beside its place, and put there by its name. What is no file cannot be replaced by one:
+/// it gets the text when the draft is kept.
 pub(super) struct Draft<'a> {
     path: &'a Path,
-    beside: PathBuf,
+    to: To,
+}
+
+enum To {
+    /// A file, by that of the second path.
+    File(PathBuf, PathBuf),
+    /// Something else, by this text.
+    Special(String),
 }
 
 impl<'a> Draft<'a> {
     /// Writes a text beside its place.
     pub(super) fn new(path: &'a Path, text: &str) -> Outcome<Self> {
-        let fail = |error: io::Error| Failure::Failed(format!("{}: cannot be written: {error}", path.display()));
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.is_empty() || path.is_dir() {
+        if path.is_dir() || path.file_name().is_none() {
             return Err(Failure::Failed(format!("{} is a directory", path.display())));
         }
-        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-        let draft = Self { path, beside };
-        let mut file = fs::File::create(&draft.beside).map_err(fail)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+        if is_special(path) {
+            return Ok(Self { path, to: To::Special(text.to_owned()) });
+        }
+        let place = place(path);
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = place.with_file_name(format!(".{name}.{}", std::process::id()));
+        let known = fs::metadata(&place).map(|about| about.permissions());
+        // Made before it is written, so that it is taken away if that fails.
+        let draft = Self { path, to: To::File(place, beside.clone()) };
+        let written = fs::File::create(&beside).and_then(|mut file| {
+            // Who may read the file may read the new one, and nobody else.
+            if let Ok(permissions) = known {
+                file.set_permissions(permissions)?;
+            }
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all())
+        });
+        written.map_err(|error| failed(path, &error))?;
         Ok(draft)
     }
 
     /// Puts it there.
     pub(super) fn keep(self) -> Outcome {
-        fs::rename(&self.beside, self.path)
-            .map_err(|error| Failure::Failed(format!("{}: cannot be written: {error}", self.path.display())))
+        let done = match &self.to {
+            To::File(place, beside) => fs::rename(beside, place),
+            To::Special(text) => {
+                let opened = fs::OpenOptions::new().write(true).open(self.path);
+                opened.and_then(|mut there| there.write_all(text.as_bytes()).and_then(|()| there.flush()))
+            }
+        };
+        done.map_err(|error| failed(self.path, &error))
     }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!("{}: cannot be written: {error}", path.display()))
 }
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        // It is gone if it was kept.
-        let _ = fs::remove_file(&self.beside);
+        if let To::File(_, beside) = &self.to {
+            // It is gone if it was kept.
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_what_is_no_file_stays_what_it_is() {
+        use std::os::unix::{fs::FileTypeExt, fs::symlink};
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &str| {
+            let path = path(name);
+            Draft::new(&path, text).and_then(Draft::keep)
+        };
+        fs::create_dir(path("below")).expect("made");
+        fs::write(path("below/real"), "old").expect("written");
+        symlink("below/real", path("link")).expect("linked");
+        write("link", "new").expect("written");
+        assert!(fs::symlink_metadata(path("link")).expect("there").is_symlink());
+        assert_eq!(fs::read_to_string(path("below/real")).expect("read"), "new");
+        // One that leads nowhere yet makes what it leads to.
+        symlink("below/coming", path("early")).expect("linked");
+        write("early", "first").expect("written");
+        assert_eq!(fs::read_to_string(path("below/coming")).expect("read"), "first");
+        // A pipe gets the text, and stays a pipe.
+        let pipe = path("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).expect("read")
+        });
+        write("pipe", "through").expect("written");
+        assert_eq!(reader.join().expect("read"), "through");
+        assert!(fs::symlink_metadata(&pipe).expect("there").file_type().is_fifo());
+        symlink("/dev/null", path("null")).expect("linked");
+        write("null", "nothing").expect("written");
+        assert!(fs::metadata("/dev/null").expect("there").file_type().is_char_device());
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("read").flatten().map(|one| one.file_name()).collect();
+        assert_eq!(left.len(), 5, "{left:?}");
     }
 }

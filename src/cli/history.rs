@@ -92,7 +92,11 @@ impl History {
             true if self.from.is_none() && self.to.is_none() => {
                 Err(Failure::Failed(format!("{} has no history: nothing was ever written there", self.name)))
             }
-            true => out.line(format!("{}: nothing in this range", self.name)),
+            true if self.print.output == Format::Table => out.line(format!("{}: nothing in this range", self.name)),
+            true => {
+                let list = if kind == Kind::Organization { "steps" } else { "versions" };
+                out.value(self.print.output, &json!({"name": self.name, list: []}))
+            }
             false if kind == Kind::Organization => self.steps(&registry, &entries, out).await,
             false => self.versions(&registry, &get, &entries, out).await,
         }

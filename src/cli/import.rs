@@ -14,7 +14,7 @@ use super::{
     Common,
     client::Registry,
     failure::{Failure, Outcome, printable},
-    file::Draft,
+    file::{self, Draft},
     output::Out,
 };
 use crate::{
@@ -132,6 +132,12 @@ impl Import {
             if !is_id(id) {
                 return Err(Failure::Usage(format!("{flag} {ID_RULE}, not \"{}\"", printable(id))));
             }
+        }
+        if let (Some(report), Some(output)) = (&self.report, &self.output)
+            && file::place(report) == file::place(output)
+            && !file::is_special(output)
+        {
+            return Err(Failure::Usage("--report and --output name the same file".to_owned()));
         }
         if let Some(uri) = &self.uri {
             crate::resource::text::uri(uri).map_err(|rule| Failure::Usage(format!("--uri {rule}")))?;
@@ -291,7 +297,7 @@ async fn existing(registry: &Registry, organization: &str) -> Outcome<Option<man
     let request = ExportManifestRequest {
         name: format!("organizations/{organization}"),
         format: export_manifest_request::Format::Yaml.into(),
-        as_of: None,
+        ..ExportManifestRequest::default()
     };
     let answer: ExportManifestResponse = match registry.call("RegistryService/ExportManifest", request).await {
         Ok(answer) => answer,

@@ -109,18 +109,23 @@ fn progress(names: usize) -> ProgressBar {
     if names > CHUNK { progress::bar(names, "names") } else { ProgressBar::hidden() }
 }
 
-/// Names of a file that are refused, one a line as `FILE:LINE: rule`; other failures as they are.
+/// What is refused where names of a file are among it, one a line: these as `FILE:LINE: rule`. Other failures as they
+/// are.
 fn locate(lines: &[Line], failure: Failure) -> Failure {
     let Failure::Refused(status) = &failure else { return failure };
     let place = |field: &str| {
         let index: usize = field.strip_prefix("names[")?.strip_suffix(']')?.parse().ok()?;
         lines.get(index)?.place.as_ref()
     };
-    let located: Vec<String> = violations(status)
-        .iter()
-        .filter_map(|(field, rule)| place(field).map(|(file, line)| printable(&format!("{file}:{line}: {rule}"))))
-        .collect();
-    if located.is_empty() { failure } else { Failure::Located(located) }
+    let violations = violations(status);
+    if !violations.iter().any(|(field, _)| place(field).is_some()) {
+        return failure;
+    }
+    let told = violations.iter().map(|(field, rule)| match place(field) {
+        Some((file, line)) => printable(&format!("{file}:{line}: {rule}")),
+        None => printable(&format!("{field}: {rule}")),
+    });
+    Failure::Located(told.collect())
 }
 
 /// A row for each vendor that a name may mean.
@@ -168,6 +173,12 @@ mod tests {
         let failure = locate(&lines, refused(&["names[0]", "names[1]"]));
         assert!(
             matches!(&failure, Failure::Located(lines) if *lines == ["f:3: is empty", "f:9: is empty"]),
+            "{failure:?}"
+        );
+        // With what is wrong elsewhere, all of it is told.
+        let failure = locate(&lines, refused(&["names[0]", "names[2]", "max_matches"]));
+        assert!(
+            matches!(&failure, Failure::Located(lines) if *lines == ["f:3: is empty", "names[2]: is empty", "max_matches: is empty"]),
             "{failure:?}"
         );
         for fields in [["names[2]"], ["names[7]"], ["max_matches"]] {

@@ -1,4 +1,4 @@
-//! An organization as a manifest that applies to the same state.
+//! An organization as a manifest: where it comes from it changes nothing, elsewhere it makes the same facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Reason, Result, answer_fits},
     proto::v1::{
         Certification, Customer, Document, ExportManifestResponse, Organization, Subprocessor, Transfer, Vendor,
-        export_manifest_request::Format, vendor::Origin,
+        export_manifest_request::Format, subprocessor::State, vendor::Origin,
     },
     resource::{
         filter::Order,
@@ -23,10 +23,17 @@ use crate::{
 };
 
 /// Exports an organization with everything under it, and the vendors it names that are not as the catalog has them.
+/// `as_found`: for another registry, to which what is in use here was there before.
 ///
 /// # Errors
 /// RESOURCE_NOT_FOUND if there is or was no such organization; ANSWER_TOO_LARGE.
-pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<AsOf>) -> Result<ExportManifestResponse> {
+pub async fn export(
+    store: &Store,
+    name: &Name,
+    format: Format,
+    as_of: Option<AsOf>,
+    as_found: bool,
+) -> Result<ExportManifestResponse> {
     let revision = store.revision_at(as_of).await?;
     let at = Some(AsOf::Revision(revision));
     let organization: Organization = store.get(name, at).await?;
@@ -35,7 +42,14 @@ pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<As
         return Err(Error::new(Reason::ResourceDeleted, message).resource(Kind::Organization.singular(), name.as_str()));
     }
     let documents: Vec<Document> = all(store, name, revision).await?;
-    let subprocessors: Vec<Subprocessor> = all(store, name, revision).await?;
+    let mut subprocessors: Vec<Subprocessor> = all(store, name, revision).await?;
+    if as_found {
+        // What is only announced, or was rejected, was never in use: nobody can have found it.
+        let in_use = |one: &&mut Subprocessor| matches!(one.state(), State::Active | State::Suspended | State::Retired);
+        subprocessors.iter_mut().filter(in_use).for_each(|one| one.recorded_as_found = true);
+    }
+    let unsaid = |one: &&Subprocessor| !one.recorded_as_found && one.state() != State::Proposed;
+    let states_left_out = i32::try_from(subprocessors.iter().filter(unsaid).count()).unwrap_or(i32::MAX);
     let customers: Vec<Customer> = all(store, name, revision).await?;
     let transfers: Vec<Transfer> = all(store, name, revision).await?;
     let vendors = vendors(store, &documents, &subprocessors, revision).await?;
@@ -57,7 +71,7 @@ pub async fn export(store: &Store, name: &Name, format: Format, as_of: Option<As
         Format::Yaml | Format::Unspecified => json::to_yaml(&manifest),
     };
     answer_fits(&format!("the manifest of {name}"), manifest.len())?;
-    Ok(ExportManifestResponse { manifest, revision })
+    Ok(ExportManifestResponse { manifest, revision, states_left_out })
 }
 
 async fn all<R: Resource>(store: &Store, name: &Name, revision: i64) -> Result<Vec<R>> {

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::proto::v1::{
-    Organization, Role, Subprocessor, Vendor, dpa::Status as DpaStatus, gate_record::Gate, notice_policy::Enforcement,
-    subprocessor::State,
+use crate::{
+    proto::v1::{
+        Organization, Role, Subprocessor, Vendor, gate_record::Gate, notice_policy::Enforcement, subprocessor::State,
+    },
+    rules::law::transfer::is_agreed,
 };
 
 /// A step of the lifecycle that a caller can take.
@@ -99,11 +101,7 @@ pub(crate) fn is_processor(role: Role) -> bool {
 }
 
 pub(crate) fn dpa_in_force(subprocessor: &Subprocessor, day: &str) -> bool {
-    subprocessor.dpa.as_ref().is_some_and(|dpa| {
-        matches!(dpa.status(), DpaStatus::Signed | DpaStatus::IncorporatedByReference)
-            && (dpa.sign_date.is_empty() || dpa.sign_date.as_str() <= day)
-            && (dpa.expire_date.is_empty() || day < dpa.expire_date.as_str())
-    })
+    subprocessor.dpa.as_ref().is_some_and(|dpa| is_agreed(dpa, day))
 }
 
 pub(crate) fn annex_iii_gaps(subprocessor: &Subprocessor, vendor: Option<&Vendor>) -> Vec<&'static str> {
@@ -178,7 +176,7 @@ fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::{Address, Contact, Dpa, Entity, Location};
+    use crate::proto::v1::{Address, Contact, Dpa, Entity, Location, dpa::Status as DpaStatus};
 
     #[test]
     fn the_lifecycle_has_these_steps_and_no_others() {

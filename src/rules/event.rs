@@ -116,7 +116,7 @@ pub fn is_shown(one: &Subprocessor) -> bool {
     one.listed && one.delete_time.is_none() && matches!(one.state(), Stage::Active | Stage::Suspended)
 }
 
-/// What of it everybody sees.
+/// What of it everybody sees: what [`super::publication::build`] takes of it.
 fn published(one: &Subprocessor) -> Subprocessor {
     Subprocessor {
         vendor: one.vendor.clone(),
@@ -125,6 +125,8 @@ fn published(one: &Subprocessor) -> Subprocessor {
         display_name: one.display_name.clone(),
         website_uri: one.website_uri.clone(),
         role: one.role,
+        affiliate: one.affiliate,
+        engaged_by: one.engaged_by.clone(),
         state: one.state,
         purposes: one.purposes.clone(),
         service_description: one.service_description.clone(),
@@ -218,6 +220,12 @@ mod tests {
         ] {
             let event = of_subprocessor(before, after).expect("the list has changed");
             assert_eq!((event.kind, event.products.len()), (LIST_CHANGED, 0));
+        }
+        // What the page says of it: beside its name, and in its rows.
+        let engaged = Subprocessor { engaged_by: "organizations/o/subprocessors/a".into(), ..one.clone() };
+        let affiliate = Subprocessor { affiliate: Some(true), ..one.clone() };
+        for after in [&engaged, &affiliate] {
+            assert!(of_subprocessor(Some(&one), Some(after)).is_some(), "{after:?}");
         }
         let gone = of_subprocessor(Some(&renamed), None).expect("the list has changed");
         assert_eq!(gone.products, ["eu"]);

@@ -169,8 +169,19 @@ pub(super) struct Row<'a> {
 }
 
 /// What has a column of its own, or a place beside the name.
-const SHOWN: [&str; 9] =
-    ["name", "legal_entity", "entity_country", "address", "purposes", "locations", "mechanisms", "since", "website"];
+const SHOWN: [&str; 11] = [
+    "name",
+    "legal_entity",
+    "entity_country",
+    "address",
+    "purposes",
+    "locations",
+    "mechanisms",
+    "since",
+    "website",
+    "status",
+    "affiliate",
+];
 
 impl<'a> Row<'a> {
     pub(super) fn new(entry: &'a Entry) -> Self {

@@ -193,6 +193,10 @@ fn a_list_is_kept_by_manifests() {
     let done = server.run(&["apply", path]);
     assert!(done.code == 2 && done.error.contains("--yes"), "{done:?}");
     assert!(done.out.contains("4 to create, 0 to update, 0 to delete"), "{}", done.out);
+    // Nor is somebody asked to agree to what was not shown: where programs read standard output, standard error shows it.
+    let done = server.run(&["apply", path, "-o", "json"]);
+    assert_eq!((done.code, done.out.as_str()), (2, ""), "{done:?}");
+    assert!(done.error.contains("4 to create, 0 to update, 0 to delete"), "{done:?}");
     let plan = server.ok(&["apply", path, "--dry-run"]);
     assert!(plan.starts_with("ACTION") && plan.contains("organizations/acme/subprocessors/mail"), "{plan}");
     assert!(server.ok(&["apply", path, "--yes"]).ends_with(&format!("{path}: applied, revision 1\n")));
@@ -233,6 +237,35 @@ fn a_list_is_kept_by_manifests() {
     let schema: Value = serde_json::from_str(&server.ok(&["schema"])).expect("JSON");
     assert!(schema["properties"]["subprocessors"].is_object(), "{schema:#}");
     assert_eq!(server.stop().0, 0);
+}
+
+#[test]
+fn a_state_that_was_reached_is_exported_as_found_if_asked() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("acme.yaml");
+    let path = file.to_str().expect("a path");
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    for path in [&first, &second] {
+        std::fs::create_dir(path).expect("made");
+    }
+    let server = embedded(&first, &[]);
+    std::fs::write(&file, MANIFEST).expect("written");
+    server.ok(&["apply", path, "--yes"]);
+    assert_eq!(server.run(&["export", "acme"]).error, "", "what is proposed is what a new registry makes of it");
+    let mail = "organizations/acme/subprocessors/mail";
+    server.ok(&["activate", mail]);
+    // Here it applies to the same state; elsewhere it would not, and that is said.
+    let plain = server.run(&["export", "acme"]);
+    assert_eq!((plain.code, plain.error.lines().count()), (0, 1), "{plain:?}");
+    assert!(plain.error.contains("1 subprocessor") && plain.error.contains("--as-found"), "{plain:?}");
+    let (found, json) = (server.ok(&["export", "acme", "--as-found"]), server.json(&["export", "acme", "--as-found"]));
+    assert!(found.contains("recorded_as_found: true") && found.contains("state: ACTIVE"), "{found}");
+    let other = embedded(&second, &[]);
+    std::fs::write(&file, &found).expect("written");
+    other.ok(&["apply", path, "--yes"]);
+    assert_eq!(other.json(&["get", mail])["state"], "ACTIVE");
+    assert_eq!(other.json(&["export", "acme"]), json, "it needs no telling twice");
+    assert_eq!(other.run(&["export", "acme"]).error, "");
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 mod assess;
 mod claims;
+mod derived;
 mod examples;
 mod findings;
 mod gate;
 mod many;
 pub mod papers;
+mod participation;
 mod points;
 mod properties;
 mod scene;

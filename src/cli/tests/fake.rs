@@ -168,7 +168,8 @@ impl registry_service_server::RegistryService for Fake {
     async fn export_manifest(&self, request: Request<ExportManifestRequest>) -> Answer<ExportManifestResponse> {
         drop(self.see(&request)?);
         let ExportManifestRequest { name, format, .. } = request.into_inner();
-        Ok(Response::new(ExportManifestResponse { manifest: format!("{name} in format {format}"), revision: 3 }))
+        let manifest = format!("{name} in format {format}");
+        Ok(Response::new(ExportManifestResponse { manifest, revision: 3, states_left_out: 0 }))
     }
 
     async fn get_manifest_schema(

@@ -11,7 +11,10 @@ use crate::{
         objection::State as ObjectionState,
         recipient_change::Status,
     },
-    rules::{law::Dates, notice::instant},
+    rules::{
+        law::{Dates, days::day_after},
+        notice::instant,
+    },
 };
 
 /// A notice, with what is known around it.
@@ -46,11 +49,6 @@ impl Subject for Announced<'_> {
 /// The UTC day of an instant, ISO 8601.
 fn day_of(time: Option<&prost_types::Timestamp>) -> Option<String> {
     instant(time).map(|instant| instant.strftime("%F").to_string())
-}
-
-fn day_after(date: &str) -> Option<String> {
-    let date: jiff::civil::Date = date.parse().ok()?;
-    date.tomorrow().ok().map(|day| day.to_string())
 }
 
 impl Announced<'_> {

@@ -6,7 +6,7 @@ use crate::proto::v1::{Certification, certification::Status};
 /// Where a certification stands on a day; none before its history begins.
 pub fn status_on(certification: &Certification, day: &str) -> Option<Status> {
     let recorded = if certification.history.is_empty() {
-        Some(certification.status())
+        Some(before_it_ended(certification, day))
     } else {
         let known = certification.history.iter().filter(|entry| entry.from_date.as_str() <= day);
         known.max_by(|a, b| a.from_date.cmp(&b.from_date)).map(|entry| entry.status())
@@ -16,6 +16,14 @@ pub fn status_on(certification: &Certification, day: &str) -> Option<Status> {
         Status::Active if !within(day, &certification.start_date, "") => None,
         Status::Active if !within(day, "", &certification.end_date) => Some(Status::Lapsed),
         status => Some(status),
+    }
+}
+
+/// The status of one without a history: where it stands now. That it ended on a day means that it was held until then.
+fn before_it_ended(certification: &Certification, day: &str) -> Status {
+    match certification.status() {
+        Status::Lapsed | Status::Withdrawn | Status::Removed if day < certification.end_date.as_str() => Status::Active,
+        status => status,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Transfers that nobody recorded: a location outside a regime needs cover, whether or not somebody wrote down how.
 
+use super::territory;
 use crate::proto::v1::{DerivedFrom, Organization, Regime, Subprocessor, Transfer, location::Activity};
 
 /// A transfer that follows from where a subprocessor processes, and from which of its locations.
@@ -7,7 +8,8 @@ use crate::proto::v1::{DerivedFrom, Organization, Regime, Subprocessor, Transfer
 pub struct Derived {
     /// The location.
     pub from: DerivedFrom,
-    /// The transfer, with nothing to rest on but what the law implies.
+    /// The transfer, with nothing to rest on but what the law implies. Its destination is a country, an area of which
+    /// the law knows the members ([`territory::AREAS`]), or not stated.
     pub transfer: Transfer,
 }
 
@@ -18,7 +20,8 @@ pub fn derive(organization: &Organization, subprocessor: &Subprocessor) -> Vec<D
     for (regime, assumed) in regimes(organization) {
         for (index, location) in subprocessor.locations.iter().enumerate() {
             let (region, area) = (location.region_code.as_str(), location.area.as_str());
-            let inside = region.is_empty() && regime == Regime::EuGdpr && matches!(area, "EU" | "EEA");
+            let known = Some(area).filter(|area| region.is_empty() && territory::AREAS.contains(area));
+            let inside = regime == Regime::EuGdpr && known.is_some();
             if location.activity() == Activity::Corporate || inside {
                 continue;
             }
@@ -34,6 +37,7 @@ pub fn derive(organization: &Organization, subprocessor: &Subprocessor) -> Vec<D
                 importer: subprocessor.name.clone(),
                 destination_region_codes: Some(region)
                     .filter(|code| !code.is_empty())
+                    .or(known)
                     .map(str::to_owned)
                     .into_iter()
                     .collect(),
@@ -49,11 +53,15 @@ pub fn derive(organization: &Organization, subprocessor: &Subprocessor) -> Vec<D
 }
 
 /// Whether a recorded transfer speaks for a derived one: the same regime and importer, and its destination among those
-/// recorded.
+/// recorded. Where the location is no country ("worldwide"), only one that states no destination either does: that data
+/// may go to one country says nothing of the others (GDPR Art. 44 asks of each transfer).
 pub fn speaks_for(recorded: &Transfer, derived: &Transfer) -> bool {
     recorded.regime == derived.regime
         && recorded.importer == derived.importer
-        && derived.destination_region_codes.iter().all(|code| recorded.destination_region_codes.contains(code))
+        && match derived.destination_region_codes.as_slice() {
+            [code] if !territory::AREAS.contains(&code.as_str()) => recorded.destination_region_codes.contains(code),
+            _ => recorded.destination_region_codes.is_empty(),
+        }
 }
 
 /// The regimes of an organization, each with whether it is assumed.

@@ -121,7 +121,8 @@ fn takes_part(case: &Case<'_>, framework: &Instrument, named: &str) -> Result<()
         let text = format!("no certification of the importer under {} is recorded", framework.name);
         return Err(Finding::new(Verdict::UnsupportedClaim, Code::NoCertification, text, cited));
     }
-    let active: Vec<_> = candidates.iter().filter(|one| certification::is_active(one, case.day)).collect();
+    let active: Vec<&Certification> =
+        candidates.iter().copied().filter(|one| certification::is_active(one, case.day)).collect();
     if active.is_empty() {
         let stands = |one: &&Certification| match certification::status_on(one, case.day) {
             Some(status) => format!("{}: {}", one.name, status.as_str_name().trim_start_matches("STATUS_")),
@@ -130,45 +131,42 @@ fn takes_part(case: &Case<'_>, framework: &Instrument, named: &str) -> Result<()
         let text = candidates.iter().map(stands).collect::<Vec<_>>().join("; ");
         return Err(Finding::new(Verdict::UnsupportedClaim, Code::CertificationNotActive, text, cited));
     }
-    let mut coverage: Vec<Coverage> = active.iter().map(|one| covered(case, one)).collect();
-    coverage.sort_unstable();
-    match coverage.first() {
-        Some(Coverage::All) | None => Ok(()),
-        Some(Coverage::NotStated) => {
+    match covered(case, &active) {
+        Coverage::All => Ok(()),
+        Coverage::NotStated => {
             let text = "which kinds of data (HR, NON_HR) are transferred, or certified, is not stated";
             Err(Finding::new(Verdict::Indeterminate, Code::DataNotStated, text, cited))
         }
-        Some(Coverage::Other) => {
+        Coverage::Other => {
             let text = "the certification covers other kinds of data";
             Err(Finding::new(Verdict::UnsupportedClaim, Code::CertificationOtherData, text, cited))
         }
     }
 }
 
-/// How much of a transfer's data a certification covers, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How much of a transfer's data certifications cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coverage {
     All,
     NotStated,
     Other,
 }
 
-fn covered(case: &Case<'_>, certification: &Certification) -> Coverage {
-    let covers = |kind: DataKind| certification.covered_data().any(|one| one == kind);
-    let (stated, mut data) = (!certification.covered_data.is_empty(), case.subject.transfer.data().peekable());
+/// What the certifications of one entity cover together: HR data and other data are certified apart (DPF Principles,
+/// III.9), often on two entries of the list.
+fn covered(case: &Case<'_>, certifications: &[&Certification]) -> Coverage {
+    let covers = |kind: DataKind| certifications.iter().any(|one| one.covered_data().any(|covered| covered == kind));
+    let silent = certifications.iter().any(|one| one.covered_data.is_empty());
+    let mut data = case.subject.transfer.data().peekable();
     let everything = covers(DataKind::Hr) && covers(DataKind::NonHr);
-    match (data.peek().is_some(), stated) {
-        (_, true) if everything => Coverage::All,
+    match (data.peek().is_some(), silent) {
+        _ if everything => Coverage::All,
         // Nobody told them apart.
-        (false, false) => Coverage::All,
-        (false, true) | (true, false) => Coverage::NotStated,
-        (true, true) => {
-            if data.all(covers) {
-                Coverage::All
-            } else {
-                Coverage::Other
-            }
-        }
+        (false, true) => Coverage::All,
+        (false, false) => Coverage::NotStated,
+        (true, _) if data.all(covers) => Coverage::All,
+        (true, true) => Coverage::NotStated,
+        (true, false) => Coverage::Other,
     }
 }
 

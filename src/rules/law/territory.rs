@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use super::{Dates, within};
 use crate::proto::v1::{ExporterArea, Regime};
 
+/// The areas that are no country, and of which it is known who belongs to them on a day: what stands in a location may
+/// stand in the place of a country.
+pub const AREAS: [&str; 2] = ["EU", "EEA"];
+
 /// A span of days.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Span {
@@ -88,6 +92,37 @@ impl Territories {
         let region = whole.map_or(region, |part| part.part_of.as_str());
         let memberships = self.members.get(region).into_iter().flatten();
         memberships.filter(|one| one.regime == regime && one.span.has(day)).map(|one| one.area).next()
+    }
+
+    /// The countries that a destination means on that day: the members of one of [`AREAS`], else itself. Who is inside
+    /// is what the EU's own law says, whichever regime asks; until 2020-12-31 that has the United Kingdom in it.
+    pub fn countries<'a>(&'a self, destination: &'a str, day: &str) -> Vec<&'a str> {
+        if AREAS.contains(&destination) { self.belonging(destination, Some(day)) } else { vec![destination] }
+    }
+
+    /// Those who belong to an area on a day, or on any; by code.
+    fn belonging(&self, area: &str, day: Option<&str>) -> Vec<&str> {
+        let belongs = |one: &&Membership| {
+            one.regime == Regime::EuGdpr
+                && (area == "EEA" || one.area != ExporterArea::EeaEfta)
+                && day.is_none_or(|day| one.span.has(day))
+        };
+        let members = self.members.values().flatten().filter(belongs);
+        let mut codes: Vec<&str> = members.map(|one| one.region_code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    /// Adds the days on which what a destination means may change, and returns all countries that it means on any.
+    pub fn meant<'a>(&'a self, destination: &'a str, dates: &mut Dates) -> Vec<&'a str> {
+        if !AREAS.contains(&destination) {
+            return vec![destination];
+        }
+        let ever = self.belonging(destination, None);
+        let members = ever.iter().filter_map(|code| self.members.get(*code)).flatten();
+        members.filter(|one| one.regime == Regime::EuGdpr).for_each(|one| one.span.dates(dates));
+        ever
     }
 
     /// The areas that the regime has on that day.

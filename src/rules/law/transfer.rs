@@ -102,7 +102,9 @@ pub fn collect_dates(law: &Law, subject: &Subject<'_>, dates: &mut Dates) {
     let regime = transfer.regime();
     let exporter = Some(transfer.exporter_region_code.as_str()).filter(|code| !code.is_empty());
     law.territories.dates(exporter, regime, dates);
-    for destination in &transfer.destination_region_codes {
+    let destinations = transfer.destination_region_codes.iter();
+    let destinations: Vec<&str> = destinations.flat_map(|one| law.territories.meant(one, dates)).collect();
+    for destination in destinations {
         law.territories.dates(Some(destination), regime, dates);
         law.adequacy_of(destination).for_each(|one| instrument::dates(one, regime, dates));
     }
@@ -179,7 +181,8 @@ fn of_areas(answers: Vec<Answer>) -> Answer {
 /// The answer for an exporter in one area: of several destinations the worst.
 fn from_area(law: &Law, subject: &Subject<'_>, area: ExporterArea, day: &str, upstream: Option<&Answer>) -> Answer {
     let destinations = &subject.transfer.destination_region_codes;
-    let answers = destinations.iter().map(|destination| {
+    let destinations = destinations.iter().flat_map(|one| law.territories.countries(one, day));
+    let answers = destinations.map(|destination| {
         let case = Case { law, subject, area, destination, day };
         to_destination(&case, upstream)
     });
@@ -252,8 +255,11 @@ fn by_agreement(case: &Case<'_>, upstream: &Answer) -> bool {
         covers(one.verdict()) && instrument.is_some_and(|one| one.kind() == Kind::CertificationFramework)
     };
     upstream.mechanisms.iter().any(|one| framework(&one))
-        && case.subject.dpa.is_some_and(|dpa| {
-            matches!(dpa.status(), DpaStatus::Signed | DpaStatus::IncorporatedByReference)
-                && super::within(case.day, &dpa.sign_date, &dpa.expire_date)
-        })
+        && case.subject.dpa.is_some_and(|dpa| is_agreed(dpa, case.day))
+}
+
+/// Whether a data processing agreement is in force on a day (GDPR Art. 28(3)).
+pub(crate) fn is_agreed(dpa: &Dpa, day: &str) -> bool {
+    matches!(dpa.status(), DpaStatus::Signed | DpaStatus::IncorporatedByReference)
+        && super::within(day, &dpa.sign_date, &dpa.expire_date)
 }

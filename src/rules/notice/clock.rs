@@ -33,6 +33,8 @@ pub struct Terms {
     objection: Option<Days>,
     /// The organization's public promise: a floor for everybody.
     promise: i32,
+    /// The same of days to object: a floor for everybody who may.
+    promised_objection: i32,
     /// Whether the agreement counts business days.
     business: bool,
     holidays: BTreeSet<Date>,
@@ -58,14 +60,17 @@ impl Terms {
     /// A time zone or a holiday that is none, which the contract does not let in.
     pub fn new(agreement: Option<&Agreement>, policy: Option<&NoticePolicy>) -> Result<Self> {
         let promise = policy.and_then(|policy| policy.notice_days);
-        let promised_objection = policy.and_then(|policy| policy.objection_days).or(promise);
+        let promised_objection = policy.and_then(|policy| policy.objection_days);
         let business = agreement.is_some_and(|agreement| agreement.day_kind() == DayKind::Business);
         let own = agreement.and_then(|agreement| agreement.notice_days);
         let notice = Days { number: own.or(promise).unwrap_or(0), business: business && own.is_some() };
-        let objection = match agreement {
-            // An agreement that is silent on objections gives as many days as it gives notice.
-            Some(agreement) => agreement.objection_days.map_or(notice, |number| Days { number, business }),
-            None => Days { number: promised_objection.unwrap_or(0), business: false },
+        let objection = match agreement.map(|agreement| agreement.objection_days) {
+            Some(Some(number)) => Days { number, business },
+            // An agreement that is silent on objections gives as many days as it gives notice, and no fewer than are
+            // promised: only one that says 0 takes the right away (GDPR Art. 28(2)).
+            Some(None) if notice.number == 0 => Days { number: promised_objection.unwrap_or(0), business: false },
+            Some(None) => notice,
+            None => Days { number: promised_objection.or(promise).unwrap_or(0), business: false },
         };
         let zone = agreement.map_or("", |agreement| agreement.time_zone.as_str());
         let holidays = agreement.into_iter().flat_map(|agreement| &agreement.holidays);
@@ -73,6 +78,7 @@ impl Terms {
             notice,
             objection: Some(objection).filter(|days| days.number > 0),
             promise: promise.unwrap_or(0),
+            promised_objection: promised_objection.unwrap_or(0),
             business,
             holidays: holidays.map(|day| day.parse()).collect::<Result<_, _>>().map_err(Error::internal)?,
             time_zone: if zone.is_empty() { TimeZone::UTC } else { TimeZone::get(zone).map_err(Error::internal)? },
@@ -90,9 +96,12 @@ impl Terms {
     /// If an end lies beyond the last instant there is.
     pub fn clock(&self, start_time: Timestamp) -> Result<Clock> {
         let end = |days: Days| self.end(start_time, days);
-        let promised = end(Days { number: self.promise, business: false })?;
-        let objection_deadline_time = self.objection.map(end).transpose()?;
-        let clear_time = end(self.notice)?.max(promised);
+        let promised = |number: i32| end(Days { number, business: false });
+        let objection_deadline_time = match self.objection {
+            Some(days) => Some(end(days)?.max(promised(self.promised_objection)?)),
+            None => None,
+        };
+        let clear_time = end(self.notice)?.max(promised(self.promise)?);
         let clear_time = objection_deadline_time.map_or(clear_time, |deadline| deadline.max(clear_time));
         Ok(Clock { start_time, objection_deadline_time, clear_time })
     }
@@ -266,6 +275,31 @@ mod tests {
         // Days that are promised are calendar days, whatever an agreement counts.
         let business = Agreement { day_kind: DayKind::Business.into(), ..Default::default() };
         assert_eq!(ends(&business, Some(&promise), start).1, ten);
+    }
+
+    #[test]
+    fn days_to_object_that_are_promised_are_a_floor_too() {
+        let start = "2026-03-23T10:00:00Z";
+        let promise = NoticePolicy { notice_days: Some(10), objection_days: Some(30), ..Default::default() };
+        let (ten, thirty) = ("2026-04-03T00:00:00Z".to_owned(), "2026-04-23T00:00:00Z".to_owned());
+        let both = |days: &String| (Some(days.clone()), days.clone());
+        assert_eq!(ends(&agreement(Some(5), Some(5), ""), Some(&promise), start), both(&thirty));
+        assert_eq!(ends(&agreement(None, None, ""), Some(&promise), start), both(&thirty));
+        // More than is promised stays as it is agreed.
+        let more = "2026-05-03T00:00:00Z".to_owned();
+        assert_eq!(ends(&agreement(Some(5), Some(40), ""), Some(&promise), start), both(&more));
+        // An agreement that owes no notice and is silent on objections does not waive what everybody is promised; one that
+        // says 0 does.
+        assert_eq!(ends(&agreement(Some(0), None, ""), Some(&promise), start), both(&thirty));
+        assert_eq!(ends(&agreement(Some(0), Some(0), ""), Some(&promise), start), (None, ten.clone()));
+        // Promised days are calendar days, in the zone of the customer.
+        let business =
+            Agreement { day_kind: DayKind::Business.into(), ..agreement(Some(1), Some(1), "America/Los_Angeles") };
+        assert_eq!(ends(&business, Some(&promise), start), both(&"2026-04-23T07:00:00Z".to_owned()));
+        // Where only notice is promised, nothing is promised to those who agreed on days to object.
+        let notice = NoticePolicy { notice_days: Some(10), ..Default::default() };
+        let five = "2026-03-29T00:00:00Z".to_owned();
+        assert_eq!(ends(&agreement(Some(5), Some(5), ""), Some(&notice), start), (Some(five), ten));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
         Verdict, contact::Kind as ContactKind, dpa::Status as DpaStatus, location::Activity,
         retention::Kind as RetentionKind,
     },
-    rules::law::{Law, covers},
+    rules::law::{Law, covers, territory::AREAS},
 };
 
 /// The names of countries by their ISO 3166-1 alpha-2 codes.
@@ -236,7 +236,8 @@ pub fn mechanism(material: &Material, name: &str, relied_on: Option<&Mechanism>)
 
 /// The countries that a transfer goes to; the words of the source where no country was read.
 pub fn destinations(judged: &Judged) -> Vec<String> {
-    let countries: Vec<String> = judged.transfer.destination_region_codes.iter().map(|code| country(code)).collect();
+    let codes = judged.transfer.destination_region_codes.iter().filter(|code| !AREAS.contains(&code.as_str()));
+    let countries: Vec<String> = codes.map(|code| country(code)).collect();
     match &judged.answer.derived_from {
         Some(from) if countries.is_empty() && !from.verbatim.is_empty() => vec![format!("“{}”", from.verbatim)],
         _ => countries,

@@ -15,7 +15,7 @@ use crate::{
     proto::v1::{Location, Notice, NoticePolicy, Organization, Subprocessor, Vendor, subprocessor::State},
     rules::{
         engagement::is_on_list,
-        law::{Law, covers},
+        law::{Law, covers, territory::AREAS},
         paper::{Engagement, Judged, words as paper},
     },
 };
@@ -205,7 +205,9 @@ impl Known<'_> {
                     regime: regime.clone(),
                     destinations: Vec::new(),
                 });
-                one.destinations.extend_from_slice(&judged.transfer.destination_region_codes);
+                // An area is where the entry says that data is processed; here are countries.
+                let countries = judged.transfer.destination_region_codes.iter();
+                one.destinations.extend(countries.filter(|code| !AREAS.contains(&code.as_str())).cloned());
                 one.destinations.sort();
                 one.destinations.dedup();
             }

@@ -18,7 +18,7 @@ pub struct Row {
 }
 
 /// Everything that is said of an entry, in the order in which it is.
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 21] = [
     Row { key: "name", heading: "Name", of: |one| text(&one.name) },
     Row { key: "legal_entity", heading: "Legal entity", of: legal_entity },
     Row { key: "entity_country", heading: "Country of the entity", of: entity_country },
@@ -37,7 +37,14 @@ pub const ROWS: [Row; 18] = [
     Row { key: "engaged_by", heading: "Engaged by", of: |one| one.engaged_by.iter().map(|n| n.name.clone()).collect() },
     Row { key: "since", heading: "Since", of: |one| text(&one.start_date) },
     Row { key: "website", heading: "Web page", of: |one| text(&one.website_uri) },
+    // New ones come last: they are columns of a table that programs read.
+    Row { key: "status", heading: "Status", of: |one| text(if one.suspended { SUSPENDED } else { "" }) },
+    Row { key: "affiliate", heading: "Affiliate", of: affiliate },
+    Row { key: "until", heading: "Until", of: |one| text(&one.end_date) },
 ];
+
+/// What is said of one that is on the list, but not in use.
+const SUSPENDED: &str = "not in use for now";
 
 /// What is said of an entry that something is said of.
 pub fn said(entry: &Entry) -> impl Iterator<Item = (Row, Vec<String>)> + '_ {
@@ -82,6 +89,11 @@ fn legal_entity(one: &Entry) -> Vec<String> {
 
 fn entity_country(one: &Entry) -> Vec<String> {
     entity(one, |entity| &entity.country)
+}
+
+fn affiliate(one: &Entry) -> Vec<String> {
+    let said = one.affiliate.map(|affiliate| if affiliate { "yes" } else { "no" });
+    said.map(str::to_owned).into_iter().collect()
 }
 
 /// More than the purposes say already.

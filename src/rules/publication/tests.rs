@@ -309,12 +309,23 @@ fn a_publication_reads_back_as_it_was_written() {
 
 #[test]
 fn every_row_says_something_of_an_entry_that_has_everything() {
-    let entry = build(&material()).subprocessors.into_iter().find(|one| one.id == "aws").expect("aws");
+    let mut entry = build(&material()).subprocessors.into_iter().find(|one| one.id == "aws").expect("aws");
+    (entry.suspended, entry.affiliate, entry.end_date) = (true, Some(true), "2027-01-01".into());
     let silent: Vec<&str> = rows::ROWS.iter().filter(|row| (row.of)(&entry).is_empty()).map(|row| row.key).collect();
     assert_eq!(silent, [""; 0]);
-    let mut other = entry.clone();
+    let other = entry.clone();
     assert_eq!(rows::differences(&entry, &other), []);
-    other.purposes = vec!["x".into()];
-    let keys: Vec<&str> = rows::differences(&entry, &other).iter().map(|one| one.key).collect();
-    assert_eq!(keys, ["purposes"]);
+    let changed = |change: fn(&mut Entry)| {
+        let mut other = entry.clone();
+        change(&mut other);
+        let found = rows::differences(&entry, &other);
+        found.into_iter().map(|one| (one.key, one.before.concat(), one.after.concat())).collect::<Vec<_>>()
+    };
+    let said = |key, before: &str, after: &str| vec![(key, before.to_owned(), after.to_owned())];
+    let before = entry.purposes.concat();
+    assert_eq!(changed(|one| one.purposes = vec!["x".into()]), said("purposes", &before, "x"));
+    assert_eq!(changed(|one| one.suspended = false), said("status", "not in use for now", ""));
+    assert_eq!(changed(|one| one.affiliate = None), said("affiliate", "yes", ""));
+    assert_eq!(changed(|one| one.affiliate = Some(false)), said("affiliate", "yes", "no"));
+    assert_eq!(changed(|one| one.end_date.clear()), said("until", "2027-01-01", ""));
 }

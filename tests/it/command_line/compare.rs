@@ -89,14 +89,21 @@ fn lists_are_compared() {
         assert_eq!(json["renamed"][0]["to_name"], "Mail GmbH");
         assert!(json.get("changed").is_none(), "{json}");
     }
+    // What the public page does not show is no news to the public, and what it shows now is new.
     let done = server.run(&["diff", "acme", "--base", "1", "-o", "markdown"]);
-    assert_eq!((done.code, done.error.lines().count()), (0, 1), "{done:?}");
-    assert!(done.error.starts_with("left out as internal: 1 change of "), "{done:?}");
+    assert_eq!(
+        (done.code, done.error.as_str()),
+        (0, "left out as not public: 2 entries; -o table shows them\n"),
+        "{done:?}"
+    );
     assert_eq!(
         done.out,
-        "## Changes of the list of sub-processors\n\nFrom revision 1 to revision 3.\n\n### Added\n\n- **Talk**\n\n\
-         ### Renamed\n\n- **Mail** is now **Mail GmbH**\n\n### Changed\n\n- **Hosts \\| \\*Inc.\\***\n  - purposes: added “backup”\n"
+        "## Changes of the list of sub-processors\n\nFrom revision 1 to revision 3.\n\n\
+         ### Added\n\n- **Hosts \\| \\*Inc.\\***: hosting; backup\n"
     );
+    let done = server.run(&["diff", "acme", "--base", "2", "-o", "markdown"]);
+    assert!(done.code == 0 && done.out.ends_with("\nNo changes.\n"), "{done:?}");
+    assert!(done.error.starts_with("left out as not public: 1 entry; "), "{done:?}");
     let yaml = server.ok(&["diff", "acme", "--base", "2", "-o", "yaml"]);
     assert!(yaml.contains("display_name: Talk") && yaml.contains("target_revision: 3"), "{yaml}");
     let refused = server.run(&["diff", "acme", "--base", "9", "--customer", "nobody"]);
@@ -155,6 +162,11 @@ fn histories_are_told() {
     assert_eq!(told(&["organizations/acme", "--limit", "2"]), steps[3..]);
     assert_eq!(told(&["organizations/acme", "--from", "2", "--to", "2"]), steps[3..7]);
     assert_eq!(told(&["organizations/acme", "--to", "2000-01-01"]), ["organizations/acme: nothing in this range"]);
+    // To programs that is a list without entries.
+    for (name, list) in [("organizations/acme", "steps"), ("vendors/big", "versions")] {
+        let none = server.json(&["history", name, "--to", "2000-01-01"]);
+        assert_eq!(none, serde_json::json!({"name": name, list: []}));
+    }
 
     let mail = "organizations/acme/subprocessors/mail";
     let versions = told(&[mail]);

@@ -182,3 +182,17 @@ fn what_is_refused_writes_nothing() {
     assert!(done.code == 1 && done.error.contains("cannot be written"), "{done:?}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 0, "nothing was written");
 }
+
+#[test]
+fn the_report_is_no_manifest() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("out");
+    let path = file.to_str().expect("a path");
+    let round = folder.path().join(".").join("out");
+    let page = page("github.md");
+    for report in [path, round.to_str().expect("a path")] {
+        let done = run(&["import", &page, "--organization", "github", "--offline", "-o", path, "--report", report]);
+        assert!(done.code == 2 && done.error.contains("--report"), "{done:?}");
+        assert!(!file.exists());
+    }
+}

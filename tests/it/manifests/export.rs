@@ -14,7 +14,7 @@ async fn export(
     revision: Option<i64>,
 ) -> Result<v1::ExportManifestResponse, Status> {
     let as_of = revision.map(|revision| v1::AsOf { point: Some(v1::as_of::Point::Revision(revision)) });
-    let request = v1::ExportManifestRequest { name: name.into(), format: format.into(), as_of };
+    let request = v1::ExportManifestRequest { name: name.into(), format: format.into(), as_of, as_found: false };
     server.registry.export_manifest(request).await.map(tonic::Response::into_inner)
 }
 
@@ -95,6 +95,40 @@ both! {
             apply(&mut other, &exported).await.expect("applied");
             assert_eq!(everything(&mut other, &name).await, everything(&mut server, &name).await, "{id}");
         }
+    }
+
+    async fn what_is_in_use_is_found_by_another_registry(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        apply(&mut server, WHOLE).await.expect("applied");
+        assert_eq!(export(&mut server, ACME, Format::Yaml, None).await.expect("exported").states_left_out, 0);
+        let hosting = format!("{ACME}/subprocessors/hosting");
+        let activate = v1::ActivateRequest { name: hosting.clone(), ..Default::default() };
+        server.subprocessors.activate(activate).await.expect("activated");
+        let state = async |server: &mut Server| {
+            let request = v1::GetSubprocessorRequest { name: hosting.clone(), ..Default::default() };
+            server.subprocessors.get_subprocessor(request).await.expect("found").into_inner().state()
+        };
+        use v1::subprocessor::State::{Active, Proposed};
+        // A manifest that says the state would be a way past the gates.
+        let plain = export(&mut server, ACME, Format::Yaml, None).await.expect("exported");
+        assert_eq!(plain.states_left_out, 1);
+        let head = server.revision().await;
+        assert_eq!(prune(&mut server, &plain.manifest).await.expect("applied").revision, head);
+        let (_other_place, mut other) = fresh(backend).await;
+        apply(&mut other, &plain.manifest).await.expect("applied");
+        assert_eq!(state(&mut other).await, Proposed);
+        // To move, it is said that it was in use.
+        let request = v1::ExportManifestRequest { name: ACME.into(), as_found: true, ..Default::default() };
+        let found = server.registry.export_manifest(request.clone()).await.expect("exported").into_inner();
+        assert_eq!(found.states_left_out, 0);
+        let (_third_place, mut third) = fresh(backend).await;
+        apply(&mut third, &found.manifest).await.expect("applied");
+        assert_eq!(state(&mut third).await, Active);
+        let again = third.registry.export_manifest(request).await.expect("exported").into_inner();
+        assert_eq!(again.manifest, found.manifest);
+        // Where it comes from it was not found.
+        let status = apply(&mut server, &found.manifest).await.expect_err("it was not found here");
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     }
 
     async fn the_past_is_exported_too(backend: Backend) {

@@ -176,9 +176,10 @@ impl Recipient {
     /// Days in which to object, and how they are counted. 0: no right to object.
     fn objection_days(&self, policy: Policy) -> (i32, bool) {
         let Some(terms) = &self.terms else { return (policy.objection.or(policy.notice).unwrap_or(0), false) };
-        match (terms.objection, terms.notice) {
-            (Some(days), _) | (None, Some(days)) => (days, terms.business),
-            (None, None) => (policy.notice.unwrap_or(0), false),
+        match (terms.objection, terms.notice.unwrap_or(policy.notice.unwrap_or(0))) {
+            (Some(days), _) => (days, terms.business),
+            (None, 0) => (policy.objection.unwrap_or(0), false),
+            (None, days) => (days, terms.business && terms.notice.is_some()),
         }
     }
 
@@ -188,7 +189,9 @@ impl Recipient {
 
     pub fn deadline(&self, policy: Policy) -> Option<Instant> {
         let (days, business) = self.objection_days(policy);
-        self.start().filter(|_| days > 0).map(|start| over(start, days, self.counting(business)))
+        let promised = policy.objection.unwrap_or(0);
+        let ends = |start| over(start, days, self.counting(business)).max(over(start, promised, self.counting(false)));
+        self.start().filter(|_| days > 0).map(ends)
     }
 
     /// The later end of the periods and of the promise.
