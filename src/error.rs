@@ -194,6 +194,13 @@ impl Error {
         })
     }
 
+    /// Writes the cause to the log, where the error ends: once, because it does not leave.
+    pub fn log(&self, what: &'static str) {
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(reason = self.0.reason.as_str_name(), cause = %chain(cause.as_ref()), "{what}");
+        }
+    }
+
     /// The canonical code: the reason decides it, and says what a client can do.
     pub fn code(&self) -> Code {
         match self.0.reason {
@@ -263,13 +270,11 @@ impl std::error::Error for Error {
 }
 
 impl From<Error> for Status {
-    /// The boundary: the cause is logged here, once, and does not leave.
+    /// The boundary: the cause is logged here, and does not leave.
     fn from(error: Error) -> Self {
+        error.log("call failed");
         let code = error.code();
-        let Inner { reason, message, details, metadata, cause, retry_is_safe: _ } = *error.0;
-        if let Some(cause) = cause {
-            tracing::error!(reason = reason.as_str_name(), cause = %chain(cause.as_ref()), "call failed");
-        }
+        let Inner { reason, message, details, metadata, .. } = *error.0;
         let message = clip(&message).into_owned();
         let metadata: HashMap<String, String> =
             metadata.into_iter().map(|(key, value)| (key.to_owned(), clip(&value).into_owned())).collect();

@@ -7,6 +7,7 @@ use std::sync::{
 };
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use prost_types::FieldMask;
 use tonic::Response;
 
 use super::{Answer, Api, notification::instant, take};
@@ -101,6 +102,35 @@ impl Api {
             return Err(Error::field("token", format!("is not the one that was sent to {name}")));
         }
         self.store.write(call, |writer| Box::pin(async move { writer.verify_subscription(&name).await })).await
+    }
+
+    /// Asks again whether a subscription is wanted. As long as nobody has said so, it may be for other products.
+    pub(crate) async fn asked_again(
+        &self,
+        call: Call,
+        known: &Subscription,
+        products: Vec<String>,
+    ) -> Result<Subscription> {
+        let name = Name::of(Kind::Subscription, "name", &known.name)?;
+        let wanted = Subscription {
+            name: known.name.clone(),
+            // Somebody may say so in this moment.
+            etag: known.etag.clone(),
+            products,
+            ..Subscription::default()
+        };
+        let mask = FieldMask { paths: vec!["products".to_owned()] };
+        let change = known.verify_time.is_none().then(|| standard::change(Some(wanted), Some(mask))).transpose()?;
+        self.store
+            .write(call, |writer| {
+                Box::pin(async move {
+                    if let Some(change) = change {
+                        writer.update(change).await?;
+                    }
+                    writer.ask_again(&name).await
+                })
+            })
+            .await
     }
 
     /// Ends a subscription by the token of the link in its mails. One that has ended stays so.

@@ -80,7 +80,7 @@ pub struct Webhook {
     pub retry_jitter: f64,
     /// How many are sent at a time.
     pub concurrency: usize,
-    /// How many of them to one host.
+    /// How many of them for one subscription.
     pub endpoint_concurrency: usize,
 }
 

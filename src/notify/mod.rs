@@ -1,5 +1,7 @@
-//! What the registry does by itself: [`schedule`] lets time pass; [`webhook`] and [`email`] are the ways by which customers
-//! are told. Who is told what, and when it is tried again, is decided elsewhere: a transport makes one attempt.
+//! What the registry does by itself: [`schedule`] lets time pass, [`outbox`] sends what is to be told. Of what it sends,
+//! [`tidings`] reads what an event says, [`prepare`] makes a webhook or a mail of it, and [`webhook`] and [`email`] are
+//! transports, which make one attempt and know nothing of whom they tell what. [`channels`] is what a server has to send with, and
+//! [`seal`] keeps its secrets.
 
 pub mod channels;
 pub mod email;

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
-    proto::v1::{NoticeRecipient, Subscription, subscription::Channel, subscription::State},
+    proto::v1::{
+        Notice, NoticeRecipient, Subscription, notice::State as Stage, subscription::Channel, subscription::State,
+    },
     resource::{
         address,
         name::{Kind, Name},
@@ -27,6 +29,9 @@ use crate::{
 
 /// What the types of events begin with in a CloudEvent.
 const PREFIX: &str = "dev.subprocessor.registry.";
+
+/// Why a notice is not said to be published any more.
+const WITHDRAWN: &str = "the notice is withdrawn";
 
 /// What is to be done for a delivery.
 #[derive(Debug)]
@@ -44,8 +49,10 @@ pub enum Job {
     },
     /// To mail.
     Mail(Box<Mail>),
-    /// Nothing, and why.
+    /// Nothing: it may not be sent any more, and why.
     Drop(String),
+    /// Nothing for now: it cannot be made, and why.
+    Unmade(String),
 }
 
 impl Job {
@@ -77,7 +84,7 @@ impl Job {
                 messaging.system = "smtp",
                 messaging.operation.type = "send",
             ),
-            Self::Drop(_) => Span::none(),
+            Self::Drop(_) | Self::Unmade(_) => Span::none(),
         }
     }
 }
@@ -98,6 +105,9 @@ pub async fn prepare(store: &Store, channels: &Channels, claimed: Vec<Claimed>) 
     let secrets = store.secrets(&uids, now).await?;
     let recipients: Vec<String> = claimed.iter().filter_map(recipient_of).collect();
     let recipients: HashMap<String, NoticeRecipient> = store.at("name", recipients, head).await?;
+    let published = claimed.iter().filter(|one| one.event_type == event::NOTICE_PUBLISHED);
+    let published: Vec<String> = published.map(|one| one.notice.clone()).collect();
+    let published: HashMap<String, Notice> = store.at("name", published, head).await?;
     let mut tellings: HashMap<Key, Result<Telling>> = HashMap::new();
     let mut jobs = Vec::with_capacity(claimed.len());
     for one in claimed {
@@ -121,15 +131,30 @@ pub async fn prepare(store: &Store, channels: &Channels, claimed: Vec<Claimed>) 
                     subscription: subscriptions.get(&one.subscription),
                     secrets: &secrets,
                     recipient: recipient_of(&one).and_then(|name| recipients.get(&name)),
+                    is_withdrawn: one.event_type == event::NOTICE_PUBLISHED
+                        && published.get(&one.notice).is_some_and(|notice| notice.state() == Stage::Withdrawn),
                 };
-                context.job(&one).unwrap_or_else(|error| Job::Drop(error.to_string()))
+                context.job(&one).unwrap_or_else(|error| unmade(&error))
             }
-            Some(Err(error)) => Job::Drop(format!("what it would say cannot be read: {error}")),
+            Some(Err(error)) => unmade(error),
             None => continue,
         };
         jobs.push((one, job));
     }
     Ok(jobs)
+}
+
+/// What cannot be made: what it would tell of is gone for good, anything else can be mended.
+fn unmade(error: &Error) -> Job {
+    match error.reason() {
+        Reason::ResourceNotFound | Reason::ResourceErased | Reason::ResourceDeleted => {
+            Job::Drop(format!("what it would say cannot be read: {error}"))
+        }
+        _ => {
+            error.log("a delivery could not be made; it is tried again");
+            Job::Unmade(format!("it could not be made: {error}"))
+        }
+    }
 }
 
 /// The recipient that the customer of a delivery is of its notice.
@@ -149,6 +174,8 @@ struct Context<'a> {
     subscription: Option<&'a Subscription>,
     secrets: &'a HashMap<String, Vec<Vec<u8>>>,
     recipient: Option<&'a NoticeRecipient>,
+    /// That a notice is published is told of one that is withdrawn by now.
+    is_withdrawn: bool,
 }
 
 impl Context<'_> {
@@ -177,6 +204,10 @@ impl Context<'_> {
     }
 
     fn webhook(&self, claimed: &Claimed, subscription: &Subscription, uri: &str) -> Result<Job> {
+        // Programs sort by revision, and are sent again whatever they ask for; but not late what is no longer so.
+        if self.is_withdrawn && claimed.is_retry {
+            return Ok(Job::Drop(WITHDRAWN.to_owned()));
+        }
         let sealer = self.channels.sealer()?;
         let sealed = self.secrets.get(&subscription.uid).map(Vec::as_slice).unwrap_or_default();
         let mut keys = Vec::with_capacity(sealed.len());
@@ -222,7 +253,6 @@ impl Context<'_> {
         let content = match claimed.event_type.as_str() {
             event::VERIFICATION => Some(Content::ConfirmSubscription(contents::Confirmation {
                 confirm_uri: link(Purpose::Verify, "confirm")?,
-                valid_until: String::new(),
             })),
             event::TEST => Some(Content::Test(contents::Test { time: self.now.to_string() })),
             _ => self.telling.content(self.recipient, self.now)?,
@@ -247,11 +277,15 @@ impl Context<'_> {
         to: &str,
         unsubscribe: Option<String>,
     ) -> Result<Job> {
+        if self.is_withdrawn {
+            return Ok(Job::Drop(WITHDRAWN.to_owned()));
+        }
         let Some(content) = content else { return Ok(Job::Drop("there is nothing to say".to_owned())) };
         let mail = self.channels.mail()?;
         let address = match address::check(to, mail.smtputf8) {
             Ok(address) => address,
-            Err(rule) => return Ok(Job::Drop(format!("the address {rule}"))),
+            // Another mail server may take it.
+            Err(rule) => return Ok(Job::Unmade(format!("the address {rule}"))),
         };
         let about = About {
             organization: self.telling.organization.display_name.clone(),
@@ -271,9 +305,6 @@ impl Context<'_> {
             text: rendered.text,
             html: rendered.html,
             list_unsubscribe: unsubscribe,
-            auto_submitted: true,
-            reference: None,
-            language: "en".to_owned(),
         })))
     }
 }

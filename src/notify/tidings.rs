@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::email::contents::{self, Content};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Reason, Result},
     proto::v1::{
-        Notice, NoticeRecipient, Objection, Organization, Subprocessor, Vendor, agreement::Authorization,
+        Delivery, Notice, NoticeRecipient, Objection, Organization, Subprocessor, Vendor, agreement::Authorization,
         delivery_receipt::Kind as Receipt,
     },
     resource::name::{Kind, Name},
@@ -40,6 +40,8 @@ pub struct Telling {
     list: Vec<Listed>,
     list_count: usize,
     objection: Option<Objection>,
+    /// The delivery that was given up.
+    dead: Option<Delivery>,
 }
 
 /// A change of the list without a notice.
@@ -49,13 +51,29 @@ struct Listed {
     after: Option<Entry>,
 }
 
-/// What tells one telling from another: `whole` ones are for those who have an agreement, and say also what is not on the public list.
-pub type Key = (i64, String, String, bool);
+/// What tells one telling from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    organization: String,
+    revision: i64,
+    event_type: String,
+    notice: String,
+    about: String,
+    /// For those who have an agreement: it says also what is not on the public list.
+    whole: bool,
+}
 
 impl Telling {
     /// By what a delivery's telling is known.
     pub fn key(claimed: &Claimed) -> Key {
-        (claimed.revision, claimed.event_type.clone(), claimed.notice.clone(), !claimed.customer.is_empty())
+        Key {
+            organization: claimed.name.split("/deliveries/").next().unwrap_or_default().to_owned(),
+            revision: claimed.revision,
+            event_type: claimed.event_type.clone(),
+            notice: claimed.notice.clone(),
+            about: claimed.about.clone(),
+            whole: !claimed.customer.is_empty(),
+        }
     }
 
     /// Reads what a delivery is to say. `base`: where the pages are.
@@ -63,9 +81,9 @@ impl Telling {
     /// # Errors
     /// If the database fails, or what it is about was erased.
     pub async fn read(store: &Store, base: &str, claimed: &Claimed) -> Result<Self> {
-        let organization = Name::parse(claimed.name.split("/deliveries/").next().unwrap_or_default())
+        let Key { organization, whole, .. } = Self::key(claimed);
+        let organization = Name::parse(&organization)
             .ok_or_else(|| Error::internal(format!("{} is under no organization", claimed.name)))?;
-        let (_, _, _, whole) = Self::key(claimed);
         let revision = if claimed.revision > 0 { claimed.revision } else { store.head().await? };
         let at = Some(crate::store::read::AsOf::Revision(revision));
         let own: Organization = store.get(&organization, at).await?;
@@ -79,12 +97,23 @@ impl Telling {
             list: Vec::new(),
             list_count: 0,
             objection: None,
+            dead: None,
         };
+        if claimed.event_type == event::DELIVERY_DEAD {
+            telling.dead = gone(store.delivery(&format!("{organization}/deliveries/{}", claimed.about)).await)?;
+        }
         if claimed.revision == 0 {
             return Ok(telling);
         }
         let tidings = store.tidings(revision, &organization).await?;
-        telling.objection = tidings.objections.into_iter().next();
+        // Who objects, and why, is for the organization only: one revision can be told to others as something else.
+        let is_it = |told: &event::Event| {
+            told.kind == claimed.event_type
+                && told.notice == claimed.notice
+                && (claimed.about.is_empty() || told.objection == claimed.about)
+        };
+        telling.objection =
+            tidings.objections.into_iter().find(|(told, _)| is_it(told)).map(|(_, objection)| objection);
         let (mut before, mut after) = (None, None);
         if !claimed.notice.is_empty() {
             let changed = tidings.notices.into_iter().find(|(_, after)| after.name == claimed.notice);
@@ -182,6 +211,14 @@ impl Telling {
                 "late": objection.late,
                 "state": objection.state().as_str_name().trim_start_matches("STATE_"),
                 "outcome": objection.outcome().as_str_name().trim_start_matches("OUTCOME_"),
+            });
+        }
+        if let Some(dead) = &self.dead {
+            data["delivery"] = json!({
+                "name": dead.name,
+                "subscription": dead.subscription,
+                "customer": dead.customer,
+                "event_type": dead.event_type,
             });
         }
         if let Some(recipient) = recipient {
@@ -289,6 +326,15 @@ impl Telling {
     }
 }
 
+/// What there is; none for what is not there any more.
+fn gone<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.reason() == Reason::ResourceNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// An entry of the list in a mail.
 fn described(entry: &Entry) -> contents::Change {
     contents::Change {
@@ -336,6 +382,17 @@ fn end(at: Timestamp, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_of_one_organization_is_not_told_of_another() {
+        let of = |name: &str| {
+            let mut claimed = Claimed::default();
+            name.clone_into(&mut claimed.name);
+            Telling::key(&claimed)
+        };
+        assert_eq!(of("organizations/a/deliveries/1"), of("organizations/a/deliveries/2"));
+        assert_ne!(of("organizations/a/deliveries/1"), of("organizations/b/deliveries/1"));
+    }
 
     #[test]
     fn days_are_those_of_the_agreement() {

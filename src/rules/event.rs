@@ -31,12 +31,14 @@ pub const PUBLIC: [&str; 4] = [NOTICE_PUBLISHED, NOTICE_WITHDRAWN, NOTICE_EFFECT
 pub const INTERNAL: [&str; 3] = [OBJECTION_LODGED, OBJECTION_RESOLVED, DELIVERY_DEAD];
 
 /// Something that happened in a revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
     /// What: one of the types above.
     pub kind: &'static str,
     /// The notice that it is about; empty if it is about none.
     pub notice: String,
+    /// The id of the objection that it is about; empty if it is about none.
+    pub objection: String,
     /// The products that it concerns; none: all.
     pub products: Vec<String>,
 }
@@ -66,7 +68,7 @@ pub fn of_notice(before: Option<&Notice>, after: &Notice) -> Option<Event> {
     }
     products.sort();
     products.dedup();
-    Some(Event { kind, notice: after.name.clone(), products })
+    Some(Event { kind, notice: after.name.clone(), products, ..Event::default() })
 }
 
 /// Leaves of a notice the changes that an event of this kind is about.
@@ -91,7 +93,8 @@ pub fn of_objection(before: Option<&Objection>, after: &Objection, notice: &str)
         (Some(true), ObjectionState::Closed) => OBJECTION_RESOLVED,
         _ => return None,
     };
-    Some(Event { kind, notice: notice.to_owned(), products: Vec::new() })
+    let objection = after.name.rsplit('/').next().unwrap_or_default().to_owned();
+    Some(Event { kind, notice: notice.to_owned(), objection, ..Event::default() })
 }
 
 /// What a change of a subprocessor tells, if it shows on the list that is published.
@@ -108,7 +111,7 @@ pub fn of_subprocessor(before: Option<&Subprocessor>, after: Option<&Subprocesso
     }
     products.sort();
     products.dedup();
-    Some(Event { kind: LIST_CHANGED, notice: String::new(), products })
+    Some(Event { kind: LIST_CHANGED, products, ..Event::default() })
 }
 
 /// Whether it is on the list that everybody sees.
@@ -235,8 +238,8 @@ mod tests {
     fn a_subscription_gets_what_it_asks_for() {
         let event = |kind, products: &[&str]| Event {
             kind,
-            notice: String::new(),
             products: products.iter().map(|one| (*one).to_owned()).collect(),
+            ..Event::default()
         };
         let any = Subscription::default();
         assert!(PUBLIC.iter().all(|kind| wants(&any, &event(kind, &[]))));

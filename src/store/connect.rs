@@ -18,7 +18,7 @@ use sea_orm::{
     sqlx::{
         self, Connection, PgConnection, Row, SqliteConnection,
         postgres::PgConnectOptions,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
     },
 };
 use sea_orm_migration::MigratorTrait;
@@ -79,14 +79,22 @@ impl Options {
     }
 }
 
-/// Whether a driver's error means that the connection, not the statement, failed.
-pub(super) fn is_broken(error: &sqlx::Error) -> bool {
+/// Whether a driver's error says nothing of the statement, and is over by itself.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    /// 57014: the statement took too long; 55P03: a lock was not to be had; 40001 and 40P01: others were in the way; 53300: too
+    /// many connections.
+    const CODES: [&str; 5] = ["57014", "55P03", "40001", "40P01", "53300"];
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // Class 57P: the server was told to stop; class 08: connection exception; 53300: too many connections.
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "53300")
+        sqlx::Error::Database(database) if database.try_downcast_ref::<SqliteError>().is_some() => {
+            // The low byte of an extended code is its kind: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
+            let code = database.code().and_then(|code| code.parse::<i32>().ok());
+            code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
         }
+        // Class 57P: the server was told to stop; class 08: connection exception.
+        sqlx::Error::Database(database) => database
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || CODES.contains(&&*code)),
         _ => false,
     }
 }

@@ -147,7 +147,7 @@ impl From<DbErr> for Error {
             }
             DbErr::Query(sea_orm::RuntimeErr::SqlxError(ref cause))
             | DbErr::Exec(sea_orm::RuntimeErr::SqlxError(ref cause))
-                if connect::is_broken(cause) =>
+                if connect::is_passing(cause) =>
             {
                 Self::new(Reason::DatabaseUnavailable, "the database cannot be reached; try again").caused_by(error)
             }

@@ -3,6 +3,7 @@
 //! - [`follow`]: the log is followed with a durable cursor, and becomes deliveries, a chunk at a time
 //! - [`claim`]: deliveries that are due are taken by one worker, tried, and settled
 //! - [`list`]: deliveries are read, retried, replayed
+//! - [`tidings`]: what they say is read from the revision in which it happened
 //!
 //! Nothing of it is in the log: a revision says what happened, and a delivery only that it is to be told. What a delivery
 //! says is made of the revision at each attempt, so nothing is stored twice, and what was erased is told no more.
@@ -15,6 +16,7 @@ pub mod claim;
 pub(super) mod entity;
 mod follow;
 pub mod list;
+pub mod tidings;
 
 use futures::future::BoxFuture;
 use sea_orm::{

@@ -50,7 +50,8 @@ struct Counted {
 #[derive(Debug, Default)]
 struct Turns {
     tally: Option<Instant>,
-    findings: Option<(Instant, i64, String)>,
+    /// And of which revision, on which day; of none, if that failed.
+    findings: Option<(Instant, (i64, String))>,
 }
 
 impl Gauges {
@@ -82,14 +83,19 @@ impl Gauges {
         tokio::spawn(async move {
             let today = store.clock().now().strftime("%Y-%m-%d").to_string();
             let revision = *store.heads().borrow();
-            let is_known = |(_, known, day): &(Instant, i64, String)| *known == revision && *day == today;
-            if !turn.findings.as_ref().is_some_and(is_known) {
-                match findings(&store, &today).await {
-                    Ok(findings) => lock(&counted).findings = Some(findings),
+            let of = (revision, today);
+            let mut known = turn.findings.take().map(|(_, of)| of).unwrap_or_default();
+            if known != of {
+                match findings(&store, &of.1).await {
+                    Ok(findings) => {
+                        lock(&counted).findings = Some(findings);
+                        known = of;
+                    }
+                    // What is shown is still of what it was of: it is counted again next time.
                     Err(error) => tracing::debug!(%error, "findings could not be counted"),
                 }
             }
-            turn.findings = Some((Instant::now(), revision, today));
+            turn.findings = Some((Instant::now(), known));
         });
     }
 }

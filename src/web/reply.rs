@@ -130,6 +130,9 @@ struct Message<'a> {
 /// A refusal in plain words: for people where they asked for a page, else as text.
 pub fn refusal(path: &str, error: &Error) -> Response {
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.is_server_error() {
+        error.log("a page failed");
+    }
     let fields = error.field_violations().map(|(field, rule)| format!("{field}: {rule}")).collect::<Vec<_>>();
     let said = if fields.is_empty() { vec![error.to_string()] } else { fields };
     let heading = match status {
@@ -203,4 +206,44 @@ pub(super) fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut known = known.flat_map(|value| value.split(',')).map(|one| one.trim().trim_start_matches("W/"));
     known.any(|one| one == "*" || one.as_bytes() == tag.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the log").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_page_that_refers_to_the_log_has_its_cause_there() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        // With one subscriber in the process another test's thread, which has none, could decide that nobody listens.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+        tracing::subscriber::with_default(subscriber, || {
+            assert_eq!(refusal("", &Error::internal("the disk is full")).status(), 500);
+            assert_eq!(refusal("", &Error::not_found("page", "x").caused_by("a typing error")).status(), 404);
+        });
+        let log = String::from_utf8_lossy(&kept.0.lock().expect("the log")).into_owned();
+        assert!(log.contains("the disk is full") && !log.contains("a typing error"), "{log}");
+    }
 }

@@ -28,7 +28,10 @@ use crate::{
         CreateSubscriptionRequest, EmailTarget, Organization, Product, Subscription, subscription::Channel,
         subscription::State as SubscriptionState,
     },
-    resource::name::{Kind, Name},
+    resource::{
+        address,
+        name::{Kind, Name},
+    },
 };
 
 /// The longest form that is read, in bytes.
@@ -139,6 +142,10 @@ pub(super) async fn subscribe(
         let body = to_bytes(body, MOST_FORM).await;
         let body = body.map_err(|_| Error::field("form", format!("has more than {MOST_FORM} bytes")))?;
         let written = Written::read(&body);
+        // What is no address takes no mail, and so nobody's place.
+        if let Err(rule) = address::check(&written.email, site.api.channels().mail()?.smtputf8) {
+            return Ok(html(StatusCode::BAD_REQUEST, shown(&site, &organization, written, rule)?));
+        }
         let to = Sha256::digest(format!("{}\0{}", organization.name, written.email.to_lowercase())).into();
         if !site.limit.allows(to, site.api.store().clock().now()) {
             let lines =
@@ -180,7 +187,11 @@ async fn subscribed(site: &Site, organization: &Organization, written: &Written)
         Some(known) if matches!(known.state(), SubscriptionState::Active | SubscriptionState::Paused) => Ok(()),
         Some(known) => {
             let call = call("ChangeNotificationService/VerifySubscription");
-            site.api.verified(call, &known.name, "").await.map(drop)
+            match site.api.asked_again(call, &known, wanted.products).await {
+                // It was confirmed in this moment: there is nothing to ask.
+                Err(error) if error.reason() == Reason::EtagStale => Ok(()),
+                asked => asked.map(drop),
+            }
         }
         None => {
             let request = CreateSubscriptionRequest {

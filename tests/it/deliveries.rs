@@ -4,5 +4,7 @@ mod channels;
 mod durable;
 mod mail;
 mod mail_subscriptions;
+mod mending;
+mod objections;
 pub mod scene;
 mod webhooks;

@@ -32,9 +32,6 @@ fn mail(to: &str) -> Mail {
         text: "Grüße\n.\n..\nFrom here\n".to_owned(),
         html: "<p>Grüße</p>\n".to_owned(),
         list_unsubscribe: Some("https://registry.example/unsubscribe?token=abc".to_owned()),
-        auto_submitted: true,
-        reference: None,
-        language: "de".to_owned(),
     }
 }
 
@@ -128,7 +125,7 @@ async fn what_the_server_says_decides_whether_it_is_tried_again() {
     ] {
         let sent = mailer.send(&mail(to)).await;
         let (found, text) = match &sent {
-            Sent::Permanent { code, text } if permanent => (code, text),
+            Sent::Permanent { code, text, .. } if permanent => (code, text),
             Sent::Transient { code, text } if !permanent => (code, text),
             other => panic!("{to}: {other:?}"),
         };
@@ -140,6 +137,40 @@ async fn what_the_server_says_decides_whether_it_is_tried_again() {
     assert_eq!(sink.kept().await.recipients, ["dpo@customer.example"]);
     let broken = Mail { subject: "x\r\nBcc: y@evil.example".to_owned(), ..mail("dpo@customer.example") };
     assert!(matches!(mailer.send(&broken).await, Sent::Permanent { code: None, .. }));
+}
+
+#[tokio::test]
+async fn what_the_server_says_of_us_is_not_said_of_the_address() {
+    let mut sink = Sink::start(&["--moods"]).await;
+    let mailer = mailer(options(sink.port));
+    for (mood, of_us, of_address) in [
+        ("530 5.7.0 mail", true, false),
+        ("550 5.1.8 mail", true, false),
+        ("554 5.7.1 mail", true, false),
+        ("550 5.1.1 mail", true, false),
+        ("530 5.7.0", true, false),
+        ("550 5.7.1", true, false),
+        ("550 5.7.25", true, false),
+        ("553 5.1.7", true, false),
+        ("550 5.1.8", true, false),
+        ("550 5.1.1", false, true),
+        ("554 5.7.1 data", true, false),
+        ("554 5.6.0 data", false, false),
+        ("550 5.1.1 data", false, false),
+    ] {
+        sink.mood(mood).await;
+        let sent = mailer.send(&mail("dpo@customer.example")).await;
+        let wanted: u16 = mood[..3].parse().expect("a code");
+        match &sent {
+            Sent::Transient { code, .. } if of_us => assert_eq!(*code, Some(wanted), "{mood}"),
+            Sent::Permanent { code, of_address: found, .. } if !of_us => {
+                assert_eq!((*code, *found), (Some(wanted), of_address), "{mood}");
+            }
+            other => panic!("{mood}: {other:?}"),
+        }
+    }
+    sink.mood("").await;
+    assert_accepted(&mailer.send(&mail("dpo@customer.example")).await);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 The first line is its port. What it answers stands before the @ of a recipient: `code-450-rcpt` is refused at RCPT with
 450, `code-554-data` after the message, `hang` is not answered. With `--moods` each line on standard input is how it
-treats all of them from then on: `550` or `550 5.7.1` at RCPT, `554 data` after the message, nothing: as above. It
-repeats the line.
+treats all of them from then on: `550` or `550 5.7.1` at RCPT, `530 5.7.0 mail` at MAIL, `554 data` or `554 5.7.1 data`
+after the message, nothing: as above. It repeats the line.
 """
 
 import argparse
@@ -36,12 +36,26 @@ class Handler:
         session.host_name = hostname
         return responses
 
+    def refusal(self, stage, status):
+        """What the mood refuses a stage with: the code, and the status that it names or this one."""
+        words = self.mood.split()
+        at = words.pop() if words and words[-1].isalpha() else "rcpt"
+        if not words or at != stage:
+            return None
+        return f"{words[0]} {words[1] if len(words) > 1 else status} said the sink of"
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if refusal := self.refusal("mail", "5.1.8"):
+            return f"{refusal} {address}"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("hang@"):
             await asyncio.Event().wait()
-        if self.mood and not self.mood.endswith(" data"):
-            code, _, status = self.mood.partition(" ")
-            return f"{code} {status or '5.1.1'} said the sink of {address}"
+        if refusal := self.refusal("rcpt", "5.1.1"):
+            return f"{refusal} {address}"
         found = CODE.match(address)
         if found and found[2] == "rcpt":
             return f"{found[1]} 5.1.1 said the sink of {address}"
@@ -49,12 +63,12 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        if self.mood.endswith(" data"):
-            return f"{self.mood[:3]} 5.7.1 said the sink of the message"
+        if refusal := self.refusal("data", "5.6.0"):
+            return f"{refusal} the message"
         for address in envelope.rcpt_tos:
             found = CODE.match(address)
             if found:
-                return f"{found[1]} 5.7.1 said the sink of the message"
+                return f"{found[1]} 5.6.0 said the sink of the message"
         say(
             greeting=session.host_name,
             sender=envelope.mail_from,
@@ -65,7 +79,7 @@ class Handler:
             connection=id(session),
             message=base64.b64encode(envelope.original_content).decode(),
         )
-        return "250 2.0.0 kept as sink-1"
+        return f"250 2.0.0 kept as sink-1 for <{envelope.rcpt_tos[0]}>"
 
 
 def main():

@@ -47,6 +47,8 @@ pub(super) enum Failure {
     Smtp(lettre::transport::smtp::Error),
     /// There was nobody to talk to.
     Io(io::Error),
+    /// It lacks what the mail needs.
+    Unable(&'static str),
 }
 
 impl From<lettre::transport::smtp::Error> for Failure {

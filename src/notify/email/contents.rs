@@ -36,10 +36,6 @@ pub enum Content {
     ListChanged(ListChange),
     /// Somebody, perhaps not the owner of the address, asked for a subscription. Nothing that they wrote is in the mail.
     ConfirmSubscription(Confirmation),
-    /// A subscription was confirmed.
-    Subscribed(Subscription),
-    /// A subscription was ended.
-    Unsubscribed(Subscription),
     /// A test of a subscription.
     Test(Test),
 }
@@ -102,15 +98,6 @@ pub struct ListChange {
 pub struct Confirmation {
     /// Where to confirm it.
     pub confirm_uri: String,
-    /// Until when.
-    pub valid_until: String,
-}
-
-/// A subscription.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Subscription {
-    /// What it is for, in plain words; none for everything.
-    pub topics: Vec<String>,
 }
 
 /// A test.
@@ -129,8 +116,6 @@ impl Content {
             Self::NoticeEffective(_) => Kind::NoticeEffective,
             Self::ListChanged(_) => Kind::ListChanged,
             Self::ConfirmSubscription(_) => Kind::ConfirmSubscription,
-            Self::Subscribed(_) => Kind::Subscribed,
-            Self::Unsubscribed(_) => Kind::Unsubscribed,
             Self::Test(_) => Kind::Test,
         }
     }

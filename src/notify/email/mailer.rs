@@ -10,7 +10,12 @@ use std::{
 
 use lettre::{
     address::Envelope,
-    transport::smtp::{client::AsyncSmtpConnection, response::Response},
+    transport::smtp::{
+        client::AsyncSmtpConnection,
+        commands::{Data, Mail as MailFrom, Rcpt},
+        extension::{Extension, MailBodyParameter, MailParameter},
+        response::Response,
+    },
 };
 use serde::Deserialize;
 use tokio::{
@@ -21,6 +26,7 @@ use tokio::{
 use super::{
     connection::{Dialer, Failure},
     message::{self, Mail, Mailbox},
+    reply,
 };
 use crate::error::{Error, Result};
 
@@ -86,6 +92,8 @@ pub enum Sent {
         code: Option<u16>,
         /// What it said, or what we say.
         text: String,
+        /// That it was the address that it refused, not the message.
+        of_address: bool,
     },
     /// Not now: worth another try.
     Transient {
@@ -129,7 +137,7 @@ impl Mailer {
         let inner = &*self.0;
         let message = match message::build(mail, &inner.options.from, inner.options.reply_to.as_ref()) {
             Ok(message) => message,
-            Err(text) => return Sent::Permanent { code: None, text },
+            Err(text) => return Sent::Permanent { code: None, text, of_address: false },
         };
         let Ok(_slot) = inner.slots.acquire().await else {
             return Sent::Transient { code: None, text: "the server is stopping".to_owned() };
@@ -137,11 +145,7 @@ impl Mailer {
         let bytes = message.formatted();
         match timeout(inner.options.timeout, inner.hand_over(message.envelope(), &bytes)).await {
             Ok(Ok(response)) => Sent::Accepted { response: said(&response) },
-            Ok(Err(Refused { failure, of_us })) => match failed(&failure) {
-                // Whatever is wrong on our side can be mended: a password, a listed address of ours.
-                Sent::Permanent { code, text } if of_us => Sent::Transient { code, text },
-                sent => sent,
-            },
+            Ok(Err(refused)) => refused.means(),
             Err(_) => {
                 let text = format!("no answer within {} seconds", inner.options.timeout.as_secs_f64());
                 Sent::Transient { code: None, text }
@@ -150,24 +154,73 @@ impl Mailer {
     }
 }
 
-/// What went wrong, and whether it was before the server had heard of the mail.
+/// What the conversation was about when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Who we are: the connection, the login, the sender. Whatever is wrong there can be mended: a password, a listed address
+    /// of ours.
+    Us,
+    /// Whom the mail goes to.
+    Recipient,
+    /// The mail.
+    Message,
+}
+
+/// What went wrong, and when.
 struct Refused {
     failure: Failure,
-    of_us: bool,
+    stage: Stage,
+}
+
+impl Stage {
+    fn refused(self, failure: impl Into<Failure>) -> Refused {
+        Refused { failure: failure.into(), stage: self }
+    }
+}
+
+impl Refused {
+    /// What it means. Only the server's own word is final.
+    fn means(self) -> Sent {
+        let error = match self.failure {
+            Failure::Io(error) => {
+                tracing::warn!(%error, "the mail server cannot be reached");
+                return Sent::Transient { code: None, text: "the mail server cannot be reached".to_owned() };
+            }
+            Failure::Unable(text) => return Sent::Transient { code: None, text: text.to_owned() },
+            Failure::Smtp(error) => error,
+        };
+        let code: Option<u16> = error.status().and_then(|code| code.to_string().parse().ok());
+        let text = match error.source() {
+            Some(source) if code.is_some() => tidy(&source.to_string()),
+            _ => tidy(&error.to_string()),
+        };
+        // Servers repeat addresses: what they said stands in the attempt only.
+        tracing::debug!(reply = reply::codes(code, &text), stage = ?self.stage, "a mail was not sent");
+        if error.is_permanent() && self.stage != Stage::Us && !reply::is_of_us(code, &text) {
+            return Sent::Permanent { code, text, of_address: self.stage == Stage::Recipient };
+        }
+        Sent::Transient { code, text }
+    }
 }
 
 impl Inner {
     async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Response, Refused> {
         let mut connection = match self.reuse().await {
             Some(connection) => connection,
-            None => self.dialer.dial().await.map_err(|failure| Refused { failure, of_us: true })?,
+            None => self.dialer.dial().await.map_err(|failure| Stage::Us.refused(failure))?,
         };
-        let sent = connection.send(envelope, bytes).await;
-        let response = sent.map_err(|error| Refused { failure: error.into(), of_us: false })?;
-        if !connection.has_broken() {
-            self.keep(connection);
+        match converse(&mut connection, envelope, bytes).await {
+            Ok(response) => {
+                if !connection.has_broken() {
+                    self.keep(connection);
+                }
+                Ok(response)
+            }
+            Err(refused) => {
+                connection.abort().await;
+                Err(refused)
+            }
         }
-        Ok(response)
     }
 
     /// A connection that is open, if the server still thinks so too.
@@ -198,20 +251,33 @@ fn tidy(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT).collect::<String>().trim().to_owned()
 }
 
-/// What a failure means. Only the server's own word is final: whatever is wrong on our side can be mended.
-fn failed(failure: &Failure) -> Sent {
-    let error = match failure {
-        Failure::Io(error) => {
-            tracing::warn!(%error, "the mail server cannot be reached");
-            return Sent::Transient { code: None, text: "the mail server cannot be reached".to_owned() };
+/// Says what a mail takes, step by step: what a refusal means depends on what was refused.
+async fn converse(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    bytes: &[u8],
+) -> Result<Response, Refused> {
+    let mut parameters = Vec::new();
+    let server = connection.server_info();
+    let addresses = envelope.to().iter().chain(envelope.from());
+    if !addresses.map(AsRef::<str>::as_ref).all(str::is_ascii) {
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            return Err(Stage::Us.refused(Failure::Unable("the address needs SMTPUTF8, which the mail server lacks")));
         }
-        Failure::Smtp(error) => error,
-    };
-    let code = error.status().and_then(|code| code.to_string().parse().ok());
-    let text = match error.source() {
-        Some(source) if code.is_some() => tidy(&source.to_string()),
-        _ => tidy(&error.to_string()),
-    };
-    tracing::debug!(%error, "a mail was not sent");
-    if error.is_permanent() { Sent::Permanent { code, text } } else { Sent::Transient { code, text } }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !bytes.is_ascii() {
+        if !server.supports_feature(Extension::EightBitMime) {
+            return Err(Stage::Us.refused(Failure::Unable("the mail needs 8BITMIME, which the mail server lacks")));
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    let sender = MailFrom::new(envelope.from().cloned(), parameters);
+    connection.command(sender).await.map_err(|error| Stage::Us.refused(error))?;
+    for address in envelope.to() {
+        let recipient = Rcpt::new(address.clone(), Vec::new());
+        connection.command(recipient).await.map_err(|error| Stage::Recipient.refused(error))?;
+    }
+    connection.command(Data).await.map_err(|error| Stage::Message.refused(error))?;
+    connection.message(bytes).await.map_err(|error| Stage::Message.refused(error))
 }

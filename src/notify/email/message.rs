@@ -11,8 +11,10 @@ use lettre::{
 
 use crate::resource::address::Address;
 
-/// How long a subject, a name, an id or a URI may be, in bytes: a line has 998 (RFC 5322 section 2.1.1).
+/// How long a name, an id or a URI may be, in bytes: a line has 998 (RFC 5322 section 2.1.1).
 const LONGEST: usize = 900;
+/// Characters of a subject: nobody is shown more, and no header needs them. Titles can be longer, and stand in the mail.
+const SUBJECT: usize = 200;
 
 /// Somebody's address with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Mail {
     pub date: Timestamp,
     /// Whom it goes to.
     pub to: Mailbox,
-    /// One line.
+    /// One line; what is too long for a header is cut.
     pub subject: String,
     /// The mail as text.
     pub text: String,
@@ -40,12 +42,6 @@ pub struct Mail {
     pub html: String,
     /// Where one request unsubscribes (RFC 8058); none in mails that a contract asks for.
     pub list_unsubscribe: Option<String>,
-    /// That no person wrote it (`Auto-Submitted`, RFC 3834).
-    pub auto_submitted: bool,
-    /// The `id` of an earlier mail that this one belongs to.
-    pub reference: Option<String>,
-    /// The language of the text, such as `en`; empty to say nothing.
-    pub language: String,
 }
 
 /// The message that travels.
@@ -57,21 +53,13 @@ pub(super) fn build(mail: &Mail, from: &Mailbox, reply_to: Option<&Mailbox>) -> 
         .from(mailbox(from)?)
         .to(mailbox(&mail.to)?)
         .date(mail.date.into())
-        .subject(line("subject", &mail.subject)?)
+        .subject(subject(&mail.subject)?)
         .message_id(Some(message_id(&mail.id, from)?));
     if let Some(reply_to) = reply_to {
         builder = builder.reply_to(mailbox(reply_to)?);
     }
-    if let Some(earlier) = &mail.reference {
-        let earlier = message_id(earlier, from)?;
-        builder = builder.in_reply_to(earlier.clone()).references(earlier);
-    }
-    if mail.auto_submitted {
-        builder = builder.raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
-    }
-    if !mail.language.is_empty() {
-        builder = builder.raw_header(header("Content-Language", token("language", &mail.language, "-")?));
-    }
+    // No person wrote it (RFC 3834).
+    builder = builder.raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
     if let Some(uri) = &mail.list_unsubscribe {
         builder = builder
             .raw_header(header("List-Unsubscribe", format!("<{}>", link(uri)?)))
@@ -95,6 +83,18 @@ pub(super) fn address(address: &Address) -> Result<lettre::Address, String> {
 fn mailbox(mailbox: &Mailbox) -> Result<lettre::message::Mailbox, String> {
     let name = if mailbox.name.is_empty() { None } else { Some(line("name", &mailbox.name)?) };
     Ok(lettre::message::Mailbox::new(name, address(&mailbox.address)?))
+}
+
+/// A subject is part of what somebody wrote: no mail fails because of how long it is, or where its lines would break.
+fn subject(text: &str) -> Result<String, String> {
+    let text = text.replace(['\u{2028}', '\u{2029}'], " ");
+    match text.char_indices().nth(SUBJECT) {
+        None => line("subject", &text),
+        Some(_) => {
+            let kept: String = text.chars().take(SUBJECT - 1).collect();
+            line("subject", &format!("{}…", kept.trim_end()))
+        }
+    }
 }
 
 /// A text that is one line.

@@ -33,10 +33,6 @@ pub enum Kind {
     ListChanged,
     /// Somebody, perhaps not the owner of the address, asked for a subscription.
     ConfirmSubscription,
-    /// A subscription was confirmed.
-    Subscribed,
-    /// A subscription was ended.
-    Unsubscribed,
     /// A test of a subscription.
     Test,
 }
@@ -48,7 +44,7 @@ macro_rules! sources {
     };
 }
 
-const SOURCES: [(&str, &str); 20] = sources![
+const SOURCES: [(&str, &str); 16] = sources![
     "change.html",
     "change.txt",
     "confirm_subscription.html",
@@ -63,12 +59,8 @@ const SOURCES: [(&str, &str); 20] = sources![
     "notice_published.txt",
     "notice_withdrawn.html",
     "notice_withdrawn.txt",
-    "subscribed.html",
-    "subscribed.txt",
     "test.html",
     "test.txt",
-    "unsubscribed.html",
-    "unsubscribed.txt",
 ];
 
 impl Kind {
@@ -80,8 +72,6 @@ impl Kind {
             Self::NoticeEffective => ["notice_effective.txt", "notice_effective.html"],
             Self::ListChanged => ["list_changed.txt", "list_changed.html"],
             Self::ConfirmSubscription => ["confirm_subscription.txt", "confirm_subscription.html"],
-            Self::Subscribed => ["subscribed.txt", "subscribed.html"],
-            Self::Unsubscribed => ["unsubscribed.txt", "unsubscribed.html"],
             Self::Test => ["test.txt", "test.html"],
         }
     }

@@ -71,6 +71,7 @@ fn a_notice_tells_what_from_when_until_when_and_how() {
     assert_eq!(mail.subject, "Acme: A new provider");
     for part in [&mail.text, &mail.html] {
         for said in [
+            "A new provider",
             "Example Cloud Inc.",
             "Hosting; Backups",
             "Ireland",
@@ -128,7 +129,7 @@ fn an_operator_replaces_one_template_or_all() {
         (".hidden", "{% nonsense"),
     ])
     .expect("good templates");
-    let confirmation = Confirmation { confirm_uri: "https://registry.example/c".to_owned(), ..Confirmation::default() };
+    let confirmation = Confirmation { confirm_uri: "https://registry.example/c".to_owned() };
     let mail = templates.render(&about(false), &Content::ConfirmSubscription(confirmation)).expect("rendered");
     assert_eq!(mail.subject, "Bitte bestätigen");
     assert_eq!(mail.text, "Hallo, https://registry.example/c\n-- Acme\n");

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     proto::v1::{Subscription, delivery::State, subscription::State as Stage},
+    resource::name::Name,
     rules::event,
     store::Store,
 };
@@ -29,7 +30,7 @@ const LONGEST: usize = 1_000;
 const PASSES: usize = 4;
 
 /// A delivery that this process has under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// Its name.
     pub name: String,
@@ -41,6 +42,8 @@ pub struct Claimed {
     pub recipient: String,
     /// The notice; empty: none.
     pub notice: String,
+    /// The id of what else it is about: of one objection of several, or of the delivery that was given up; empty: nothing.
+    pub about: String,
     /// Where to.
     pub endpoint: String,
     /// What happened: one of [`event`]'s types.
@@ -49,6 +52,8 @@ pub struct Claimed {
     pub revision: i64,
     /// How often it was tried before.
     pub attempt_count: i32,
+    /// That it failed last.
+    pub is_retry: bool,
     /// When it was made, in microseconds since 1970.
     pub create_time: i64,
     claim: String,
@@ -62,6 +67,8 @@ impl Claimed {
 
     fn of(row: delivery::Model, claim: &str) -> Self {
         Self {
+            about: about(&row.event_type, &row.event_key).to_owned(),
+            is_retry: row.state == i32::from(State::Retrying),
             name: row.name,
             subscription: row.subscription,
             customer: row.customer,
@@ -193,53 +200,56 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Writes down what attempts came to, of those that are still this process's own, and returns which those are.
+    /// Writes down what attempts came to, of those that are still this process's own; and queues, for the organization's own
+    /// subscriptions, that deliveries were given up.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn settle(&self, settled: Vec<Settled>) -> Result<Vec<String>> {
+    pub async fn settle(&self, settled: Vec<Settled>) -> Result<()> {
         let now = self.clock().now().as_microsecond();
+        let mut news = HashMap::new();
+        for one in settled.iter().filter(|one| one.outcome == Outcome::Dead) {
+            if event::PUBLIC.contains(&one.claimed.event_type.as_str()) {
+                news.insert(one.claimed.name.clone(), self.news_of(&one.claimed).await?);
+            }
+        }
         self.operate(|tx| {
             Box::pin(async move {
-                let mut own = Vec::new();
                 for one in settled {
-                    if write(tx, &one, now).await? {
-                        own.push(one.claimed.name);
+                    if write(tx, &one, now).await?
+                        && let Some((organization, id, planned)) = news.remove(&one.claimed.name)
+                    {
+                        queue(tx, organization.as_str(), id, planned, now).await?;
                     }
                 }
-                Ok(own)
+                Ok(())
             })
         })
         .await
     }
 
-    /// Tells the organization's own subscriptions that deliveries were given up.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn tell_of_dead(&self, dead: &[Claimed]) -> Result<()> {
-        let now = self.clock().now().as_microsecond();
-        let head = self.head().await?;
-        for one in dead.iter().filter(|one| event::PUBLIC.contains(&one.event_type.as_str())) {
-            let organization = super::organization_of(&one.name)?;
-            let organization_id = self.resource_id(&organization).await?;
-            let kind = event::Event { kind: event::DELIVERY_DEAD, notice: one.notice.clone(), products: Vec::new() };
-            let subscriptions = self.listening(organization_id, event::DELIVERY_DEAD).await?;
-            let own: Vec<Subscription> = subscriptions.into_iter().filter(|it| it.state() == Stage::Active).collect();
-            let planned: Vec<Planned> = self
-                .deliveries_to(own.iter(), &kind, head)
-                .await?
-                .into_iter()
-                .map(|planned| Planned { event_key: format!("{}:{}", kind.kind, one.id()), revision: 0, ..planned })
-                .collect();
-            if !planned.is_empty() {
-                let name = organization.to_string();
-                self.operate(|tx| Box::pin(async move { queue(tx, &name, organization_id, planned, now).await }))
-                    .await?;
-            }
-        }
-        Ok(())
+    /// What tells an organization's own subscriptions that a delivery was given up.
+    async fn news_of(&self, dead: &Claimed) -> Result<(Name, i64, Vec<Planned>)> {
+        let organization = super::organization_of(&dead.name)?;
+        let organization_id = self.resource_id(&organization).await?;
+        let kind = event::Event { kind: event::DELIVERY_DEAD, notice: dead.notice.clone(), ..event::Event::default() };
+        let subscriptions = self.listening(organization_id, event::DELIVERY_DEAD).await?;
+        let own: Vec<Subscription> = subscriptions.into_iter().filter(|it| it.state() == Stage::Active).collect();
+        let planned = self.deliveries_to(own.iter(), &kind, self.head().await?).await?;
+        let event_key = format!("{}:{}", kind.kind, dead.id());
+        let planned = planned.into_iter().map(|one| Planned { event_key: event_key.clone(), revision: 0, ..one });
+        Ok((organization, organization_id, planned.collect()))
     }
+}
+
+/// What else the key of an event names: see [`super::follow::key`], and where it is told that a delivery was given up.
+fn about<'a>(event_type: &str, event_key: &'a str) -> &'a str {
+    let rest = match event_type {
+        event::DELIVERY_DEAD => event_key.split_once(':').map(|(_, rest)| rest),
+        event::OBJECTION_LODGED | event::OBJECTION_RESOLVED => event_key.splitn(4, ':').nth(3),
+        _ => None,
+    };
+    rest.unwrap_or_default()
 }
 
 /// What is due next, kept from others until the transaction ends.
@@ -311,4 +321,22 @@ async fn write(tx: &DatabaseTransaction, settled: &Settled, now: i64) -> Result<
 
 fn clip(text: &str) -> String {
     text.chars().filter(|one| !one.is_control()).take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_what_an_event_is_about_and_those_from_before_nothing() {
+        for (event_type, key, wanted) in [
+            (event::DELIVERY_DEAD, "delivery.dead:abc", "abc"),
+            (event::OBJECTION_RESOLVED, "7:objection.resolved:n:o-1", "o-1"),
+            (event::OBJECTION_LODGED, "7:objection.lodged:n", ""),
+            (event::NOTICE_PUBLISHED, "7:notice.published:n", ""),
+            (event::VERIFICATION, "subscription.verification:abc", ""),
+        ] {
+            assert_eq!(about(event_type, key), wanted, "{key}");
+        }
+    }
 }

@@ -57,9 +57,9 @@ enum To {
 }
 
 /// A change with what it was before and what it is after; `None` where that is not there, or erased.
-struct Seen<R> {
-    before: Option<R>,
-    after: Option<R>,
+pub(super) struct Seen<R> {
+    pub(super) before: Option<R>,
+    pub(super) after: Option<R>,
 }
 
 impl Store {
@@ -223,10 +223,8 @@ impl Store {
         if !self.has_subscriptions(organization_id).await? {
             return Ok(told);
         }
-        for Seen { before, after } in self.seen::<Objection>(changes).await? {
-            let Some(after) = after else { continue };
-            let event = event::of_objection(before.as_ref(), &after, &notice_of(&after.name));
-            told.extend(event.map(|event| To::Subscriptions { event, for_anybody: true, for_customers: false }));
+        for (event, _) in objections(self.seen(changes).await?) {
+            told.push(To::Subscriptions { event, for_anybody: true, for_customers: false });
         }
         if !is_told {
             let mut list: Option<Event> = None;
@@ -265,7 +263,7 @@ impl Store {
     }
 
     /// The changes of a kind with their messages.
-    async fn seen<R: Resource>(&self, changes: &[change::Model]) -> Result<Vec<Seen<R>>> {
+    pub(super) async fn seen<R: Resource>(&self, changes: &[change::Model]) -> Result<Vec<Seen<R>>> {
         let own: Vec<&change::Model> = changes.iter().filter(|one| one.resource_kind == R::KIND as i32).collect();
         let after = |one: &change::Model| one.after_digest.as_ref().map(|_| (one.resource_id, one.revision));
         let before = |one: &change::Model| one.before_revision.map(|revision| (one.resource_id, revision));
@@ -430,10 +428,22 @@ fn decode<R: Resource>(rows: Vec<crate::store::version::Row>) -> Result<Vec<R>> 
     Ok(stored.into_iter().flatten().map(|stored| stored.message).collect())
 }
 
-/// What there is only one of for a receiver: two notices can reach it in one revision.
+/// What changes of objections tell, each by itself.
+pub(super) fn objections(seen: Vec<Seen<Objection>>) -> impl Iterator<Item = (Event, Objection)> {
+    seen.into_iter().filter_map(|Seen { before, after }| {
+        let after = after?;
+        let event = event::of_objection(before.as_ref(), &after, &notice_of(&after.name))?;
+        Some((event, after))
+    })
+}
+
+/// What there is only one of for a receiver: two notices can reach it in one revision, and several objections end in one.
 fn key(event: &Event, revision: i64) -> String {
     let notice = event.notice.rsplit('/').next().unwrap_or_default();
-    format!("{revision}:{}:{notice}", event.kind)
+    match event.objection.as_str() {
+        "" => format!("{revision}:{}:{notice}", event.kind),
+        objection => format!("{revision}:{}:{notice}:{objection}", event.kind),
+    }
 }
 
 /// The notice as it was published, for those whom it reaches later.
@@ -452,36 +462,7 @@ fn both(one: Event, other: Event) -> Event {
     Event { products, ..one }
 }
 
-/// What a revision did to what is told of, each before and after.
-#[derive(Debug, Default)]
-pub struct Tidings {
-    /// Notices.
-    pub notices: Vec<(Option<Notice>, Notice)>,
-    /// Subprocessors; `None` where there was, or is, none.
-    pub subprocessors: Vec<(Option<Subprocessor>, Option<Subprocessor>)>,
-    /// Objections.
-    pub objections: Vec<Objection>,
-}
-
 impl Store {
-    /// What a revision did to an organization, of what is told.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn tidings(&self, revision: i64, organization: &Name) -> Result<Tidings> {
-        let id = self.resource_id(organization).await?;
-        let mut changes = self.changes(&[revision]).await?;
-        changes.retain(|one| one.organization_id == id);
-        let notices = self.seen::<Notice>(&changes).await?.into_iter();
-        let objections = self.seen::<Objection>(&changes).await?.into_iter();
-        let subprocessors = self.seen::<Subprocessor>(&changes).await?.into_iter();
-        Ok(Tidings {
-            notices: notices.filter_map(|seen| Some((seen.before, seen.after?))).collect(),
-            subprocessors: subprocessors.map(|seen| (seen.before, seen.after)).collect(),
-            objections: objections.filter_map(|seen| seen.after).collect(),
-        })
-    }
-
     /// The newest revision, and whenever there is a newer one.
     pub fn heads(&self) -> tokio::sync::watch::Receiver<i64> {
         self.inner.watch.head().subscribe()

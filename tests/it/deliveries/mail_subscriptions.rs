@@ -168,18 +168,31 @@ both! {
         scene.settled(&of_jo, &[("DELIVERED", 1)]).await;
 
         // That a message, or we, are refused says nothing of the address.
-        for (at, mood) in ["554 data", "550 5.7.1"].into_iter().enumerate() {
+        for (at, mood) in ["554 data", "550 5.1.1 data"].into_iter().enumerate() {
             sink.mood(mood).await;
             scene.list(&format!("two{at}"), &[]).await;
             scene.settled(&of_jo, &[("DELIVERED", 1), ("DEAD", at + 1)]).await;
             assert_eq!(scene.subscription(&jo.name).await.state(), State::Active, "{mood}");
         }
+        let ours = ["550 5.7.1", "530 5.7.0 mail", "550 5.1.8 mail"];
+        for (at, mood) in ours.into_iter().enumerate() {
+            sink.mood(mood).await;
+            scene.list(&format!("ours{at}"), &[]).await;
+            scene.settled(&of_jo, &[("DELIVERED", 1), ("DEAD", 2), ("RETRYING", at + 1)]).await;
+            assert_eq!(scene.subscription(&jo.name).await.state(), State::Active, "{mood}");
+        }
+        sink.mood("").await;
+        scene.pass_to("2026-03-23T10:02:30Z");
+        for _ in ours {
+            sink.kept().await;
+        }
+        scene.settled(&of_jo, &[("DELIVERED", 4), ("DEAD", 2)]).await;
 
         sink.mood("550").await;
         scene.list("three", &[]).await;
         let disabled = scene.until(&jo.name, State::Disabled).await;
         assert!(disabled.disable_reason.contains("550") || disabled.disable_reason.contains("said the sink"), "{}", disabled.disable_reason);
-        scene.settled(&of_jo, &[("DELIVERED", 1), ("DEAD", 3)]).await;
+        scene.settled(&of_jo, &[("DELIVERED", 4), ("DEAD", 3)]).await;
         sink.mood("").await;
         scene.list("four", &[]).await;
 
@@ -192,14 +205,14 @@ both! {
         scene.server.notices.verify_subscription(yes).await.expect("verified");
         scene.list("five", &[]).await;
         assert!(sink.kept().await.text().contains("FIVE"));
-        scene.settled(&of_jo, &[("DELIVERED", 2), ("DEAD", 3)]).await;
+        scene.settled(&of_jo, &[("DELIVERED", 5), ("DEAD", 3)]).await;
         let last = scene.deliveries(&of_jo).await.into_iter().rfind(|one| one.state() == v1::delivery::State::Delivered).expect("one");
         let soft = v1::ReportBounceRequest { name: last.name.clone(), diagnostic: "mailbox full".into(), ..Default::default() };
         scene.server.notices.report_bounce(soft.clone()).await.expect("reported");
         assert_eq!(scene.subscription(&jo.name).await.state(), State::Active);
         scene.list("six", &[]).await;
         sink.kept().await;
-        scene.settled(&of_jo, &[("DELIVERED", 2), ("DEAD", 3), ("BOUNCED", 1)]).await;
+        scene.settled(&of_jo, &[("DELIVERED", 5), ("DEAD", 3), ("BOUNCED", 1)]).await;
         let last = scene.deliveries(&of_jo).await.pop().expect("one");
         let hard = v1::ReportBounceRequest { name: last.name, permanent: true, ..soft };
         scene.server.notices.report_bounce(hard).await.expect("reported");

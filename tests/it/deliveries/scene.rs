@@ -18,7 +18,11 @@ use axum::{
 };
 use serde_json::Value;
 use subprocessor_registry::proto::v1::{self, Delivery, Subscription, WebhookTarget, subscription::Channel};
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 use tonic::Status;
 
 use crate::{
@@ -81,12 +85,15 @@ pub enum Manner {
     Busy(u64),
     /// Nothing.
     Hang,
+    /// As `Kind`, once it is released.
+    Held,
 }
 
 #[derive(Clone)]
 struct Shared {
     got: mpsc::UnboundedSender<Got>,
     manner: Arc<Mutex<Manner>>,
+    gate: Arc<Semaphore>,
 }
 
 /// A receiver of webhooks.
@@ -94,6 +101,7 @@ pub struct Receiver {
     pub address: SocketAddr,
     got: mpsc::UnboundedReceiver<Got>,
     manner: Arc<Mutex<Manner>>,
+    gate: Arc<Semaphore>,
 }
 
 async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
@@ -110,6 +118,10 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
         }
         Manner::Hang => std::future::pending().await,
+        Manner::Held => {
+            shared.gate.acquire().await.expect("a gate").forget();
+            challenge.unwrap_or_default().into_response()
+        }
     }
 }
 
@@ -119,11 +131,11 @@ impl Receiver {
         let address = listener.local_addr().expect("an address");
         let (sender, got) = mpsc::unbounded_channel();
         let manner = Arc::new(Mutex::new(manner));
-        let router = Router::new()
-            .route("/{*path}", post(receive))
-            .with_state(Shared { got: sender, manner: Arc::clone(&manner) });
+        let gate = Arc::new(Semaphore::new(0));
+        let shared = Shared { got: sender, manner: Arc::clone(&manner), gate: Arc::clone(&gate) };
+        let router = Router::new().route("/{*path}", post(receive)).with_state(shared);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, got, manner }
+        Self { address, got, manner, gate }
     }
 
     pub fn uri(&self) -> String {
@@ -132,6 +144,11 @@ impl Receiver {
 
     pub fn behave(&self, manner: Manner) {
         *self.manner.lock().expect("the manner") = manner;
+    }
+
+    /// Lets one that is held have its answer.
+    pub fn release(&self) {
+        self.gate.add_permits(1);
     }
 
     /// The next webhook.
@@ -180,6 +197,14 @@ impl Scene {
     pub async fn required(backend: Backend, more: &[(&str, &str)]) -> Self {
         let settings: Vec<(&str, &str)> = NEARBY.into_iter().chain([KEY]).chain(more.iter().copied()).collect();
         Self(notices::Scene::set(backend, notices::required(), &settings).await)
+    }
+
+    /// Stops the server, and starts it with these settings.
+    pub async fn restarted(self, settings: &[(&str, &str)]) -> Self {
+        let notices::Scene { place, server } = self.0;
+        server.stop().await;
+        let settings: Vec<(&str, &str)> = NEARBY.into_iter().chain(settings.iter().copied()).collect();
+        Self(notices::Scene { server: Server::start_with(&place, &settings).await, place })
     }
 
     pub async fn subscribe(&mut self, id: &str, subscription: Subscription) -> Result<Subscription, Status> {
