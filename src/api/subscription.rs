@@ -125,7 +125,7 @@ impl Api {
             .write(call, |writer| {
                 Box::pin(async move {
                     if let Some(change) = change {
-                        writer.update(change).await?;
+                        Box::pin(writer.update(change)).await?;
                     }
                     writer.ask_again(&name).await
                 })

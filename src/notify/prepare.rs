@@ -113,7 +113,7 @@ pub async fn prepare(store: &Store, channels: &Channels, claimed: Vec<Claimed>) 
     for one in claimed {
         let key = Telling::key(&one);
         if !tellings.contains_key(&key) {
-            let telling = Telling::read(store, &channels.public_url, &one).await;
+            let telling = Box::pin(Telling::read(store, &channels.public_url, &one)).await;
             if let Err(error) = &telling
                 && error.reason() == Reason::DatabaseUnavailable
             {
