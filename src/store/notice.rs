@@ -7,11 +7,13 @@
 //! - [`advance`]: what is due: deadlines, effects, what holds them
 //! - [`answers`]: what recipients say
 //! - [`inbound`]: notices of vendors to the organization
+//! - [`customers`]: what follows from those that come and go
 //! - [`gate`]: what a write to the list itself must wait for
 
 pub(super) mod advance;
 pub mod answers;
 mod fitting;
+mod customers;
 pub mod gate;
 mod inbound;
 pub mod preview;
@@ -22,7 +24,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 
 use super::{
     organization::LOCATION_PRODUCTS,
-    read::{fetch_all, version_query},
+    read::{fetch_stored, version_query},
     resource,
     standard::{Managed, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, micros, version_methods, version_table},
@@ -343,8 +345,7 @@ impl Writer {
             .and_where(Expr::col(column("inbound")).eq(false))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = fetch_all(self.tx(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.tx(), &query).await
     }
 
     /// A subprocessor by the name that a change gives.

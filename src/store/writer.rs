@@ -177,9 +177,7 @@ impl Writer {
             .and_where(Expr::col(column(field)).is_in(values))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = super::read::fetch_all(&self.tx, &query).await?;
-        let decoded = rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?;
-        Ok(decoded.into_iter().flatten().collect())
+        super::read::fetch_stored(&self.tx, &query).await
     }
 
     /// Stores a new version of a resource and records the change. `before` is the version it replaces; without one the

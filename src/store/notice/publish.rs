@@ -31,7 +31,7 @@ use crate::{
         stamp,
     },
     store::{
-        read::{fetch_all, version_query},
+        read::{fetch_stored, version_query},
         recipient::name_of,
         resource,
         standard::{match_etag, refuse_deleted},
@@ -193,8 +193,7 @@ impl Writer {
             .and_where(Expr::col(column("to_revision")).is_null())
             .order_by(column("name"), Order::Desc)
             .limit(1);
-        let rows = fetch_all(self.tx(), &query).await?;
-        let last = rows.into_iter().map(Stored::<NoticeRecipient>::decode).next().transpose()?.flatten();
+        let last = fetch_stored::<NoticeRecipient>(self.tx(), &query).await?.into_iter().next();
         Ok(last.map(|stored| stored.message.customer).unwrap_or_default())
     }
 
@@ -213,8 +212,7 @@ impl Writer {
             .and_where(Expr::col(column("deleted")).eq(false))
             .order_by(column("name"), Order::Asc)
             .limit(size as u64);
-        let rows = fetch_all(self.tx(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.tx(), &query).await
     }
 
     /// Withdraws a notice, or some of its changes.

@@ -26,10 +26,10 @@ use crate::{
     rules::event,
     store::{
         Store, filter,
-        read::{fetch_all, version_query},
+        read::{fetch_stored, version_query},
         standard::refuse_deleted,
         subscription::wrong_state,
-        version::{Stored, column, timestamp},
+        version::{column, timestamp},
         writer::Writer,
     },
 };
@@ -152,9 +152,8 @@ impl Store {
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false))
             .cond_where(has);
-        let rows = fetch_all(self.reads(), &query).await?;
-        let stored = rows.into_iter().map(Stored::<Subscription>::decode).collect::<Result<Vec<_>>>()?;
-        Ok(stored.into_iter().flatten().map(|stored| stored.message).collect())
+        let stored = fetch_stored::<Subscription>(self.reads(), &query).await?;
+        Ok(stored.into_iter().map(|stored| stored.message).collect())
     }
 
     /// What is to be replayed of a range of revisions to a subscription.
