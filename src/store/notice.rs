@@ -4,7 +4,8 @@
 //! - [`fitting`]: whether a change fits what the registry holds, and what it would make of it
 //! - [`publish`]: whom it reaches; frozen clocks; withdrawal
 //! - [`preview`]: the same without writing
-//! - [`advance`]: what is due: deadlines, effects, what holds them
+//! - [`passing`]: what is due, and what cannot be applied
+//! - [`advance`]: what takes effect, and what holds it
 //! - [`answers`]: what recipients say
 //! - [`inbound`]: notices of vendors to the organization
 //! - [`customers`]: what follows from those that come and go
@@ -16,6 +17,7 @@ mod fitting;
 mod customers;
 pub mod gate;
 mod inbound;
+pub(super) mod passing;
 pub mod preview;
 mod publish;
 

@@ -121,6 +121,11 @@ impl Writer {
         &self.tx
     }
 
+    /// Whether something was changed so far.
+    pub(super) fn has_written(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// The resource that the answer is about; 0 if it is about several.
     pub(super) fn subject(&self) -> i64 {
         match self.changes.as_slice() {
