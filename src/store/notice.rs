@@ -213,6 +213,7 @@ impl Managed for Notice {
             for index in 0..self.changes.len() {
                 writer.fit(&organization, self, index, &mut wrong).await?;
             }
+            fitting::brought_in_twice(self, &mut wrong);
             if wrong.is_empty() { Ok(()) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
         }
         .boxed()

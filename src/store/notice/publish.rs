@@ -8,7 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
     State, adds,
-    fitting::{Fitted, no_longer_fits},
+    fitting::{Fitted, brought_in_twice, no_longer_fits},
     is_open, is_pending, refused, wrong_state,
 };
 use crate::{
@@ -64,7 +64,7 @@ impl Writer {
         let now = self.now();
         let fitted = self.freeze(&organization, &mut after, now).await?;
         for (change, fitted) in after.changes.iter().zip(fitted) {
-            if adds(change.kind()) {
+            if adds(change.kind()) && is_pending(change) {
                 Box::pin(self.announce(fitted)).await?;
             }
         }
@@ -96,6 +96,7 @@ impl Writer {
         for index in 0..notice.changes.len() {
             all.extend(self.fit(organization, notice, index, &mut wrong).await?);
         }
+        brought_in_twice(notice, &mut wrong);
         if !wrong.is_empty() {
             return Err(no_longer_fits(&notice.name, wrong));
         }
