@@ -16,7 +16,7 @@ use super::{
     notice::gate::Passes,
     references::Written,
     resource,
-    version::{Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table},
+    version::{Resource, Stored, Version, column, etag, micros, stored_values, table, timestamp, value_table},
 };
 use crate::{
     call::Call,
@@ -373,10 +373,7 @@ impl Writer {
         // A model's fields come out unchanged; all of them are to be written.
         let row = sea_orm::ActiveModelTrait::reset_all(message.row(version).into_active_model());
         R::Entity::insert(row).exec_without_returning(&self.tx).await?;
-        let mut values: Vec<(&str, String)> =
-            message.values().into_iter().map(|(field, value)| (field, stored_value(&value).into_owned())).collect();
-        values.sort();
-        values.dedup();
+        let values = stored_values(message);
         if values.is_empty() {
             return Ok(());
         }

@@ -11,7 +11,8 @@ use sea_orm::{
 use super::{
     super::{
         entity::{change, resource},
-        version::{Resource, Version, cleared_columns, column, micros, one_of, value_table},
+        log,
+        version::{Resource, Version, cleared_columns, column, micros, one_of, stored_values, value_table},
     },
     Report,
 };
@@ -445,7 +446,8 @@ fn found<R: Resource>(key: Key, columns: &Columns, mut stored: Vec<(String, Stri
             values.sort();
             values.dedup();
             stored.sort();
-            if stored != values {
+            let held = stored.iter().map(|(field, value)| (field.as_str(), value.as_str()));
+            if !held.eq(stored_values(message).iter().map(|(field, value)| (*field, value.as_str()))) {
                 altered.push(format!("{}_value", R::KIND.singular()));
             }
         }
