@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result, clip},
-    proto::v1::{Customer, Subscription, subscription::Channel, subscription::State},
+    proto::v1::{Customer, Organization, Subscription, subscription::Channel, subscription::State},
     resource::{
         filter::{Field, FieldKind},
         name::{Kind, Name},
@@ -137,9 +137,21 @@ impl Managed for Subscription {
         .boxed()
     }
 
-    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
             super::organization::check_products(
+            // It holds the organization back in nothing, so nobody else asks whether that is still there.
+            if before.is_none_or(Stored::is_deleted)
+                && let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent())
+                && writer.find::<Organization>(&parent).await?.is_some_and(|parent| parent.is_deleted())
+            {
+                let rule = format!("{parent} is deleted");
+                return Err(Error::new(Reason::ReferenceNotFound, format!("parent: {rule}")).precondition(
+                    "REFERENCE",
+                    parent.as_str(),
+                    format!("parent: {rule}"),
+                ));
+            }
                 writer,
                 &self.name,
                 Self::KIND.singular(),
