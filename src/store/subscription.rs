@@ -21,6 +21,7 @@ use crate::{
         filter::{Field, FieldKind},
         name::{Kind, Name},
         shape::Violations,
+        text,
     },
     rules::{event, notice::stamp},
 };
@@ -139,7 +140,6 @@ impl Managed for Subscription {
 
     fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
-            super::organization::check_products(
             // It holds the organization back in nothing, so nobody else asks whether that is still there.
             if before.is_none_or(Stored::is_deleted)
                 && let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent())
@@ -152,6 +152,7 @@ impl Managed for Subscription {
                     format!("parent: {rule}"),
                 ));
             }
+            super::organization::check_products(
                 writer,
                 &self.name,
                 Self::KIND.singular(),
@@ -285,7 +286,8 @@ impl Writer {
         }
         let mut after = before.message.clone();
         after.set_state(State::Disabled);
-        reason.clone_into(&mut after.disable_reason);
+        // It may be what a mail server answered, which quotes the address; the log is for good.
+        after.disable_reason = text::without_addresses(reason);
         after.disable_time = stamp(self.now());
         self.put(Some(&before), after).await.map(drop)
     }

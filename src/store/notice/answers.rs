@@ -11,7 +11,10 @@ use crate::{
         objection::{Outcome, State as ObjectionState},
         recipient_change::Status,
     },
-    resource::name::{Kind, Name},
+    resource::{
+        name::{Kind, Name},
+        text,
+    },
     rules::notice::{
         effect::emergency,
         instant,
@@ -208,7 +211,7 @@ impl Writer {
                         event_time: stamp(at),
                         record_time: stamp(now),
                         principal: self.call().principal.clone(),
-                        evidence: proof.evidence.clone(),
+                        evidence: text::without_addresses(&proof.evidence),
                         delivery: proof.delivery.clone(),
                     });
                 }
@@ -235,7 +238,8 @@ impl Writer {
             event_time: stamp(at),
             record_time: stamp(now),
             principal: self.call().principal.clone(),
-            evidence: diagnostic.to_owned(),
+            // The log is for good, and mail servers quote whom they refuse.
+            evidence: text::without_addresses(diagnostic),
             delivery: delivery.to_owned(),
         });
         machine::come_back(&mut after, now, &notice.policy.unwrap_or_default())?;
