@@ -7,14 +7,14 @@
 //! - [`passing`]: what is due, and what cannot be applied
 //! - [`advance`]: what takes effect, and what holds it
 //! - [`answers`]: what recipients say
-//! - [`inbound`]: notices of vendors to the organization
 //! - [`customers`]: what follows from those that come and go
+//! - [`inbound`]: notices of vendors to the organization
 //! - [`gate`]: what a write to the list itself must wait for
 
 pub(super) mod advance;
 pub mod answers;
-mod fitting;
 mod customers;
+mod fitting;
 pub mod gate;
 mod inbound;
 pub(super) mod passing;
