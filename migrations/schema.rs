@@ -1,4 +1,4 @@
-//! What the steps of 2026-11-21 share: the columns of a version table. Frozen with them.
+//! What the steps share that make version tables: their columns. Frozen with them.
 
 use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 

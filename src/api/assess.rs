@@ -9,7 +9,7 @@ use crate::{
     resource::{
         filter,
         name::{Kind, Name, Parent},
-        page::{self, Query},
+        page::{self, Position, Query},
         text,
     },
     rules::law::{answer::answers, days::Days},
@@ -71,9 +71,18 @@ impl Api {
         let parent = Parent::of_organizations(&request.parent)?;
         let filter = filter::parse(&request.filter, Transfer::FIELDS)?;
         let at = as_of(request.as_of.as_ref())?;
-        let query =
-            Query::of("assessments", &[&request.parent, &request.filter, &format!("{days:?}"), &format!("{at:?}")]);
+        let asked = format!("{:?}", (&request.date, &request.from_date, &request.to_date));
+        let query = Query::of("assessments", &[&request.parent, &request.filter, &asked, &format!("{at:?}")]);
         let after = query.position(&request.page_token)?;
+        // A walk that begins before midnight ends with the day it began with.
+        let days = match days {
+            Days::One(today) => Days::One(Position::day(after.as_ref(), &request.date, today)),
+            range @ Days::Range(..) => range,
+        };
+        let date = match &days {
+            Days::One(date) => date.clone(),
+            Days::Range(..) => String::new(),
+        };
         let revision = match &after {
             Some(position) => position.revision,
             None => self.store.revision_at(at).await?,
@@ -83,7 +92,7 @@ impl Api {
         let mut assessments = batch.answers();
         // Nobody has to know of a location that needs nothing.
         assessments.retain(|one| one.derived_from.is_none() || one.verdict() != Verdict::NotRestricted);
-        let next_page_token = batch.next.map(|position| query.token(&position)).unwrap_or_default();
+        let next_page_token = batch.next.map(|next| query.token(&Position { date, ..next })).unwrap_or_default();
         Ok(AssessTransfersResponse { assessments, next_page_token, revision })
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     resource::{
         name::{Name, Parent},
-        page::{self, Query},
+        page::{self, Position, Query},
         shape::{self, Violations},
     },
     rules::finding::Window,
@@ -27,7 +27,7 @@ impl Api {
         let mut wrong = Violations::new();
         let parent = take(Parent::of_organizations(&request.parent), &mut wrong);
         let date = take(self.day_of("date", &request.date), &mut wrong);
-        let last = take(days_after(date.as_deref().unwrap_or_default(), request.within_days), &mut wrong);
+        take(days_after(date.as_deref().unwrap_or_default(), request.within_days), &mut wrong);
         let kinds = kinds(&request.kinds, &mut wrong);
         let severity = take(severity(request.severity), &mut wrong);
         if !request.subject.is_empty() && Name::parse(&request.subject).is_none() {
@@ -36,8 +36,8 @@ impl Api {
         }
         let size = take(page::size(request.page_size), &mut wrong);
         let at = take(as_of(request.as_of.as_ref()), &mut wrong);
-        let (Some(parent), Some(date), Some(last), Some(severity), Some(size), Some(at), true) =
-            (parent, date, last, severity, size, at, wrong.is_empty())
+        let (Some(parent), Some(today), Some(severity), Some(size), Some(at), true) =
+            (parent, date, severity, size, at, wrong.is_empty())
         else {
             return Err(Error::fields(Reason::FieldInvalid, wrong));
         };
@@ -45,12 +45,16 @@ impl Api {
             "findings",
             &[
                 &request.parent,
-                &format!("{date} {last} {:?} {severity:?} {}", request.kinds, request.show_acknowledged),
+                &request.date,
+                &format!("{} {:?} {severity:?} {}", request.within_days, request.kinds, request.show_acknowledged),
                 &request.subject,
                 &format!("{at:?}"),
             ],
         );
         let after = query.position(&request.page_token)?;
+        // A walk that begins before midnight ends with the day it began with.
+        let date = Position::day(after.as_ref(), &request.date, today);
+        let last = days_after(&date, request.within_days)?;
         let revision = match &after {
             Some(position) => self.store.revision_at(Some(AsOf::Revision(position.revision))).await?,
             None => self.store.revision_at(at).await?,
@@ -65,7 +69,8 @@ impl Api {
             revision,
         };
         let (findings, next) = self.store.findings(&question, after.as_ref(), size).await?;
-        let next_page_token = next.map(|position| query.token(&position)).unwrap_or_default();
+        let next_page_token =
+            next.map(|next| query.token(&Position { date: date.clone(), ..next })).unwrap_or_default();
         Ok(ListFindingsResponse { findings, next_page_token, revision, date })
     }
 

@@ -216,11 +216,14 @@ impl Api {
         request: ReplayDeliveriesRequest,
     ) -> Answer<ReplayDeliveriesResponse> {
         let name = Name::of(Kind::Subscription, "subscription", &request.subscription)?;
-        let replay = self.store.replayable(&name, request.from_revision, request.to_revision).await?;
+        // Looked for before the write waits for its turn; whether it matters is decided in it, for a request that was
+        // answered before gets that answer.
+        let replay = self.store.replayable(&name, request.from_revision, request.to_revision).await;
         let replayed = self
             .store
             .write(call, |writer| {
                 Box::pin(async move {
+                    let replay = replay?;
                     let to_revision = replay.to;
                     let delivery_count = writer.replay(&name, replay).await?;
                     Ok(ReplayDeliveriesResponse { delivery_count, to_revision })

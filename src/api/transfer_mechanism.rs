@@ -19,6 +19,7 @@ use crate::{
     },
     resource::{
         name::{Kind, Name},
+        page::{Position, Query},
         text,
     },
     rules::law::{Law, certification, claim},
@@ -138,8 +139,8 @@ impl TransferMechanismService for Api {
 
     async fn assess_claims(&self, request: Request<AssessClaimsRequest>) -> Answer<AssessClaimsResponse> {
         let request = request.into_inner();
-        let date = self.day_of("date", &request.date)?;
-        let Listed { items: documents, next_page_token, revision } = self.documents_of(&request).await?;
+        let today = self.day_of("date", &request.date)?;
+        let (date, Listed { items: documents, next_page_token, revision }) = self.documents_of(&request, today).await?;
         let law = self.store.law(revision).await?;
         let assessments = documents.iter().flat_map(|document| worth(&law, document, &date)).collect();
         Ok(Response::new(AssessClaimsResponse { assessments, next_page_token, revision, date }))
@@ -182,26 +183,35 @@ impl Api {
         Ok(date.to_owned())
     }
 
-    /// The document a request asks about, or a page of those that name instruments.
-    async fn documents_of(&self, request: &AssessClaimsRequest) -> Result<Listed<Document>> {
+    /// The document a request asks about, or a page of those that name instruments; and for which day.
+    async fn documents_of(&self, request: &AssessClaimsRequest, today: String) -> Result<(String, Listed<Document>)> {
         let parent = request.parent.as_str();
         let Some(name) = Name::parse(parent).filter(|name| name.kind() == Kind::Document) else {
+            // The token of the list, in one that is bound to the day as well.
+            let query = Query::of("claims", &[&request.parent, &request.date, &format!("{:?}", request.as_of)]);
+            let after = query.position(&request.page_token)?;
+            let date = Position::day(after.as_ref(), &request.date, today);
             let list = ListDocumentsRequest {
                 parent: parent.to_owned(),
                 page_size: request.page_size,
-                page_token: request.page_token.clone(),
+                page_token: after.map(|after| after.text).unwrap_or_default(),
                 filter: "instruments:*".to_owned(),
                 as_of: request.as_of,
                 ..ListDocumentsRequest::default()
             };
-            return self.list(&list).await;
+            let mut listed: Listed<Document> = self.list(&list).await?;
+            if !listed.next_page_token.is_empty() {
+                let (text, date) = (listed.next_page_token, date.clone());
+                listed.next_page_token = query.token(&Position { text, date, ..Position::default() });
+            }
+            return Ok((date, listed));
         };
         if !request.page_token.is_empty() {
             return Err(Error::field("page_token", "one document has one page"));
         }
         let revision = self.store.revision_at(as_of(request.as_of.as_ref())?).await?;
         let document: Document = self.store.get(&name, Some(AsOf::Revision(revision))).await?;
-        Ok(Listed { items: vec![document], next_page_token: String::new(), revision })
+        Ok((today, Listed { items: vec![document], next_page_token: String::new(), revision }))
     }
 }
 

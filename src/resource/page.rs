@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
+use super::text;
 use crate::error::{Error, Reason, Result};
 
 /// The size of a page when the caller does not say.
@@ -39,6 +40,19 @@ pub struct Position {
     /// The last row's name.
     #[prost(string, tag = "4")]
     pub name: String,
+    /// The day that the first page was asked for or, if that named none, was answered for: the next ones are for the same.
+    #[prost(string, tag = "5")]
+    pub date: String,
+}
+
+impl Position {
+    /// The day that a page is for: that of the first one, if the request names none itself.
+    pub fn day(after: Option<&Self>, asked: &str, today: String) -> String {
+        match after {
+            Some(after) if asked.is_empty() && !after.date.is_empty() => after.date.clone(),
+            _ => today,
+        }
+    }
 }
 
 /// What a token is bound to: everything in a request but the size and the token.
@@ -84,7 +98,8 @@ impl Query {
             return Err(refuse());
         }
         let position = Position::decode(body).map_err(|_| refuse())?;
-        if position.text.contains('\0') || position.name.contains('\0') {
+        let is_day = position.date.is_empty() || text::date(&position.date).is_ok();
+        if !is_day || position.text.contains('\0') || position.name.contains('\0') {
             return Err(refuse());
         }
         Ok(Some(position))
@@ -104,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_token_belongs_to_its_query() {
-        let position = Position { revision: 7, text: "b".into(), number: 0, name: "vendors/b".into() };
+        let position = Position { revision: 7, text: "b".into(), name: "vendors/b".into(), ..Position::default() };
         let query = Query::of("ListVendors", &["state = ACTIVE", "name"]);
         let token = query.token(&position);
         assert_eq!(query.position(&token).unwrap(), Some(position));

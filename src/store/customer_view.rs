@@ -11,17 +11,18 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
 use super::{
     Store,
-    read::{AsOf, Moment, alive_at, fetch_all, version_query},
-    version::{NO_DATE, Stored, column},
+    read::{AsOf, Moment, alive_at, fetch_all, fetch_stored, version_query},
+    version::{Stored, column},
 };
 use crate::{
     error::{Error, Result},
-    proto::v1::{Customer, HeldChange, Notice, NoticeRecipient, Subprocessor, subprocessor::State},
+    proto::v1::{Customer, HeldChange, Notice, NoticeRecipient, Subprocessor},
     resource::{
         mask,
         name::{Kind, Name},
     },
     rules::{
+        engagement::is_on_list,
         notice::{effect::emergency, recipient::clears_at},
         reach,
     },
@@ -184,8 +185,7 @@ impl Store {
             .cond_where(alive_at(revision))
             .and_where(Expr::col(column("deleted")).eq(false))
             .cond_where(held());
-        let rows = fetch_all(self.reads(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.reads(), &query).await
     }
 }
 
@@ -197,12 +197,4 @@ pub(super) fn held() -> Condition {
     use crate::resource::filter::{Expr as Filter, Field, FieldKind};
     let present = Filter::Present(Field::new(HELD_NOTICES, FieldKind::Texts));
     super::filter::condition(super::filter::Rows::Versions(Kind::Subprocessor), &present)
-}
-
-/// Whether a version is on the list of a day, as the database asks it of what applies to everybody.
-pub(super) fn is_on_list(one: &Subprocessor, day: &str) -> bool {
-    let end = if one.end_date.is_empty() { NO_DATE } else { one.end_date.as_str() };
-    matches!(one.state(), State::Active | State::Suspended | State::Retired)
-        && (one.start_date.is_empty() || one.start_date.as_str() <= day)
-        && end > day
 }

@@ -6,20 +6,23 @@
 //! so that nobody is answered from before it. What is due is looked for again inside the transaction, under the lock of
 //! the counter: of any number of replicas one applies it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 
 use sea_orm::{
-    ConnectionTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Order, SelectStatement},
 };
 
-use super::{Store, read::version_query, version::column};
+use super::{Store, entity::change, notice::passing::Blame, read::version_query, version::column};
 use crate::{
     call::Call,
-    error::{Error, Reason, Result},
+    error::{Error, Reason, Result, causes},
     resource::name::Kind,
 };
 
@@ -103,12 +106,13 @@ impl Store {
             return Ok(());
         }
         let _passing = due.passing.lock().await;
+        let mut tried = false;
         for _ in 0..PATIENCE {
             if is_due() {
                 let told = due.told();
                 let next = self.apply_next().await?;
                 due.learn(next, told);
-            } else if is_held() {
+            } else if is_held() && !std::mem::replace(&mut tried, true) {
                 self.retry_held().await?;
             } else {
                 break;
@@ -134,43 +138,74 @@ impl Store {
 
     /// Applies what is due next, and returns when something is due after it.
     async fn apply_next(&self) -> Result<i64> {
-        let applied = self.write(Call::internal("Schedule/Apply"), |writer| Box::pin(writer.apply_next_due())).await;
-        match applied {
-            Err(error) if is_about_the_notice(&error) => {
-                // What cannot take effect must not stop all that is due after it.
-                let reason = error.to_string();
-                self.write(Call::internal("Schedule/Hold"), |writer| {
-                    Box::pin(async move { writer.hold_next_due(reason).await })
-                })
-                .await
-            }
-            other => other,
-        }
+        let blame = Blame::default();
+        let on = blame.clone();
+        let applied = self
+            .write(Call::internal("Schedule/Apply"), |writer| {
+                Box::pin(async move { Box::pin(writer.apply_next_due(&on)).await })
+            })
+            .await;
+        let error = match applied {
+            Err(error) if is_about_the_notice(&error) => error,
+            other => return other,
+        };
+        // What is due may have changed since: what failed is put off, and nothing else.
+        let Some((name, micros)) = blame.take() else { return Err(error) };
+        tracing::warn!(%name, %error, cause = %causes(&error), "what is due could not be applied; it is put off");
+        let reason = error.to_string();
+        // It must not stop all that is due after it.
+        self.write(Call::internal("Schedule/Hold"), move |writer| {
+            Box::pin(async move { Box::pin(writer.hold_due(&name, micros, reason)).await })
+        })
+        .await
     }
 
     /// Tries again what is HELD.
     async fn retry_held(&self) -> Result<()> {
+        let due = &self.inner.due;
+        // What is written while notices are tried is looked at in the next round.
+        let head = *self.inner.watch.head().borrow();
+        let tried_at = due.tried.load(Ordering::SeqCst);
         let query = held();
         let rows = self.reads().query_all(&query).await?;
-        self.inner.due.held.store(!rows.is_empty(), Ordering::SeqCst);
+        due.held.store(!rows.is_empty(), Ordering::SeqCst);
+        let mut changed: HashMap<i64, bool> = HashMap::new();
         for row in rows {
             let name: String = row.try_get("", "name")?;
+            let organization: i64 = row.try_get("", "organization_id")?;
+            for of in [0, organization] {
+                if let Entry::Vacant(unknown) = changed.entry(of) {
+                    unknown.insert(self.has_changed(of, tried_at).await?);
+                }
+            }
+            // What others have written has met none of its gates.
+            if ![0, organization].iter().any(|of| changed.get(of).is_some_and(|changed| *changed)) {
+                continue;
+            }
             let tried = self
                 .write(Call::internal("Schedule/Retry"), |writer| {
                     Box::pin(async move { Box::pin(writer.retry_held(&name)).await })
                 })
                 .await;
             match tried {
-                Ok(next) => self.inner.due.expect(next),
+                Ok(next) => due.expect(next),
                 Err(error) if is_about_the_notice(&error) => {
                     tracing::info!(%error, "a notice that is HELD could not be tried");
                 }
                 Err(error) => return Err(error),
             }
         }
-        // What trying has written itself is no reason to try again.
-        self.inner.due.tried.store(*self.inner.watch.head().borrow(), Ordering::SeqCst);
+        due.tried.store(head, Ordering::SeqCst);
         Ok(())
+    }
+
+    /// Whether something of an organization was changed after a revision; 0: of what belongs to none.
+    async fn has_changed(&self, organization_id: i64, after: i64) -> Result<bool> {
+        let changes = change::Entity::find()
+            .filter(change::Column::OrganizationId.eq(organization_id))
+            .filter(change::Column::Revision.gt(after))
+            .limit(1);
+        Ok(changes.one(self.reads()).await?.is_some())
     }
 }
 

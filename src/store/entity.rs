@@ -15,7 +15,8 @@ pub mod counter {
         pub batch: i64,
         /// The newest revision.
         pub revision: i64,
-        /// When it was committed, in microseconds since 1970.
+        /// The latest instant at which something was committed, in microseconds since 1970: it never goes back, and is
+        /// later than the newest revision where what was committed since made none.
         pub commit_time: i64,
         pub next_resource_id: i64,
         /// The newest revision's hash.

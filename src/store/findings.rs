@@ -142,13 +142,13 @@ impl Place {
     fn position(&self, revision: i64) -> Position {
         let number = |value: usize| i64::try_from(value).unwrap_or_default();
         let (text, name) = (self.text.clone(), self.name.clone());
-        Position { revision, text, name, number: number(self.phase) * SKIPS + number(self.skip) }
+        Position { revision, text, name, number: number(self.phase) * SKIPS + number(self.skip), ..Position::default() }
     }
 
     /// For a list: behind what was read before.
     fn after(&self, revision: i64) -> Option<Position> {
         let (text, name) = (self.text.clone(), self.name.clone());
-        (!self.name.is_empty()).then_some(Position { revision, text, name, number: 0 })
+        (!self.name.is_empty()).then_some(Position { revision, text, name, ..Position::default() })
     }
 }
 

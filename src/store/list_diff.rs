@@ -17,7 +17,6 @@ use sea_orm::{
 
 use super::{
     Store,
-    customer_view::is_on_list,
     read::{AsOf, Moment, alive_at, fetch_all, in_effect, version_query},
     version::{Stored, column, table},
 };
@@ -31,7 +30,7 @@ use crate::{
         diff,
         name::{Kind, Name},
     },
-    rules::{list_diff, reach},
+    rules::{engagement::is_on_list, list_diff, reach},
 };
 
 /// Resources whose versions are read at once.

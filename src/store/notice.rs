@@ -4,16 +4,20 @@
 //! - [`fitting`]: whether a change fits what the registry holds, and what it would make of it
 //! - [`publish`]: whom it reaches; frozen clocks; withdrawal
 //! - [`preview`]: the same without writing
-//! - [`advance`]: what is due: deadlines, effects, what holds them
+//! - [`passing`]: what is due, and what cannot be applied
+//! - [`advance`]: what takes effect, and what holds it
 //! - [`answers`]: what recipients say
+//! - [`customers`]: what follows from those that come and go
 //! - [`inbound`]: notices of vendors to the organization
 //! - [`gate`]: what a write to the list itself must wait for
 
 pub(super) mod advance;
 pub mod answers;
+mod customers;
 mod fitting;
 pub mod gate;
 mod inbound;
+pub(super) mod passing;
 pub mod preview;
 mod publish;
 
@@ -22,7 +26,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 
 use super::{
     organization::LOCATION_PRODUCTS,
-    read::{fetch_all, version_query},
+    read::{fetch_stored, version_query},
     resource,
     standard::{Managed, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, micros, version_methods, version_table},
@@ -209,6 +213,7 @@ impl Managed for Notice {
             for index in 0..self.changes.len() {
                 writer.fit(&organization, self, index, &mut wrong).await?;
             }
+            fitting::brought_in_twice(self, &mut wrong);
             if wrong.is_empty() { Ok(()) } else { Err(Error::fields(Reason::FieldInvalid, wrong)) }
         }
         .boxed()
@@ -343,8 +348,7 @@ impl Writer {
             .and_where(Expr::col(column("inbound")).eq(false))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = fetch_all(self.tx(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.tx(), &query).await
     }
 
     /// A subprocessor by the name that a change gives.

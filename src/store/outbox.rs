@@ -21,8 +21,9 @@ pub mod tidings;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -161,6 +162,24 @@ fn organization_of(name: &str) -> Result<Name> {
         .ok_or_else(|| Error::internal(format!("{name} is under no organization")))
 }
 
+/// Locks deliveries in the order of their names, in which workers settle them too: of two that lock several in orders of
+/// their own, each may wait for the other. Returns the names in that order.
+async fn lock(db: &impl ConnectionTrait, mut names: Vec<String>) -> Result<Vec<String>> {
+    names.sort();
+    if db.get_database_backend() == DatabaseBackend::Postgres {
+        for chunk in names.chunks(ROWS) {
+            let locked = delivery::Entity::find()
+                .select_only()
+                .column(delivery::Column::Name)
+                .filter(delivery::Column::Name.is_in(chunk))
+                .order_by_asc(delivery::Column::Name)
+                .lock(LockType::Update);
+            locked.into_tuple::<String>().all(db).await?;
+        }
+    }
+    Ok(names)
+}
+
 /// Forgets where what was erased is: the addresses of a subscription's or a customer's deliveries, but for those that it
 /// has still (`kept`), also as mail servers repeat them.
 pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String]) -> Result<()> {
@@ -173,6 +192,7 @@ pub(super) async fn forget(db: &impl ConnectionTrait, name: &str, kept: &[String
         .into_tuple()
         .all(db)
         .await?;
+    let gone = lock(db, gone).await?;
     for chunk in gone.chunks(ROWS) {
         attempt::Entity::update_many()
             .col_expr(attempt::Column::Error, Expr::value(""))

@@ -11,7 +11,6 @@ use prost::Message;
 use super::{
     Store,
     assess::walk::{Batch, Walk},
-    customer_view::is_on_list,
     pages::{CHUNK, HELD},
     read::{AsOf, List},
     version::Resource,
@@ -28,6 +27,7 @@ use crate::{
         page::Position,
     },
     rules::{
+        engagement::is_on_list,
         law::{Law, answer::on_day, days::Days},
         paper::{self, Engagement, Judged, Material, format},
     },

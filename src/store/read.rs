@@ -1,15 +1,17 @@
 //! The one door for reads: one resource or a page of them, now or at any revision. A read outside the writer needs no
 //! transaction: versions are never changed, so everything read at one revision fits together.
 
+mod page;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Condition, DynIden, Expr, ExprTrait, Func, JoinType, Order as Direction, Query, SelectStatement},
 };
 
+use self::page::{fitting, has_equal, is_selective, order, order_column, position};
 use super::{
     Store, customer_view,
     entity::{counter, resource as resource_row, revision},
@@ -19,14 +21,11 @@ use super::{
 use crate::{
     error::{Error, Reason, Result},
     resource::{
-        filter::{Expr as Filter, FieldKind, Op, Order},
+        filter::{Expr as Filter, Order},
         name::{Kind, Name, Parent},
         page::Position,
     },
 };
-
-/// Bytes of the resources on one page.
-const MAX_PAGE_BYTES: i32 = 3 * 1024 * 1024;
 
 /// A point in known time that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,9 +163,7 @@ impl Store {
     /// # Errors
     /// RESOURCE_NOT_FOUND if the parent does not exist at that revision.
     pub async fn list<R: Resource>(&self, list: &List<'_>) -> Result<Page<R>> {
-        let Some(mut query) = self.page_query::<R>(list).await? else {
-            return Ok(Page { items: Vec::new(), next: None });
-        };
+        let mut query = self.page_query::<R>(list).await?;
         // First which rows, then their content: clients refuse messages over 4 MiB, so a page of large resources is
         // shorter, and what does not fit on it is not read.
         query
@@ -203,9 +200,8 @@ impl Store {
         Ok(Page { items, next })
     }
 
-    /// The statement of a page without its limit; `None` if nothing can match. Public to the plan test through
-    /// [`Store::explain`].
-    async fn page_query<R: Resource>(&self, list: &List<'_>) -> Result<Option<SelectStatement>> {
+    /// The statement of a page without its limit. Public to the plan test through [`Store::explain`].
+    async fn page_query<R: Resource>(&self, list: &List<'_>) -> Result<SelectStatement> {
         let mut query = version_query(R::KIND);
         match list.parent {
             Parent::Any => {}
@@ -243,7 +239,7 @@ impl Store {
         let in_order = |filter: &Filter| list.order.field.path == "name" && has_equal(filter);
         let sort = is_sqlite && list.filter.is_some_and(|filter| is_selective(filter) && !in_order(filter));
         order(&mut query, list, sort);
-        Ok(Some(query))
+        Ok(query)
     }
 
     /// The permanent row of what a list is under.
@@ -264,7 +260,7 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn explain<R: Resource>(&self, list: &List<'_>) -> Result<Vec<String>> {
-        let Some(mut query) = self.page_query::<R>(list).await? else { return Ok(Vec::new()) };
+        let mut query = self.page_query::<R>(list).await?;
         self.plan(query.limit(list.size as u64 + 1)).await
     }
 
@@ -327,100 +323,6 @@ pub(super) fn in_effect(kind: Kind, day: &str) -> Condition {
         .add(Expr::col(column("end_date")).gt(day))
 }
 
-/// The column to order by: an absent date comes last in both directions, so each has a column of its own.
-fn order_column(order: Order) -> String {
-    match (order.field.kind, order.descending) {
-        (FieldKind::Date, true) => format!("{}_desc", order.field.path),
-        _ => order.field.path.to_owned(),
-    }
-}
-
-/// Whether few rows can match, so that it is best to look them up and sort them. PostgreSQL finds that out by its
-/// statistics; SQLite has none and would rather walk in order through all that the filter leaves out.
-fn is_selective(filter: &Filter) -> bool {
-    match filter {
-        Filter::All(parts) => parts.iter().any(is_selective),
-        Filter::Compare(field, Op::Equal, _) => !matches!(field.kind, FieldKind::Choice(_) | FieldKind::Flag),
-        Filter::Has(..) => true,
-        _ => false,
-    }
-}
-
-/// Whether all that matches is equal in a column, each of which has an index that goes on with the name.
-fn has_equal(filter: &Filter) -> bool {
-    match filter {
-        Filter::All(parts) => parts.iter().any(has_equal),
-        Filter::Compare(_, Op::Equal, _) => true,
-        _ => false,
-    }
-}
-
-/// Orders a list and begins it after the page before. With `sort`, no index is to be read in that order.
-fn order(query: &mut SelectStatement, list: &List<'_>, sort: bool) {
-    let descending = list.order.descending;
-    let by_name = list.order.field.path == "name";
-    // SQLite: an operator that does nothing, but keeps the column's indexes out of it.
-    let col = |name: &str| match sort {
-        true => Expr::cust_with_exprs("+?", [Expr::col(column(name))]),
-        false => Expr::col(column(name)),
-    };
-    let key = order_column(list.order);
-    let direction = if descending { Direction::Desc } else { Direction::Asc };
-    if !by_name {
-        query.order_by_expr(col(&key), direction.clone());
-    }
-    query.order_by_expr(col("name"), direction);
-    let further = |expr: Expr, value: Expr| if descending { expr.lt(value) } else { expr.gt(value) };
-    let is_time = list.order.field.kind == FieldKind::Time;
-    let Some(after) = list.after else {
-        // A bound that excludes nothing lets the index be searched instead of scanned.
-        if !sort {
-            query.and_where(match (is_time, descending) {
-                (true, false) => col(&key).gte(0i64),
-                (true, true) => col(&key).lte(i64::MAX),
-                (false, false) => col(&key).gte(""),
-                (false, true) => col(&key).lte("\u{10ffff}"),
-            });
-        }
-        return;
-    };
-    if by_name {
-        query.and_where(further(col("name"), Expr::value(after.name.clone())));
-        return;
-    }
-    let value = if is_time { Expr::value(after.number) } else { Expr::value(after.text.clone()) };
-    // The first bound is implied by the second and lets the index be searched.
-    let bound = if descending { col(&key).lte(value.clone()) } else { col(&key).gte(value.clone()) };
-    query.and_where(bound).cond_where(
-        Condition::any()
-            .add(further(col(&key), value.clone()))
-            .add(Condition::all().add(col(&key).eq(value)).add(further(col("name"), Expr::value(after.name.clone())))),
-    );
-}
-
-/// How many rows fit on a page: always one, else as many as stay within its bytes.
-fn fitting(rows: &[QueryResult]) -> Result<usize> {
-    let mut bytes = 0;
-    for (fits, row) in rows.iter().enumerate() {
-        bytes += row.try_get::<Option<i32>>("", "bytes")?.unwrap_or(0);
-        if bytes > MAX_PAGE_BYTES && fits > 0 {
-            return Ok(fits);
-        }
-    }
-    Ok(rows.len())
-}
-
-/// Where a page that ends with `row` ends.
-fn position(row: &QueryResult, list: &List<'_>) -> Result<Position> {
-    let mut position = Position { revision: list.revision, name: row.try_get("", "name")?, ..Position::default() };
-    match list.order.field.kind {
-        _ if list.order.field.path == "name" => {}
-        FieldKind::Time => position.number = row.try_get("", "position")?,
-        _ => position.text = row.try_get("", "position")?,
-    }
-    Ok(position)
-}
-
 async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Option<Row>> {
     let row = db.query_one(query).await?;
     Ok(row.map(|row| Row::from_query_result(&row, "")).transpose()?)
@@ -429,6 +331,15 @@ async fn fetch(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Opt
 pub(super) async fn fetch_all(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Row>> {
     let rows = db.query_all(query).await?;
     Ok(rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
+/// The versions that a statement selects, but for those whose content was erased.
+pub(super) async fn fetch_stored<R: Resource>(
+    db: &impl ConnectionTrait,
+    query: &SelectStatement,
+) -> Result<Vec<Stored<R>>> {
+    let stored = fetch_all(db, query).await?.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?;
+    Ok(stored.into_iter().flatten().collect())
 }
 
 /// Live resources of an organization one of whose `fields` in the table of values has one of `values`, with that value.
@@ -482,8 +393,7 @@ pub(super) async fn all_live<R: Resource>(db: &impl ConnectionTrait, organizatio
         .and_where(Expr::col(column("to_revision")).is_null())
         .and_where(Expr::col(column("deleted")).eq(false))
         .order_by(column("name"), Direction::Asc);
-    let rows = fetch_all(db, &query).await?;
-    Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    fetch_stored(db, &query).await
 }
 
 /// Which of these resources are deleted.

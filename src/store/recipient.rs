@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
     notice::due_micros,
-    read::{fetch_all, version_query},
+    read::{fetch_stored, version_query},
     version::{Reference, Resource, Stored, column, version_methods, version_table},
     writer::Writer,
 };
@@ -79,8 +79,7 @@ impl Writer {
             .and_where(Expr::col(column("deleted")).eq(false))
             .order_by(column("name"), Order::Asc)
             .limit(size);
-        let rows = fetch_all(self.tx(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.tx(), &query).await
     }
 
     /// Shows every live recipient of a notice to `look`, in the order of names, a page of them in memory at a time.

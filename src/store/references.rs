@@ -1,7 +1,7 @@
 //! What refers to what: checked when all of a write is written, so that what one write makes may refer to each other in
 //! any order.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     entity, resource,
@@ -147,10 +147,8 @@ impl Writer {
         };
         let earlier = written.iter().filter(|one| !one.is_new).map(|one| one.resource_id).collect();
         resource::forget_references(&self.tx, earlier).await?;
-        // Of one that was written twice the later version counts.
-        let latest: BTreeMap<i64, &Written> = written.iter().map(|one| (one.resource_id, one)).collect();
-        resource::add_references(&self.tx, latest.values().copied().flat_map(refers).collect()).await?;
-        for one in latest.values().filter(|one| one.deleted) {
+        resource::add_references(&self.tx, written.iter().flat_map(refers).collect()).await?;
+        for one in written.iter().filter(|one| one.deleted) {
             self.refuse_if_referred_to(one.resource_id, &one.name).await?;
         }
         Ok(())

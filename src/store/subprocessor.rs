@@ -9,7 +9,7 @@ use super::{
     document::document_rule,
     notice::gate::Passes,
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
-    read::{fetch_all, version_query},
+    read::{fetch_stored, version_query},
     resource,
     standard::{Change, Managed, collect, path},
     version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
@@ -376,9 +376,8 @@ impl Writer {
             .and_where(Expr::col(column("display_name")).eq(display_name))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = fetch_all(self.tx(), &query).await?;
-        let decoded = rows.into_iter().map(Stored::<Subprocessor>::decode).collect::<Result<Vec<_>>>()?;
-        Ok(decoded.into_iter().flatten().map(|stored| stored.message).collect())
+        let stored = fetch_stored::<Subprocessor>(self.tx(), &query).await?;
+        Ok(stored.into_iter().map(|stored| stored.message).collect())
     }
 }
 

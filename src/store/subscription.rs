@@ -16,11 +16,12 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result, clip},
-    proto::v1::{Customer, Subscription, subscription::Channel, subscription::State},
+    proto::v1::{Customer, Organization, Subscription, subscription::Channel, subscription::State},
     resource::{
         filter::{Field, FieldKind},
         name::{Kind, Name},
         shape::Violations,
+        text,
     },
     rules::{event, notice::stamp},
 };
@@ -137,8 +138,20 @@ impl Managed for Subscription {
         .boxed()
     }
 
-    fn verify<'a>(&'a self, writer: &'a Writer, _before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
+    fn verify<'a>(&'a self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
+            // It holds the organization back in nothing, so nobody else asks whether that is still there.
+            if before.is_none_or(Stored::is_deleted)
+                && let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent())
+                && writer.find::<Organization>(&parent).await?.is_some_and(|parent| parent.is_deleted())
+            {
+                let rule = format!("{parent} is deleted");
+                return Err(Error::new(Reason::ReferenceNotFound, format!("parent: {rule}")).precondition(
+                    "REFERENCE",
+                    parent.as_str(),
+                    format!("parent: {rule}"),
+                ));
+            }
             super::organization::check_products(
                 writer,
                 &self.name,
@@ -273,7 +286,8 @@ impl Writer {
         }
         let mut after = before.message.clone();
         after.set_state(State::Disabled);
-        reason.clone_into(&mut after.disable_reason);
+        // It may be what a mail server answered, which quotes the address; the log is for good.
+        after.disable_reason = text::without_addresses(reason);
         after.disable_time = stamp(self.now());
         self.put(Some(&before), after).await.map(drop)
     }

@@ -10,7 +10,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Statement,
 };
 
-use self::facts::Facts;
+use self::facts::{Erasures, Facts};
 use super::{
     Store, connect,
     entity::{change, revision},
@@ -103,11 +103,11 @@ impl Store {
         }
         let mut report = Report::default();
         let mut previous: Previous = self.stored_hash(from - 1).await?.into_iter().collect();
-        let mut changes_checked = 0;
+        let (mut changes_checked, mut erasures) = (0, Erasures::default());
         let mut start = from;
         while start <= to {
             let end = (start + CHUNK - 1).min(to);
-            changes_checked += self.verify_chunk(start, end, &mut previous, &mut report).await?;
+            changes_checked += self.verify_chunk(start, end, &mut previous, &mut erasures, &mut report).await?;
             start = end + 1;
         }
         if to == newest && from <= to && !previous.is_empty() && !previous.contains(&counter.hash) {
@@ -141,7 +141,14 @@ impl Store {
         Ok(revision::Entity::find_by_id(number).one(self.reads()).await?.map(|row| row.hash))
     }
 
-    async fn verify_chunk(&self, start: i64, end: i64, previous: &mut Previous, report: &mut Report) -> Result<i64> {
+    async fn verify_chunk(
+        &self,
+        start: i64,
+        end: i64,
+        previous: &mut Previous,
+        erasures: &mut Erasures,
+        report: &mut Report,
+    ) -> Result<i64> {
         let tx = connect::snapshot(self.reads()).await?;
         let revisions: HashMap<i64, revision::Model> = revision::Entity::find()
             .filter(revision::Column::Number.between(start, end))
@@ -156,7 +163,7 @@ impl Store {
             .order_by_asc(change::Column::Ordinal)
             .all(&tx)
             .await?;
-        let facts = Facts::read(&tx, &changes).await?;
+        let facts = Facts::read(&tx, &changes, erasures).await?;
         tx.commit().await?;
         let checked = i64::try_from(changes.len()).unwrap_or(i64::MAX);
         let mut by_revision: HashMap<i64, Vec<change::Model>> = HashMap::new();

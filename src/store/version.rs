@@ -224,6 +224,15 @@ pub fn stored_value(value: &str) -> Cow<'_, str> {
     if value.len() <= MOST { value.into() } else { format!("sha256:{}", hex::encode(Sha256::digest(value))).into() }
 }
 
+/// What the table of values holds of a message: each once, in order.
+pub fn stored_values<R: Resource>(message: &R) -> Vec<(&'static str, String)> {
+    let values = message.values().into_iter();
+    let mut values: Vec<_> = values.map(|(field, value)| (field, stored_value(&value).into_owned())).collect();
+    values.sort();
+    values.dedup();
+    values
+}
+
 /// A column by its name.
 pub fn column(name: &str) -> DynIden {
     Alias::new(name).into_iden()

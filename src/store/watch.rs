@@ -184,7 +184,6 @@ impl Cursor {
                 break;
             }
         }
-        self.position = skipped_to;
         let caught_up = skipped_to == newest;
         let last_sent = match events.last() {
             Some(Event::Revision(revision)) => Some(revision.number),
@@ -203,6 +202,8 @@ impl Cursor {
             self.checkpoint = Some(skipped_to);
             events.push(Event::Checkpoint(checkpoint));
         }
+        // Whoever asks again after a failure gets what was not handed out.
+        self.position = skipped_to;
         Ok(events)
     }
 

@@ -16,7 +16,7 @@ use super::{
     notice::gate::Passes,
     references::Written,
     resource,
-    version::{Resource, Stored, Version, column, etag, micros, stored_value, table, timestamp, value_table},
+    version::{Resource, Stored, Version, column, etag, micros, stored_values, table, timestamp, value_table},
 };
 use crate::{
     call::Call,
@@ -121,6 +121,11 @@ impl Writer {
         &self.tx
     }
 
+    /// Whether something was changed so far.
+    pub(super) fn has_written(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// The resource that the answer is about; 0 if it is about several.
     pub(super) fn subject(&self) -> i64 {
         match self.changes.as_slice() {
@@ -177,9 +182,7 @@ impl Writer {
             .and_where(Expr::col(column(field)).is_in(values))
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = super::read::fetch_all(&self.tx, &query).await?;
-        let decoded = rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?;
-        Ok(decoded.into_iter().flatten().collect())
+        super::read::fetch_stored(&self.tx, &query).await
     }
 
     /// Stores a new version of a resource and records the change. `before` is the version it replaces; without one the
@@ -370,10 +373,7 @@ impl Writer {
         // A model's fields come out unchanged; all of them are to be written.
         let row = sea_orm::ActiveModelTrait::reset_all(message.row(version).into_active_model());
         R::Entity::insert(row).exec_without_returning(&self.tx).await?;
-        let mut values: Vec<(&str, String)> =
-            message.values().into_iter().map(|(field, value)| (field, stored_value(&value).into_owned())).collect();
-        values.sort();
-        values.dedup();
+        let values = stored_values(message);
         if values.is_empty() {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod clauses;
+mod due;
 mod durable;
 mod effect;
 mod evidence;

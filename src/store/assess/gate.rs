@@ -15,8 +15,8 @@ use crate::{
         transfer::assess,
     },
     store::{
-        read::{fetch_all, in_effect, version_query},
-        version::{Stored, column},
+        read::{fetch_stored, in_effect, version_query},
+        version::column,
         writer::Writer,
     },
 };
@@ -91,9 +91,8 @@ impl Writer {
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false))
             .cond_where(in_effect(Kind::Transfer, day));
-        let rows = fetch_all(self.tx(), &query).await?;
-        let decoded = rows.into_iter().map(Stored::<Transfer>::decode).collect::<Result<Vec<_>>>()?;
-        let mut transfers: Vec<Transfer> = decoded.into_iter().flatten().map(|stored| stored.message).collect();
+        let stored = fetch_stored::<Transfer>(self.tx(), &query).await?;
+        let mut transfers: Vec<Transfer> = stored.into_iter().map(|stored| stored.message).collect();
         transfers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(transfers)
     }

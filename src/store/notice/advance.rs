@@ -1,22 +1,16 @@
-//! What is due: deadlines that silence lets pass, changes that take effect, and what holds them.
-//!
-//! What is applied is applied as of the instant at which it was due, whenever that is done: the result is the same if
-//! the registry was down in between.
+//! What is to be done with a notice at an instant: changes that take effect, and what holds them.
 
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use prost::Message;
-use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{State, adds, due_micros, fitting::Fitted, is_open, is_pending, publish::CHUNK_BYTES};
+use super::{State, adds, due_micros, fitting::Fitted, is_open, is_pending};
 use crate::{
     error::{Error, Result},
     proto::v1::{
-        GateRecord, HeldChange, Notice, NoticeChange, NoticeRecipient, Organization, Subprocessor, Transfer,
+        GateRecord, HeldChange, Notice, NoticeChange, Organization, Subprocessor, Transfer,
         gate_record::{Gate, Outcome},
         notice_change::Kind as ChangeKind,
-        recipient_change::Status,
         subprocessor::State as Stage,
     },
     resource::{
@@ -28,119 +22,17 @@ use crate::{
         engagement::{self, Unmet},
         notice::{
             effect::{NAMED, Standing, Turn, binds, turn},
-            instant,
-            recipient::pass,
-            stamp,
+            instant, stamp,
         },
     },
     store::{
-        due::next_due,
         standard::Managed,
-        version::{Resource, Row, Stored, day, timestamp},
+        version::{Stored, day, timestamp},
         writer::Writer,
     },
 };
 
-/// Recipients whose deadline passes in one revision.
-const CHUNK: u64 = 250;
-
 impl Writer {
-    /// Applies what is due next, if its time has come, and returns when something is due after it, in microseconds since
-    /// 1970.
-    pub(in crate::store) async fn apply_next_due(&mut self) -> Result<i64> {
-        let now = self.now().as_microsecond();
-        let recipients = self.due::<NoticeRecipient>(CHUNK).await?;
-        let notices = self.due::<Notice>(1).await?;
-        let first = |due: Option<&prost_types::Timestamp>| due_micros(due);
-        let silence = recipients.first().map_or(i64::MAX, |one| first(one.message.due_time.as_ref()));
-        let effect = notices.first().map_or(i64::MAX, |one| first(one.message.due_time.as_ref()));
-        // Whoever has not objected by then has not objected when the change takes effect.
-        if silence <= now && silence <= effect {
-            self.pass_silence(recipients, silence).await?;
-        } else if effect <= now
-            && let Some(notice) = notices.into_iter().next()
-        {
-            let at = Timestamp::from_microsecond(effect).map_err(Error::internal)?;
-            Box::pin(self.advance(notice, at)).await?;
-        }
-        self.next_due().await
-    }
-
-    /// Holds the notice that is due next: what it announces cannot take effect, for a reason that is not a gate's.
-    pub(in crate::store) async fn hold_next_due(&mut self, reason: String) -> Result<i64> {
-        let now = self.now();
-        if let Some(stored) = self.due::<Notice>(1).await?.into_iter().next()
-            && due_micros(stored.message.due_time.as_ref()) <= now.as_microsecond()
-        {
-            let mut notice = stored.message.clone();
-            if is_open(notice.state()) {
-                notice.set_state(State::Held);
-                self.noted.note_held();
-            }
-            notice.hold_reasons = vec![reason];
-            notice.due_time = stamp(next_midnight(now)?);
-            self.put(Some(&stored), notice).await?;
-        }
-        self.next_due().await
-    }
-
-    /// Tries again a notice that is HELD.
-    pub(in crate::store) async fn retry_held(&mut self, name: &str) -> Result<i64> {
-        let name = Name::of(Kind::Notice, "name", name)?;
-        if let Some(stored) = self.find::<Notice>(&name).await?
-            && stored.message.state() == State::Held
-        {
-            let now = self.now();
-            Box::pin(self.advance(stored, now)).await?;
-        }
-        self.next_due().await
-    }
-
-    /// When something is due next. What this write has said of that is in it.
-    async fn next_due(&mut self) -> Result<i64> {
-        let mut next = i64::MAX;
-        if let Some(one) = self.due::<NoticeRecipient>(1).await?.first() {
-            next = next.min(due_micros(one.message.due_time.as_ref()));
-        }
-        if let Some(one) = self.due::<Notice>(1).await?.first() {
-            next = next.min(due_micros(one.message.due_time.as_ref()));
-        }
-        self.noted.forget_next();
-        Ok(next)
-    }
-
-    async fn due<R: Resource>(&self, size: u64) -> Result<Vec<Stored<R>>> {
-        let rows = self.tx().query_all(&next_due(R::KIND, size)).await?;
-        let rows = rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-    }
-
-    /// Lets the deadlines pass that are at one instant.
-    async fn pass_silence(&mut self, due: Vec<Stored<NoticeRecipient>>, micros: i64) -> Result<()> {
-        let at = Timestamp::from_microsecond(micros).map_err(Error::internal)?;
-        let (mut released, mut bytes, mut is_first) = (Vec::new(), 0, true);
-        for stored in due.into_iter().filter(|one| due_micros(one.message.due_time.as_ref()) == micros) {
-            let mut after = stored.message.clone();
-            pass(&mut after, at);
-            // A revision counts what was before as well as what is after; the rest comes in the next one.
-            bytes += stored.message.encoded_len() + after.encoded_len();
-            if bytes > CHUNK_BYTES && !is_first {
-                break;
-            }
-            is_first = false;
-            let is_released = after.changes.iter().any(|change| change.status() == Status::Released);
-            if is_released && let Some(notice) = Name::parse(&after.name).and_then(|name| name.parent()) {
-                released.push(notice);
-            }
-            self.put(Some(&stored), after).await?;
-        }
-        released.dedup();
-        for notice in released {
-            self.touch(&notice, at).await?;
-        }
-        Ok(())
-    }
-
     /// Has a notice looked at again: somebody has answered, or nobody waits for somebody any more.
     pub(super) async fn touch(&mut self, name: &Name, at: Timestamp) -> Result<()> {
         let Some(stored) = self.find::<Notice>(name).await? else { return Ok(()) };
@@ -155,7 +47,7 @@ impl Writer {
     }
 
     /// Does with a notice what is to be done at an instant.
-    async fn advance(&mut self, stored: Stored<Notice>, at: Timestamp) -> Result<()> {
+    pub(super) async fn advance(&mut self, stored: Stored<Notice>, at: Timestamp) -> Result<()> {
         let mut notice = stored.message.clone();
         notice.due_time = None;
         if notice.inbound {
@@ -494,7 +386,7 @@ fn count(number: usize) -> i32 {
 }
 
 /// The beginning of the next UTC day.
-fn next_midnight(at: Timestamp) -> Result<Timestamp> {
+pub(super) fn next_midnight(at: Timestamp) -> Result<Timestamp> {
     let tomorrow = at.to_zoned(TimeZone::UTC).date().checked_add(1.day()).map_err(Error::internal)?;
     Ok(tomorrow.to_zoned(TimeZone::UTC).map_err(Error::internal)?.timestamp())
 }

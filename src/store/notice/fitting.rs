@@ -1,12 +1,16 @@
 //! Whether a change fits what the registry holds, and what it would make of it. Asked for a draft, at publication, and
 //! again when the change takes effect: the registry may have changed in between.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use prost_reflect::ReflectMessage;
 
-use super::{adds, kind_word};
+use super::{adds, is_pending, kind_word};
 use crate::{
     error::{Error, Reason, Result, clip},
-    proto::v1::{Notice, NoticeChange, Organization, Subprocessor, notice_change::Kind, subprocessor::State},
+    proto::v1::{
+        Notice, NoticeChange, Organization, ProposedTransfer, Subprocessor, notice_change::Kind, subprocessor::State,
+    },
     resource::{
         behavior, mask,
         name::{Kind as ResourceKind, Name},
@@ -188,6 +192,38 @@ impl Writer {
             }
         }
         Ok(Some(after))
+    }
+}
+
+/// What one notice brings in twice: a subprocessor joins the list once, and a transfer has one content.
+pub(super) fn brought_in_twice(notice: &Notice, wrong: &mut Violations) {
+    let mut joined: HashMap<&str, usize> = HashMap::new();
+    let mut transfers: HashMap<&str, (String, &ProposedTransfer)> = HashMap::new();
+    for (i, change) in notice.changes.iter().enumerate().filter(|(_, change)| is_pending(change)) {
+        if adds(change.kind()) {
+            match joined.entry(&change.subprocessor) {
+                Entry::Vacant(first) => {
+                    first.insert(i);
+                }
+                Entry::Occupied(first) => wrong.push((
+                    format!("notice.changes[{i}].subprocessor"),
+                    format!("{} joins the list by changes[{}] already", change.subprocessor, first.get()),
+                )),
+            }
+        }
+        for (j, proposed) in change.proposed_transfers.iter().enumerate() {
+            let path = format!("changes[{i}].proposed_transfers[{j}]");
+            match transfers.entry(&proposed.transfer_id) {
+                Entry::Vacant(first) => {
+                    first.insert((path, proposed));
+                }
+                Entry::Occupied(first) if first.get().1.transfer == proposed.transfer => {}
+                Entry::Occupied(first) => wrong.push((
+                    format!("notice.{path}.transfer_id"),
+                    format!("\"{}\" is another transfer in {}", proposed.transfer_id, first.get().0),
+                )),
+            }
+        }
     }
 }
 

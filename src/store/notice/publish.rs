@@ -8,7 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
     State, adds,
-    fitting::{Fitted, no_longer_fits},
+    fitting::{Fitted, brought_in_twice, no_longer_fits},
     is_open, is_pending, refused, wrong_state,
 };
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
         stamp,
     },
     store::{
-        read::{fetch_all, version_query},
+        read::{fetch_stored, version_query},
         recipient::name_of,
         resource,
         standard::{match_etag, refuse_deleted},
@@ -64,7 +64,7 @@ impl Writer {
         let now = self.now();
         let fitted = self.freeze(&organization, &mut after, now).await?;
         for (change, fitted) in after.changes.iter().zip(fitted) {
-            if adds(change.kind()) {
+            if adds(change.kind()) && is_pending(change) {
                 Box::pin(self.announce(fitted)).await?;
             }
         }
@@ -96,6 +96,7 @@ impl Writer {
         for index in 0..notice.changes.len() {
             all.extend(self.fit(organization, notice, index, &mut wrong).await?);
         }
+        brought_in_twice(notice, &mut wrong);
         if !wrong.is_empty() {
             return Err(no_longer_fits(&notice.name, wrong));
         }
@@ -193,8 +194,7 @@ impl Writer {
             .and_where(Expr::col(column("to_revision")).is_null())
             .order_by(column("name"), Order::Desc)
             .limit(1);
-        let rows = fetch_all(self.tx(), &query).await?;
-        let last = rows.into_iter().map(Stored::<NoticeRecipient>::decode).next().transpose()?.flatten();
+        let last = fetch_stored::<NoticeRecipient>(self.tx(), &query).await?.into_iter().next();
         Ok(last.map(|stored| stored.message.customer).unwrap_or_default())
     }
 
@@ -213,8 +213,7 @@ impl Writer {
             .and_where(Expr::col(column("deleted")).eq(false))
             .order_by(column("name"), Order::Asc)
             .limit(size as u64);
-        let rows = fetch_all(self.tx(), &query).await?;
-        Ok(rows.into_iter().map(Stored::decode).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        fetch_stored(self.tx(), &query).await
     }
 
     /// Withdraws a notice, or some of its changes.

@@ -205,7 +205,9 @@ impl Store {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn settle(&self, settled: Vec<Settled>) -> Result<()> {
+    pub async fn settle(&self, mut settled: Vec<Settled>) -> Result<()> {
+        // Whoever locks several does so in this order, so that nobody waits for each other.
+        settled.sort_by(|one, other| one.claimed.name.cmp(&other.claimed.name));
         let now = self.clock().now().as_microsecond();
         let mut news = HashMap::new();
         for one in settled.iter().filter(|one| one.outcome == Outcome::Dead) {

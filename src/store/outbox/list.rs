@@ -26,10 +26,10 @@ use crate::{
     rules::event,
     store::{
         Store, filter,
-        read::{fetch_all, version_query},
+        read::{fetch_stored, version_query},
         standard::refuse_deleted,
         subscription::wrong_state,
-        version::{Stored, column, timestamp},
+        version::{column, timestamp},
         writer::Writer,
     },
 };
@@ -152,9 +152,8 @@ impl Store {
             .and_where(Expr::col(column("to_revision")).is_null())
             .and_where(Expr::col(column("deleted")).eq(false))
             .cond_where(has);
-        let rows = fetch_all(self.reads(), &query).await?;
-        let stored = rows.into_iter().map(Stored::<Subscription>::decode).collect::<Result<Vec<_>>>()?;
-        Ok(stored.into_iter().flatten().map(|stored| stored.message).collect())
+        let stored = fetch_stored::<Subscription>(self.reads(), &query).await?;
+        Ok(stored.into_iter().map(|stored| stored.message).collect())
     }
 
     /// What is to be replayed of a range of revisions to a subscription.
@@ -226,7 +225,7 @@ impl Writer {
         if !known.subscription.is_empty() && known.event_type != event::VERIFICATION {
             self.active_subscription(&known.subscription).await?;
         }
-        self.requeue(delivery::Column::Name.eq(name).into()).await?;
+        self.requeue(vec![name.to_owned()]).await?;
         shown(self.tx(), name).await
     }
 
@@ -243,26 +242,33 @@ impl Writer {
         let keys: Vec<String> = replay.planned.iter().map(|one| one.event_key.clone()).collect();
         let now = self.now().as_microsecond();
         // What is there already is sent again under its id; what is not there is made.
+        let mut known: Vec<String> = Vec::new();
         for chunk in keys.chunks(super::ROWS) {
-            let known = Condition::all()
-                .add(delivery::Column::Target.eq(subscription.as_str()))
-                .add(delivery::Column::EventKey.is_in(chunk));
-            self.requeue(known).await?;
+            let names = delivery::Entity::find()
+                .select_only()
+                .column(delivery::Column::Name)
+                .filter(delivery::Column::Target.eq(subscription.as_str()))
+                .filter(delivery::Column::EventKey.is_in(chunk));
+            known.extend(names.into_tuple::<String>().all(self.tx()).await?);
         }
+        self.requeue(known).await?;
         queue(self.tx(), organization.as_str(), organization_id, replay.planned, now).await?;
         Ok(count)
     }
 
-    async fn requeue(&self, which: Condition) -> Result<()> {
-        delivery::Entity::update_many()
-            .col_expr(delivery::Column::State, Expr::value(i32::from(State::Queued)))
-            .col_expr(delivery::Column::DueTime, Expr::value(self.now().as_microsecond()))
-            .col_expr(delivery::Column::UpdateTime, Expr::value(self.now().as_microsecond()))
-            .col_expr(delivery::Column::Claim, Expr::value(""))
-            .col_expr(delivery::Column::Error, Expr::value(""))
-            .filter(which)
-            .exec(self.tx())
-            .await?;
+    async fn requeue(&self, names: Vec<String>) -> Result<()> {
+        let names = super::lock(self.tx(), names).await?;
+        for chunk in names.chunks(super::ROWS) {
+            delivery::Entity::update_many()
+                .col_expr(delivery::Column::State, Expr::value(i32::from(State::Queued)))
+                .col_expr(delivery::Column::DueTime, Expr::value(self.now().as_microsecond()))
+                .col_expr(delivery::Column::UpdateTime, Expr::value(self.now().as_microsecond()))
+                .col_expr(delivery::Column::Claim, Expr::value(""))
+                .col_expr(delivery::Column::Error, Expr::value(""))
+                .filter(delivery::Column::Name.is_in(chunk))
+                .exec(self.tx())
+                .await?;
+        }
         Ok(())
     }
 

@@ -5,7 +5,11 @@ use jiff::Timestamp;
 use super::organization_of;
 use crate::{
     error::{Error, Reason, Result},
-    proto::v1::{GateRecord, Override, Subprocessor, gate_record::Outcome, subprocessor::State},
+    proto::v1::{
+        GateRecord, Override, Subprocessor,
+        gate_record::{Gate, Outcome},
+        subprocessor::State,
+    },
     resource::name::Name,
     rules::engagement::{self, Step, Unmet},
     store::{
@@ -114,6 +118,12 @@ impl Writer {
         let mut unmet = engagement::unmet_gates(after, vendor.as_ref(), &uncovered, today);
         // What was only suspended was announced when it began.
         let announced = self.announcement(&organization, &after.name).await?;
+        if let Some((notice, _)) = announced.as_ref().filter(|(notice, _)| !notice.message.audience_complete) {
+            // Whoever is still to be written would not be told of what has begun already: nothing passes that.
+            let text = format!("{}: its audience is still being written; try again", notice.name());
+            let gate = Unmet::new(Gate::NoticeCleared, text);
+            return Err(refuse_gates(&after.name, &organization.name, &[gate]));
+        }
         if from != State::Suspended {
             unmet.extend(self.not_told(&organization, announced.as_ref(), self.now()).await?);
         }

@@ -11,7 +11,8 @@ use sea_orm::{
 use super::{
     super::{
         entity::{change, resource},
-        version::{Resource, Version, cleared_columns, column, micros, one_of, value_table},
+        log,
+        version::{Resource, Version, cleared_columns, column, micros, one_of, stored_values, value_table},
     },
     Report,
 };
@@ -64,13 +65,61 @@ pub(super) struct Facts {
     versions: HashMap<Key, Found>,
     /// The changes that made the versions before.
     earlier: HashMap<Key, change::Model>,
-    /// When each resource was last erased: versions of before may lack their content.
+    /// When each of these resources was last erased: versions of before may lack their content.
     erased: HashMap<i64, i64>,
+}
+
+/// When resources were erased, as far as a check has read that. No index leads to it, so it is read once, and then only
+/// what was written since.
+#[derive(Debug, Default)]
+pub(super) struct Erasures {
+    up_to: i64,
+    last: HashMap<i64, i64>,
+}
+
+impl Erasures {
+    /// An altered erasure is reported where it stands; what it explains is not to be reported too.
+    async fn follow(&mut self, tx: &DatabaseTransaction) -> Result<()> {
+        let head = log::counter(tx).await?.revision;
+        let erasures = change::Entity::find()
+            .filter(change::Column::Revision.gt(self.up_to))
+            .filter(
+                Condition::any()
+                    .add(change::Column::Kind.eq(i32::from(ChangeKind::Erased)))
+                    .add(change::Column::AfterDigest.is_null()),
+            )
+            .all(tx)
+            .await?;
+        let names: Vec<String> = erasures.iter().map(|change| change.name.clone()).collect();
+        let ids = ids_of(tx, &names).await?;
+        for erasure in erasures {
+            let named = ids.get(&erasure.name).copied();
+            for id in [Some(erasure.resource_id), named].into_iter().flatten() {
+                let last = self.last.entry(id).or_default();
+                *last = Ord::max(*last, erasure.revision);
+            }
+        }
+        self.up_to = Ord::max(self.up_to, head);
+        Ok(())
+    }
+}
+
+async fn ids_of(tx: &DatabaseTransaction, names: &[String]) -> Result<HashMap<String, i64>> {
+    let mut ids = HashMap::new();
+    for chunk in names.chunks(KEYS) {
+        let found = resource::Entity::find().filter(resource::Column::Name.is_in(chunk.iter().cloned())).all(tx);
+        ids.extend(found.await?.into_iter().map(|row| (row.name, row.id)));
+    }
+    Ok(ids)
 }
 
 impl Facts {
     /// Reads what is needed to check these changes.
-    pub(super) async fn read(tx: &DatabaseTransaction, changes: &[change::Model]) -> Result<Self> {
+    pub(super) async fn read(
+        tx: &DatabaseTransaction,
+        changes: &[change::Model],
+        erasures: &mut Erasures,
+    ) -> Result<Self> {
         let mut facts = Self::default();
         let ids: Vec<i64> = changes.iter().map(|change| change.resource_id).collect();
         let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
@@ -78,7 +127,7 @@ impl Facts {
             let found = resource::Entity::find().filter(resource::Column::Id.is_in(chunk.iter().copied())).all(tx);
             facts.resources.extend(found.await?.into_iter().map(|row| (row.id, row)));
         }
-        facts.read_ids(tx, &names).await?;
+        facts.ids = ids_of(tx, &names).await?;
         let mut before = HashSet::new();
         for kind in Kind::ALL {
             let mut keys = HashSet::new();
@@ -105,41 +154,13 @@ impl Facts {
                 .await?;
             facts.earlier.extend(made.into_iter().map(|row| ((row.resource_id, row.revision), row)));
         }
-        // No index leads to them: only where content is missing.
+        // Only where content is missing.
         if facts.versions.values().any(|version| version.body.is_none()) {
-            facts.read_erasures(tx).await?;
+            erasures.follow(tx).await?;
+            let of = facts.versions.keys().filter_map(|(id, _)| Some((*id, *erasures.last.get(id)?)));
+            facts.erased = of.collect();
         }
         Ok(facts)
-    }
-
-    async fn read_ids(&mut self, tx: &DatabaseTransaction, names: &[String]) -> Result<()> {
-        for chunk in names.chunks(KEYS) {
-            let found = resource::Entity::find().filter(resource::Column::Name.is_in(chunk.iter().cloned())).all(tx);
-            self.ids.extend(found.await?.into_iter().map(|row| (row.name, row.id)));
-        }
-        Ok(())
-    }
-
-    /// An altered erasure is reported where it stands; what it explains is not to be reported too.
-    async fn read_erasures(&mut self, tx: &DatabaseTransaction) -> Result<()> {
-        let erasures = change::Entity::find()
-            .filter(
-                Condition::any()
-                    .add(change::Column::Kind.eq(i32::from(ChangeKind::Erased)))
-                    .add(change::Column::AfterDigest.is_null()),
-            )
-            .all(tx)
-            .await?;
-        let names: Vec<String> = erasures.iter().map(|change| change.name.clone()).collect();
-        self.read_ids(tx, &names).await?;
-        for erasure in erasures {
-            let named = self.ids.get(&erasure.name).copied();
-            for id in [Some(erasure.resource_id), named].into_iter().flatten() {
-                let last = self.erased.entry(id).or_default();
-                *last = Ord::max(*last, erasure.revision);
-            }
-        }
-        Ok(())
     }
 
     async fn read_versions(&mut self, tx: &DatabaseTransaction, kind: Kind, keys: Vec<Key>) -> Result<()> {
@@ -440,12 +461,9 @@ fn found<R: Resource>(key: Key, columns: &Columns, mut stored: Vec<(String, Stri
             let expected = columns_of::<R>(message.row(version));
             let differs = expected.iter().filter(|(name, value)| columns.get(*name) != Some(*value));
             altered.extend(differs.map(|(name, _)| name.clone()).filter(|name| !APART.contains(&name.as_str())));
-            let mut values: Vec<(String, String)> =
-                message.values().into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
-            values.sort();
-            values.dedup();
             stored.sort();
-            if stored != values {
+            let held = stored.iter().map(|(field, value)| (field.as_str(), value.as_str()));
+            if !held.eq(stored_values(message).iter().map(|(field, value)| (*field, value.as_str()))) {
                 altered.push(format!("{}_value", R::KIND.singular()));
             }
         }

@@ -219,7 +219,7 @@ both! {
         // Sealed as the server does it: the seal is no secret, so what is inside must not matter.
         let query = Query::of("customers", &["organizations/acme", "", "", "", "None", ""]);
         let ask = |revision: i64, name: &str| {
-            let position = Position { revision, name: name.into(), text: "'; --".into(), number: i64::MIN };
+            let position = Position { revision, name: name.into(), text: "'; --".into(), number: i64::MIN, ..Position::default() };
             Ask { parent: "organizations/acme".into(), page_token: query.token(&position), ..Default::default() }
         };
         let all = v1::Customer::list(&mut server, ask(5, "")).await.expect("a page");

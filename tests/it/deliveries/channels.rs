@@ -217,4 +217,22 @@ both! {
             refused(scene.server.notices.get_delivery(request).await, Code::InvalidArgument, "FIELD_INVALID", &["name"]);
         }
     }
+
+    async fn nobody_subscribes_to_an_organization_that_is_gone(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let hook = || Subscription { channel: webhook("http://127.0.0.1/hook"), ..Subscription::default() };
+        let known = scene.subscribe("hook", hook()).await.expect("subscribed");
+        let delete = DeleteSubscriptionRequest { name: known.name.clone(), ..Default::default() };
+        scene.server.notices.delete_subscription(delete).await.expect("deleted");
+        let delete = v1::DeleteOrganizationRequest { name: ACME.into(), ..Default::default() };
+        scene.server.organizations.delete_organization(delete).await.expect("deleted");
+        refused(scene.subscribe("other", hook()).await, Code::FailedPrecondition, "REFERENCE_NOT_FOUND", &[]);
+        let undelete = v1::UndeleteSubscriptionRequest { name: known.name.clone(), ..Default::default() };
+        let answer = scene.server.notices.undelete_subscription(undelete.clone()).await;
+        refused(answer, Code::FailedPrecondition, "REFERENCE_NOT_FOUND", &[]);
+        // With it they come back.
+        let back = v1::UndeleteOrganizationRequest { name: ACME.into(), ..Default::default() };
+        scene.server.organizations.undelete_organization(back).await.expect("undeleted");
+        scene.server.notices.undelete_subscription(undelete).await.expect("undeleted");
+    }
 }

@@ -317,6 +317,21 @@ both! {
         assert_eq!(scene.status("n", "noted").await, "DEEMED_AUTHORIZED");
     }
 
+    async fn the_log_does_not_keep_the_address_that_a_mail_server_repeats(backend: Backend) {
+        let (mut scene, mut sink) = posted(backend).await;
+        scene.customer_as("berlin", with_contacts(berlin(), &["dpo@berlin.example"])).await;
+        scene.announce_for("n", vec![add("host")], "").await;
+        letters(&mut sink, 1).await;
+        scene.settled("", &[("DELIVERED", 1)]).await;
+        let delivery = scene.delivery_to("dpo@berlin.example", "notice.published").await;
+        let report = ReportBounceRequest { diagnostic: "550 5.1.1 <dpo@berlin.example>: no such mailbox".into(), ..back(&delivery) };
+        let bounced = scene.server.notices.report_bounce(report).await.expect("reported").into_inner();
+        // Operators see what was said for as long as there is a delivery; the log is for good.
+        assert_eq!(bounced.error, "550 5.1.1 <dpo@berlin.example>: no such mailbox");
+        let recipient = scene.recipient("n", "berlin").await;
+        assert_eq!(receipts(&recipient)[1].2, "550 5.1.1 <(address)>: no such mailbox");
+    }
+
     async fn what_cannot_have_come_back_is_refused(backend: Backend) {
         let (mut scene, mut sink) = posted(backend).await;
         let mut receiver = Receiver::start(Manner::Kind).await;

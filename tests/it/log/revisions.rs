@@ -218,4 +218,12 @@ both! {
         assert_eq!(server.revision().await, 2);
         crate::log::assert_verifies(&mut server).await;
     }
+
+    async fn what_is_too_long_for_an_index_is_in_order(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        crate::support::organization(&mut server, "acme").await;
+        let message = v1::Subprocessor { display_name: "AWS".into(), purposes: vec!["a".repeat(2_049)], ..Default::default() };
+        crate::support::subprocessor(&mut server, "organizations/acme", "aws", message).await.expect("created");
+        crate::log::assert_verifies(&mut server).await;
+    }
 }

@@ -185,4 +185,18 @@ both! {
         assert_eq!(revisions.revisions.len(), 2, "{:?}", revisions.revisions);
         assert_eq!(notice("n"), effective.name);
     }
+
+    async fn an_effective_time_between_two_microseconds_stops_no_clock(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        let finer = prost_types::Timestamp { nanos: 123_456_789, ..at("2026-04-01T08:00:00Z") };
+        let message = Notice { changes: vec![add("aws")], requested_effective_time: Some(finer), ..Notice::default() };
+        let published = scene.announce("fine", message).await;
+        // What is finer than the registry's clock is let go.
+        assert_eq!(read(published.requested_effective_time.as_ref()), "2026-04-01T08:00:00.123456Z");
+        scene.announce_for("next", vec![add("gcp")], "2026-04-01T09:00:00Z").await;
+        scene.pass_to("2026-04-02T00:00:00Z");
+        let fine = scene.notice("fine").await;
+        assert_eq!((fine.state(), read(fine.effective_time.as_ref()).as_str()), (State::Effective, "2026-04-01T08:00:00.123456Z"));
+        assert_eq!(scene.state("next").await, State::Effective);
+    }
 }

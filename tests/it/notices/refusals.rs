@@ -245,4 +245,36 @@ both! {
         refused(scene.server.notices.preview_notice(both).await.map(Response::into_inner), Code::InvalidArgument, "FIELD_INVALID", &["name"]);
         assert_eq!(scene.revision().await, before);
     }
+
+    async fn nothing_is_brought_in_twice_by_one_notice(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        scene.found("old", proposal("old")).await;
+        let replace = NoticeChange { kind: Kind::Replace.into(), replaces: vec![engagement("old")], ..add("a") };
+        let transfer = |note: &str| v1::ProposedTransfer {
+            transfer_id: "t".into(),
+            transfer: Some(v1::Transfer {
+                regime: v1::Regime::EuGdpr.into(),
+                exporter: "customers".into(),
+                exporter_area: v1::ExporterArea::Eu.into(),
+                exporter_role: v1::Role::Controller.into(),
+                importer: engagement("old"),
+                importer_role: v1::Role::SubProcessor.into(),
+                destination_region_codes: vec!["US".into()],
+                importer_scope: note.into(),
+                ..Default::default()
+            }),
+        };
+        let moved = |id: &str, note: &str| NoticeChange { proposed_transfers: vec![transfer(note)], ..add(id) };
+        for (changes, field) in [
+            (vec![add("a"), add("a")], "notice.changes[1].subprocessor"),
+            (vec![add("a"), add("b"), replace], "notice.changes[2].subprocessor"),
+            (vec![moved("a", "one"), moved("b", "another")], "notice.changes[1].proposed_transfers[0].transfer_id"),
+        ] {
+            refused(scene.create("n", with(changes)).await, Code::InvalidArgument, "FIELD_INVALID", &[field]);
+        }
+        // One subprocessor may change in several ways, and a transfer may serve two.
+        let place = change(Kind::ChangeLocation, "old", located(&["US"]), &["locations"]);
+        let purpose = change(Kind::ChangePurpose, "old", v1::Subprocessor { purposes: vec!["Mail".into()], ..Default::default() }, &["purposes"]);
+        scene.announce_for("n", vec![place, purpose, moved("a", "one"), moved("b", "one")], "").await;
+    }
 }

@@ -42,6 +42,39 @@ both! {
         }
     }
 
+    async fn a_walk_stays_on_the_day_on_which_it_began(backend: Backend) {
+        let place = Place::new(backend).await;
+        let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true"), ("EXAMPLES__LOAD", "true")]).await;
+        let (parent, page_size) = ("organizations/-".to_owned(), 5);
+        let findings = ListFindingsRequest { parent: parent.clone(), page_size, ..Default::default() };
+        let transfers = v1::AssessTransfersRequest { parent: parent.clone(), page_size, ..Default::default() };
+        let claims = v1::AssessClaimsRequest { parent, page_size: 1, ..Default::default() };
+        let first = (
+            server.mechanisms.list_findings(findings.clone()).await.expect("a page").into_inner(),
+            server.mechanisms.assess_transfers(transfers.clone()).await.expect("a page").into_inner(),
+            server.mechanisms.assess_claims(claims.clone()).await.expect("a page").into_inner(),
+        );
+        place.set_clock("2026-03-24T00:00:01Z");
+        let findings = ListFindingsRequest { page_token: first.0.next_page_token, ..findings };
+        let second = server.mechanisms.list_findings(findings.clone()).await.expect("the next page").into_inner();
+        assert_eq!((first.0.date.as_str(), second.date.as_str()), ("2026-03-23", "2026-03-23"));
+        let transfers = v1::AssessTransfersRequest { page_token: first.1.next_page_token, ..transfers };
+        let second = server.mechanisms.assess_transfers(transfers.clone()).await.expect("the next page").into_inner();
+        assert!(second.assessments.iter().all(|one| one.date == "2026-03-23"), "{second:?}");
+        let claims = v1::AssessClaimsRequest { page_token: first.2.next_page_token, ..claims };
+        let second = server.mechanisms.assess_claims(claims.clone()).await.expect("the next page").into_inner();
+        assert_eq!((first.2.date.as_str(), second.date.as_str()), ("2026-03-23", "2026-03-23"));
+        // One that names a day is another query, also if it is the same day.
+        let date = "2026-03-23".to_owned();
+        let answer = server.mechanisms.list_findings(ListFindingsRequest { date: date.clone(), ..findings }).await;
+        refused(answer, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &["page_token"]);
+        let other = v1::AssessTransfersRequest { date: date.clone(), ..transfers };
+        let answer = server.mechanisms.assess_transfers(other).await;
+        refused(answer, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &["page_token"]);
+        let answer = server.mechanisms.assess_claims(v1::AssessClaimsRequest { date, ..claims }).await;
+        refused(answer, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &["page_token"]);
+    }
+
     async fn a_walk_stays_at_its_revision(backend: Backend) {
         let (_place, mut server) = acme(backend).await;
         vendor(&mut server, "aws").await;
