@@ -323,7 +323,8 @@ impl Settings {
             found.push(("web.public_url", format!("{text}, not {}", web.public_url)));
         }
         if email.is_on() && web.public_url.is_empty() && server.listen.ip().is_unspecified() {
-            let text = "must be set where email.smtp_host is: links in mails begin with it, and nobody can follow one to";
+            let text =
+                "must be set where email.smtp_host is: links in mails begin with it, and nobody can follow one to";
             found.push(("web.public_url", format!("{text} {}", server.listen)));
         }
         within("writer.max_batch", writer.max_batch, 1..=10_000, &mut found);

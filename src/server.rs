@@ -15,7 +15,11 @@ mod span;
 
 use std::{future::Future, io::ErrorKind, iter, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use axum::{Router, extract::Request, middleware::{from_fn, from_fn_with_state}};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+};
 use http::header::CONTENT_TYPE;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},

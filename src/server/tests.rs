@@ -10,8 +10,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tonic_types::StatusExt;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
+use tonic_types::StatusExt;
 
 use super::*;
 use crate::config::{Flags, Settings};
@@ -204,7 +204,9 @@ async fn pages_from_elsewhere_may_not_call_a_server_that_trusts_its_callers() {
         let answer = http1(&server, &ask(origin), &frame(0, b"")).await;
         assert!(answer.contains("grpc-status:0"), "{origin}: {answer}");
     }
-    for origin in ["http://evil.example:50051", "null", "http://127.0.0.1.evil.example", "http://localhost.evil.example"] {
+    for origin in
+        ["http://evil.example:50051", "null", "http://127.0.0.1.evil.example", "http://localhost.evil.example"]
+    {
         let answer = http1(&server, &ask(origin), &frame(0, b"")).await;
         assert!(answer.contains("grpc-status: 7") && answer.contains("remove"), "{origin}: {answer}");
     }
