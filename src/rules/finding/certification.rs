@@ -114,7 +114,7 @@ mod tests {
             (Status::Removed, Severity::Warning),
         ] {
             let other = Certification { status: status.into(), ..one.clone() };
-            assert_eq!(on(&other, None, "2024-06-01")[0].0, severity, "{status:?}");
+            assert_eq!(on(&other, None, "2025-06-01")[0].0, severity, "{status:?}");
         }
     }
 
