@@ -93,9 +93,10 @@ impl Shown {
         Router::new().route(PATH, get(page)).with_state(self.clone())
     }
 
-    /// Counts again, before each time that the collector is told, until it is dropped. Without a collector: nothing.
+    /// Counts again, before each time that the collector is told, until it is dropped. Without a collector: nothing, for
+    /// as long.
     pub async fn keep(&self) {
-        let Some(interval) = self.0.meters.interval else { return };
+        let Some(interval) = self.0.meters.interval else { return std::future::pending().await };
         let mut ticks = tokio::time::interval(interval);
         loop {
             ticks.tick().await;

@@ -111,7 +111,7 @@ struct Tag {
 #[derive(Debug)]
 struct Record {
     line: u32,
-    values: Vec<(String, Cell)>,
+    values: Keyed,
     parts: Vec<(usize, usize)>,
 }
 
@@ -368,7 +368,7 @@ fn header(values: &[Member], rows: &Node) -> Option<Vec<String>> {
 /// What a component says as a row, if it is one.
 fn record(source: &str, tag: &Tag) -> Option<Record> {
     let mut parts = vec![(tag.start, tag.end)];
-    let mut values: Vec<(String, Cell)> = Vec::new();
+    let mut values: Keyed = Vec::new();
     for member in tag.values.iter().filter(|member| !matches!(member.value.value, Value::Map(_))) {
         let folded = columns::words(&member.key).concat();
         if LOOKS.contains(&folded.as_str()) {
@@ -402,8 +402,11 @@ fn record(source: &str, tag: &Tag) -> Option<Record> {
     Some(Record { line: tag.line, values, parts })
 }
 
+/// Cells, each with its key.
+type Keyed = Vec<(String, Cell)>;
+
 /// What stands inside a component, if that is text alone: lines that are keyed, and others.
-fn body(source: &str, tag: &Tag) -> Option<(Vec<(String, Cell)>, (usize, usize))> {
+fn body(source: &str, tag: &Tag) -> Option<(Keyed, (usize, usize))> {
     let rest = source.get(tag.end..).filter(|_| tag.is_open)?;
     let mut most = rest.len().min(MAX_BODY);
     while !rest.is_char_boundary(most) {
@@ -418,7 +421,7 @@ fn body(source: &str, tag: &Tag) -> Option<(Vec<(String, Cell)>, (usize, usize))
     if lines().any(is_structure) {
         return None;
     }
-    let mut said: Vec<(String, Cell)> = Vec::new();
+    let mut said: Keyed = Vec::new();
     let mut others: Vec<String> = Vec::new();
     for line in lines() {
         let plain = line.replace("**", "");

@@ -171,7 +171,7 @@ impl Reader<'_> {
                 tokens.iter().enumerate().flat_map(|(at, token)| text::words(token).into_iter().map(move |_| at));
             let owners: Vec<usize> = owner.collect();
             let is_chosen = |token: &usize| owners.iter().skip(at).take(length).any(|owner| owner == token);
-            let mut others = vec![Vec::new(), Vec::new()];
+            let mut others = [Vec::new(), Vec::new()];
             let from = owners.get(at).copied().unwrap_or(0);
             for (token, text) in tokens.iter().enumerate().filter(|(token, _)| !is_chosen(token)) {
                 others[usize::from(token > from)].push(*text);
