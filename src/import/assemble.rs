@@ -270,7 +270,28 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     if row.incomplete_reason.is_empty() {
         row.incomplete_reason.clone_from(&before.incomplete_reason);
     }
-    row.listed = true;
+    let texts = [
+        (&mut row.website_uri, &before.website_uri),
+        (&mut row.service_description, &before.service_description),
+        (&mut row.condition, &before.condition),
+    ];
+    for (now, known) in texts.into_iter().filter(|(now, _)| now.is_empty()) {
+        now.clone_from(known);
+    }
+    let lists = [
+        (&mut row.purposes, &before.purposes),
+        (&mut row.data_categories, &before.data_categories),
+        (&mut row.data_subject_categories, &before.data_subject_categories),
+        (&mut row.vendor_services, &before.vendor_services),
+    ];
+    for (now, known) in lists.into_iter().filter(|(now, _)| now.is_empty()) {
+        now.clone_from(known);
+    }
+    if row.locations.is_empty() {
+        row.locations.clone_from(&before.locations);
+    }
+    // Whether it is shown to everybody is decided by hand once it is in the registry.
+    row.listed = before.listed;
 }
 
 /// Takes over what a list says of its publisher, as far as the registry does not know better. Returns the ids of its

@@ -130,7 +130,7 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         _ => split(&first, separator),
     };
     let mut apart: Option<Cell> = None;
-    for line in lines.into_iter().chain(item.children.iter().map(flat)).flat_map(keyed_sentences) {
+    for line in lines.into_iter().chain(below(item)).flat_map(keyed_sentences) {
         match keyed(&line).or_else(|| keyed_in_bold(&line)) {
             Some(pair) => own.push(pair),
             // A line that is a place and nothing else.
@@ -203,17 +203,35 @@ fn place_in_sentence(text: &str, line: u32, places: Places) -> Option<String> {
     text.contains(". ").then(|| find::sentence(places, text, line)).flatten().map(|stated| stated.words)
 }
 
-/// An item below another with all that stands below it.
-fn flat(item: &Item) -> Cell {
-    let mut cell = item.content.clone();
+/// What stands below an item, at any depth: each child with what is below it, and what has a key of its own by itself.
+fn below(item: &Item) -> Vec<Cell> {
+    let mut all = Vec::new();
     for child in &item.children {
-        append(&mut cell, flat_once(child));
+        let mut cell = child.content.clone();
+        let mut apart = Vec::new();
+        child.children.iter().for_each(|inner| gather(inner, &mut cell, &mut apart));
+        all.push(cell);
+        all.append(&mut apart);
     }
-    cell
+    all
 }
 
-fn flat_once(item: &Item) -> Cell {
-    item.content.clone()
+fn gather(item: &Item, into: &mut Cell, apart: &mut Vec<Cell>) {
+    let content = item.content.clone();
+    if keyed(&content).or_else(|| keyed_in_bold(&content)).is_some() {
+        let mut own = content;
+        item.children.iter().for_each(|inner| gather(inner, &mut own, apart));
+        apart.push(own);
+        return;
+    }
+    if into.text().trim_end().ends_with(':') {
+        // The first of what its key announces.
+        into.runs.push(Run { text: " ".to_owned(), ..Run::default() });
+        into.runs.extend(content.runs);
+    } else {
+        append(into, content);
+    }
+    item.children.iter().for_each(|inner| gather(inner, into, apart));
 }
 
 /// Adds what else is said: each keeps its own item.

@@ -171,9 +171,7 @@ fn take(cell: &Cell, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
 
 fn take_item(item: &Item, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
     take(&item.content, keys, said);
-    for child in &item.children {
-        take(&child.content, keys, said);
-    }
+    item.children.iter().for_each(|child| take_item(child, keys, said));
 }
 
 /// Ends a run: several are a table, one alone is what it was.

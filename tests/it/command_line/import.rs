@@ -77,7 +77,8 @@ fn what_the_registry_knows_and_the_page_does_not_is_kept() {
          documents:\n  - {id: subprocessor-list, title: Ours, kind: SUBPROCESSOR_LIST, uri: 'https://acme.example/list'}\n\
          vendors:\n  - {id: in-house-mail, display_name: Zeta}\n\
          subprocessors:\n  - {id: mail, display_name: Zeta Mail, vendor: vendors/in-house-mail, recorded_as_found: true, \
-         dpa: {status: SIGNED, sign_date: '2024-01-01'}, start_date: '2020-01-01'}\n",
+         dpa: {status: SIGNED, sign_date: '2024-01-01'}, start_date: '2020-01-01', \
+         website_uri: 'https://zeta.example', data_categories: [Addresses], locations: [{region_code: PL}]}\n",
     );
     server.ok(&["apply", &own, "--yes"]);
     let list = write("list.csv", "Subprocessor,Purpose,Country\nZeta Mail,mail,Germany\nStripe,payments,US\n");
@@ -103,6 +104,14 @@ fn what_the_registry_knows_and_the_page_does_not_is_kept() {
         (&Value::from("vendors/in-house-mail"), &Value::from("SIGNED"), &Value::from("2020-01-01"))
     );
     assert_eq!(row["purposes"], serde_json::json!(["mail"]));
+    assert_eq!(row["locations"][0]["region_code"], "DE", "what the page says");
+    assert_eq!(
+        (&row["website_uri"], &row["data_categories"]),
+        (&Value::from("https://zeta.example"), &serde_json::json!(["Addresses"])),
+        "what it does not say"
+    );
+    assert_eq!(row.get("listed"), None, "nobody said that everybody may see it");
+    assert_eq!(server.json(&["get", "organizations/acme/subprocessors/stripe"])["listed"], true);
     assert_eq!(
         server.json(&["get", "organizations/acme/documents/subprocessor-list"])["uri"],
         "https://acme.example/list"
