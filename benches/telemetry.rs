@@ -34,6 +34,10 @@ use tonic::transport::{Channel, Endpoint};
 
 use counters::{Counter, Instructions};
 
+/// As the server's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Calls before anything is counted, so that caches are warm and statements prepared.
@@ -86,6 +90,8 @@ async fn serve(seen: Seen, arguments: &[&str]) -> Result<()> {
     let settings =
         Settings::load(&Flags::default(), &named.collect()).map_err(|problems| format!("settings: {problems:?}"))?;
     if seen == Seen::Not {
+        // Without any subscriber, spans would go to the log facade of old.
+        tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::default())?;
         bare(&settings).await?.run(std::future::pending()).await?;
     } else {
         let _guard = telemetry::init(&settings.telemetry)?;
@@ -127,6 +133,7 @@ async fn bench() -> Result<()> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("telemetry");
     let collector = collector().await?;
     let mut without = None;
+    let mut worst = f64::MIN;
     for seen in [Seen::Not, Seen::Default, Seen::Collected] {
         // Of its own: a database that has been read is laid out as one that has not.
         if folder.exists() {
@@ -137,11 +144,9 @@ async fn bench() -> Result<()> {
         let base = *without.get_or_insert(each);
         let cost = each as f64 / base as f64 - 1.0;
         println!("{seen:?}: {each} instructions a get, {:+.2} %", cost * 100.0);
-        if cost > BOUND {
-            return Err(format!("more than {} % of a get", BOUND * 100.0).into());
-        }
+        worst = worst.max(cost);
     }
-    Ok(())
+    if worst > BOUND { Err(format!("more than {} % of a get", BOUND * 100.0).into()) } else { Ok(()) }
 }
 
 /// Instructions of a get, of many.

@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use std::{
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter},
+    metrics::{BoundHistogram, Counter, Histogram, Meter},
 };
 use tonic::Code;
 
@@ -121,7 +121,15 @@ struct Method {
     started: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
-    handled: [AtomicU64; CODES],
+    handled: [Handled; CODES],
+    handling: OnceLock<BoundHistogram<f64>>,
+}
+
+/// Calls of a method that ended with one code.
+#[derive(Debug, Default)]
+struct Handled {
+    count: AtomicU64,
+    duration: OnceLock<BoundHistogram<f64>>,
 }
 
 /// What methods that do not exist are counted under, so that callers cannot make up names without end.
@@ -141,7 +149,7 @@ impl Metrics {
         count(meter, GRPC_SENT, &methods, |method, tell| tell(method.sent.load(Relaxed), &method.labels));
         count(meter, GRPC_HANDLED, &methods, |method, tell| {
             for (number, handled) in (0..).zip(&method.handled) {
-                let handled = handled.load(Relaxed);
+                let handled = handled.count.load(Relaxed);
                 if handled > 0 {
                     let [one, two, three] = method.labels.clone();
                     let code = KeyValue::new("grpc_code", code_name(Code::from_i32(number)));
@@ -212,7 +220,8 @@ fn methods() -> HashMap<String, Arc<Method>> {
             started: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            handled: std::array::from_fn(|_| AtomicU64::new(0)),
+            handled: Default::default(),
+            handling: OnceLock::new(),
         };
         (path.to_owned(), Arc::new(method))
     };
@@ -264,14 +273,17 @@ impl Measured {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
-        if let Some(handled) = usize::try_from(code as i32).ok().and_then(|code| self.method.handled.get(code)) {
-            handled.fetch_add(1, Relaxed);
-        }
         let took = self.begun.elapsed().as_secs_f64();
-        let status = KeyValue::new("rpc.response.status_code", code_name(code));
-        let attributes = [KeyValue::new("rpc.system.name", "grpc"), self.method.name.clone(), status];
-        self.metrics.duration.record(took, &attributes);
-        self.metrics.handling.record(took, &self.method.labels);
+        let (metrics, method) = (&self.metrics, &self.method);
+        if let Some(handled) = usize::try_from(code as i32).ok().and_then(|code| method.handled.get(code)) {
+            handled.count.fetch_add(1, Relaxed);
+            let duration = handled.duration.get_or_init(|| {
+                let status = KeyValue::new("rpc.response.status_code", code_name(code));
+                metrics.duration.bind(&[KeyValue::new("rpc.system.name", "grpc"), method.name.clone(), status])
+            });
+            duration.record(took);
+        }
+        method.handling.get_or_init(|| metrics.handling.bind(&method.labels)).record(took);
     }
 }
 

@@ -9,15 +9,12 @@ use std::{fmt, io::IsTerminal, time::Duration};
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig;
-use opentelemetry_sdk::{
-    Resource,
-    propagation::TraceContextPropagator,
-    trace::{Sampler, SdkTracerProvider},
-};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing::{Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{self, FilterExt},
-    layer::SubscriberExt,
+    filter::{self, FilterExt, LevelFilter},
+    layer::{Context, Filter, SubscriberExt},
     reload,
     util::SubscriberInitExt,
 };
@@ -65,34 +62,73 @@ impl Guard {
 pub fn init(settings: &Telemetry) -> Result<Guard> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(Error::internal)?;
     let (filter, handle) = reload::Layer::new(filter);
-    // Statements are for traces. What is wrong with one is logged with what it was for.
-    let filter = filter.and(filter::filter_fn(|metadata| !is_statement(metadata)));
+    // Statements are for traces. What is wrong with one is logged with what it was for. A filter that does not say how
+    // verbose it is at most lets every event and span of the transport be looked at.
+    let no_statements = filter::filter_fn(|metadata| !is_statement(metadata)).with_max_level_hint(LevelFilter::TRACE);
+    let filter = filter.and(no_statements);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let log = match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => log.json().flatten_event(true).boxed(),
     };
 
+    let seen = tracing_subscriber::registry().with(log.with_filter(filter));
     let provider = exporter(settings)?;
-    let traces = provider.as_ref().map(|provider| {
-        let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
-        // Statements are many, and nobody sees them in a trace that is not recorded.
-        let wanted = filter::dynamic_filter_fn(|metadata, _| {
-            is_ours(metadata) || (is_statement(metadata) && trace::is_recorded())
-        });
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(wanted)
-    });
-    tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init().map_err(Error::internal)?;
+    match &provider {
+        Some(provider) => {
+            // Where in our code a span begins, on which thread and how often it was polled tells an operator nothing.
+            let traces = tracing_opentelemetry::layer()
+                .with_location(false)
+                .with_target(false)
+                .with_threads(false)
+                .with_tracked_inactivity(false)
+                .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")));
+            seen.with(traces.with_filter(traced())).with(Statements).try_init()
+        }
+        // Not an `Option` of a layer: one that is none wants to see everything, and every span of the transport is made.
+        None => seen.try_init(),
+    }
+    .map_err(Error::internal)?;
     Ok(Guard { provider, set_filter: Box::new(move |filter| handle.reload(filter)) })
 }
 
+/// What traces are made of: our own spans and what is said in them, and statements; nothing of what is not recorded.
+fn traced<S>() -> impl Filter<S> {
+    filter::dynamic_filter_fn(|metadata, _| is_statement(metadata) || trace::may_be_recorded())
+        .with_max_level_hint(LevelFilter::INFO)
+        .with_callsite_filter(|metadata| match metadata {
+            one if is_ours(one) => Interest::sometimes(),
+            one if is_statement(one) => Interest::always(),
+            _ => Interest::never(),
+        })
+}
+
+/// Lets statements through in traces that are recorded. They are many, and nobody sees them in others. For all layers at
+/// once, because a span that each of them refuses for itself is made all the same.
+struct Statements;
+
+impl<S: Subscriber> Layer<S> for Statements {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_statement(metadata) { Interest::sometimes() } else { Interest::always() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        !is_statement(metadata) || trace::is_recorded()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // The most verbose of all layers counts, and this one wants nothing itself.
+        Some(LevelFilter::OFF)
+    }
+}
+
 /// Our own spans: those of the transport would outnumber them, and exporting would trace itself.
-pub(crate) fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
+pub(crate) fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
 /// Spans of statements.
-fn is_statement(metadata: &tracing::Metadata<'_>) -> bool {
+fn is_statement(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.name().starts_with(STATEMENT)
 }
 
@@ -113,14 +149,11 @@ fn exporter(settings: &Telemetry) -> Result<Option<SdkTracerProvider>> {
         .with_endpoint(&settings.otlp_endpoint)
         .build()
         .map_err(Error::internal)?;
-    // A caller's decision holds, so that traces are whole; the ratio is for calls that begin one.
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(Conventional(exporter))
-        .with_sampler(sampler)
+        .with_sampler(trace::record(settings.sample_ratio))
         .with_resource(resource())
         .build();
-    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     Ok(Some(provider))
 }
 

@@ -1,14 +1,110 @@
 //! The trace that something belongs to, as W3C writes it (`traceparent`, Trace Context level 1): so it can be kept with a
 //! revision, and goes on to what that revision causes later and elsewhere. Without an exporter there are no traces, and
 //! all of this is nothing.
+//!
+//! Whether a trace is recorded is decided before its first span begins ([`Place`]): what nobody will see is not made.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
-use opentelemetry::{Context, global, trace::TraceContextExt};
+use opentelemetry::{
+    Context, KeyValue,
+    propagation::{Extractor, TextMapPropagator},
+    trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState},
+};
+use opentelemetry_sdk::{
+    propagation::TraceContextPropagator,
+    trace::{IdGenerator, RandomIdGenerator, Sampler, SamplingResult, ShouldSample},
+};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 const TRACEPARENT: &str = "traceparent";
+
+/// How many of the traces that begin here are recorded (0 to 1), once there is who takes them.
+static RATIO: OnceLock<f64> = OnceLock::new();
+
+static PROPAGATOR: LazyLock<TraceContextPropagator> = LazyLock::new(TraceContextPropagator::new);
+
+/// From now on somebody takes traces: `ratio` (0 to 1) of those that begin here, and those that callers want recorded.
+/// What is said first holds for the process. Returns how spans are sampled that have no [`Place`].
+pub fn record(ratio: f64) -> Sampler {
+    let ratio = *RATIO.get_or_init(|| ratio);
+    // A caller's decision holds, so that traces are whole.
+    Sampler::ParentBased(Box::new(Decided(Sampler::TraceIdRatioBased(ratio))))
+}
+
+/// Samples what a [`Place`] has decided to record.
+#[derive(Debug, Clone)]
+struct Decided(Sampler);
+
+/// In a context: what begins in it is recorded.
+#[derive(Debug)]
+struct Recorded;
+
+impl ShouldSample for Decided {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let is_decided = parent.is_some_and(|context| context.get::<Recorded>().is_some());
+        let sampler = if is_decided { &Sampler::AlwaysOn } else { &self.0 };
+        sampler.should_sample(parent, trace, name, kind, attributes, links)
+    }
+}
+
+/// Where a call stands among traces: in its caller's, or at the beginning of one.
+#[derive(Debug, Clone, Default)]
+pub struct Place(Context);
+
+impl Place {
+    /// Where a call with these headers stands.
+    pub fn of(headers: &impl Extractor) -> Self {
+        let Some(ratio) = RATIO.get() else { return Self::default() };
+        if headers.get(TRACEPARENT).is_some() {
+            let caller = PROPAGATOR.extract_with_context(&Context::new(), headers);
+            if caller.span().span_context().is_valid() {
+                return Self(caller);
+            }
+        }
+        if rand::random::<f64>() < *ratio {
+            return Self(Context::new().with_value(Recorded));
+        }
+        // It has an id all the same: it stands in the log, and goes on to whom the call causes to be told.
+        let ids = RandomIdGenerator::default();
+        let (trace, span) = (ids.new_trace_id(), ids.new_span_id());
+        let unrecorded = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, false, TraceState::NONE);
+        Self(Context::new().with_remote_span_context(unrecorded))
+    }
+
+    /// Whether anybody will see it.
+    pub fn is_recorded(&self) -> bool {
+        self.0.get::<Recorded>().is_some() || self.0.span().span_context().is_sampled()
+    }
+
+    /// The id of the trace; none: there is none, or it gets its id with its first span.
+    pub fn id(&self) -> Option<TraceId> {
+        id_in(&self.0)
+    }
+
+    /// Does something there.
+    pub fn within<T>(&self, what: impl FnOnce() -> T) -> T {
+        let _here = self.0.clone().attach();
+        what()
+    }
+
+    /// The place, for futures.
+    pub fn into_context(self) -> Context {
+        self.0
+    }
+}
 
 /// The trace of what runs now; empty: it belongs to none.
 pub fn current() -> String {
@@ -16,7 +112,7 @@ pub fn current() -> String {
         return String::new();
     }
     let mut carrier = HashMap::new();
-    global::get_text_map_propagator(|propagator| propagator.inject(&mut carrier));
+    PROPAGATOR.inject(&mut carrier);
     carrier.remove(TRACEPARENT).unwrap_or_default()
 }
 
@@ -26,9 +122,8 @@ pub fn join(span: &Span, traceparent: &str) {
         return;
     }
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
     // Fails if no traces are exported, which is no failure.
-    let _ = span.set_parent(parent);
+    let _ = span.set_parent(PROPAGATOR.extract_with_context(&Context::new(), &carrier));
 }
 
 /// Whether what runs now is recorded: only then is it worth its while to say in detail what it does.
@@ -36,10 +131,18 @@ pub fn is_recorded() -> bool {
     Context::map_current(|context| context.span().span_context().is_sampled())
 }
 
+/// Whether a span that begins now may be recorded: it begins a trace, or is of one that is.
+pub fn may_be_recorded() -> bool {
+    Context::map_current(|context| !context.has_active_span() || context.span().span_context().is_sampled())
+}
+
 /// The id of a span's trace; none: it belongs to none.
-pub fn id(span: &Span) -> Option<String> {
-    let context = span.context();
+pub fn id(span: &Span) -> Option<TraceId> {
+    id_in(&span.context())
+}
+
+fn id_in(context: &Context) -> Option<TraceId> {
     let span = context.span();
     let known = span.span_context();
-    known.is_valid().then(|| known.trace_id().to_string())
+    known.is_valid().then(|| known.trace_id())
 }

@@ -15,6 +15,7 @@ use tokio_util::{
     task::AbortOnDropHandle,
 };
 use tonic::Code;
+use tracing::Span;
 
 use super::{deadline, fault, span::Seen};
 use crate::error::{Error, Reason};
@@ -23,6 +24,8 @@ use crate::error::{Error, Reason};
 pub(super) struct CallBody {
     inner: Body,
     seen: Seen,
+    /// Whether it is still being made: what is made by now does nothing that would be told of in the span.
+    streams: bool,
     messages: Messages,
     deadline: Option<Pin<Box<Sleep>>>,
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -32,8 +35,9 @@ pub(super) struct CallBody {
 }
 
 impl CallBody {
-    pub(super) fn new(inner: Body, seen: Seen) -> Self {
-        Self { inner, seen, messages: Messages::default(), deadline: None, stopping: None, _cutter: None, done: false }
+    pub(super) fn new(inner: Body, seen: Seen, streams: bool) -> Self {
+        let messages = Messages::default();
+        Self { inner, seen, streams, messages, deadline: None, stopping: None, _cutter: None, done: false }
     }
 
     /// Ends with DEADLINE_EXCEEDED at `at`; by `cutter`, if nobody reads.
@@ -73,7 +77,7 @@ impl http_body::Body for CallBody {
             return Poll::Ready(None);
         }
         let this = &mut *self;
-        let span = this.seen.span.clone();
+        let span = if this.streams { this.seen.span.clone() } else { Span::none() };
         let _entered = span.enter();
         // First the deadline: a stream that always has something to send must end too.
         if this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {

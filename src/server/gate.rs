@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body::Body as _;
+use opentelemetry::context::FutureExt as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, transport::server::TcpConnectInfo};
@@ -17,7 +18,7 @@ use tracing::Instrument;
 use super::{
     body::{CallBody, code_in},
     connection, deadline, fault,
-    span::{self, Seen},
+    span::{self, Caller, Headers, Seen},
 };
 use crate::{
     auth::{self, Principal},
@@ -25,6 +26,7 @@ use crate::{
     metrics::Metrics,
     proto,
     reset::Leaving,
+    trace::Place,
     web,
 };
 
@@ -64,16 +66,18 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let method = METHODS.get_key_value(path.as_str());
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
     let name = method.map(|(path, _)| path.trim_start_matches('/'));
-    let span = span::begin(name, request.headers(), gate.local_addr, peer);
-    let seen = Seen::new(span.clone(), gate.metrics.call(name.unwrap_or_default()));
+    let place = Place::of(&Headers(request.headers()));
+    let principal = Principal::of(request.headers(), gate.trusted);
+    let caller = Caller { peer, principal: principal.as_ref().ok() };
+    let span = span::begin(name, &place, caller, gate.local_addr);
+    let seen = Seen::new(span.clone(), &place, gate.metrics.call(name.unwrap_or_default()));
 
-    let admitted = span.in_scope(|| {
+    let admit = || {
         let deadline = deadline::of(request.headers(), Instant::now())?;
         if gate.trusted {
             auth::refuse_foreign_pages(request.headers())?;
         }
-        let principal = Principal::of(request.headers(), gate.trusted)?;
-        span.record("principal", principal.as_str());
+        let principal = principal?;
         if method.is_none() {
             // A client newer than this server has to be able to tell that from a refusal.
             return Err(
@@ -83,13 +87,13 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
         auth::authorize(&principal, &path)?;
         request.extensions_mut().insert(principal);
         Ok(deadline)
-    });
-    match admitted {
+    };
+    match admit() {
         Err(error) => refuse(error, seen),
         Ok(deadline) => {
             let streams = method.is_some_and(|(_, streams)| *streams);
             let call = answer(request, next, seen, deadline, streams);
-            call.instrument(span).await.map(axum::body::Body::new)
+            call.instrument(span).with_context(place.into_context()).await.map(axum::body::Body::new)
         }
     }
 }
@@ -116,15 +120,15 @@ pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next:
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let method = web::PAGES.iter().find(|(page, _)| *page == path).map(|(_, method)| *method).unwrap_or_default();
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
-    let span = span::page(&path, request.headers(), peer);
-    let admitted = Principal::of(request.headers(), gate.trusted).and_then(|principal| {
-        span.record("principal", principal.as_str());
-        auth::authorize(&principal, method)
-    });
+    let place = Place::of(&Headers(request.headers()));
+    let principal = Principal::of(request.headers(), gate.trusted);
+    let span = span::page(&path, &place, Caller { peer, principal: principal.as_ref().ok() });
+    let admitted = principal.and_then(|principal| auth::authorize(&principal, method));
     let response = match admitted {
         Err(error) => web::refusal(&path, &error),
         Ok(()) => {
-            let answer = timeout_at(Instant::now() + PAGE_DEADLINE, next.run(request).instrument(span.clone()));
+            let page = next.run(request).instrument(span.clone()).with_context(place.into_context());
+            let answer = timeout_at(Instant::now() + PAGE_DEADLINE, page);
             answer.await.unwrap_or_else(|_| web::refusal(&path, &deadline::exceeded()))
         }
     };
@@ -158,7 +162,7 @@ async fn answer(
     }
     response.map(|inner| {
         let ended = inner.is_end_stream();
-        let body = CallBody::new(inner, seen);
+        let body = CallBody::new(inner, seen, streams);
         match deadline.filter(|_| !ended) {
             None => body,
             Some(at) => {

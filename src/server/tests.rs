@@ -408,11 +408,13 @@ async fn calls_are_traced_by_the_conventions_and_within_the_callers_trace() {
     use tracing_subscriber::{Layer, filter::filter_fn, layer::SubscriberExt};
 
     let kept = Kept::default();
-    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(kept.clone()).build();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_simple_exporter(kept.clone())
+        .with_sampler(crate::trace::record(1.0))
+        .build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("test"))
         .with_filter(filter_fn(crate::telemetry::is_ours));
-    opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new());
     // With one subscriber in the process, the first thread to reach a span decides for all whether anybody wants it, and
     // that may be another test's, which has none. With a second one all are asked.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
