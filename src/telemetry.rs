@@ -3,9 +3,10 @@
 
 mod conventions;
 mod gauges;
+mod line;
 pub mod meters;
 
-use std::{fmt, io::IsTerminal, time::Duration};
+use std::{io::IsTerminal, time::Duration};
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig;
@@ -14,12 +15,13 @@ use tracing::{Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{self, FilterExt, LevelFilter},
+    fmt::{self, format::JsonFields},
     layer::{Context, Filter, SubscriberExt},
     reload,
     util::SubscriberInitExt,
 };
 
-use self::conventions::Conventional;
+use self::{conventions::Conventional, line::InCall};
 use crate::{
     config::{LogFormat, Telemetry},
     error::{Error, Result},
@@ -39,8 +41,8 @@ pub struct Guard {
     set_filter: Box<dyn Fn(EnvFilter) -> std::result::Result<(), reload::Error> + Send + Sync>,
 }
 
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guard").finish_non_exhaustive()
     }
 }
@@ -62,14 +64,21 @@ impl Guard {
 pub fn init(settings: &Telemetry) -> Result<Guard> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(Error::internal)?;
     let (filter, handle) = reload::Layer::new(filter);
-    // Statements are for traces. What is wrong with one is logged with what it was for. A filter that does not say how
-    // verbose it is at most lets every event and span of the transport be looked at.
-    let no_statements = filter::filter_fn(|metadata| !is_statement(metadata)).with_max_level_hint(LevelFilter::TRACE);
-    let filter = filter.and(no_statements);
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A filter that does not say how verbose it is at most lets every event and span of the transport be looked at.
+    let no_calls = filter::filter_fn(|metadata| !is_for_traces(metadata)).with_max_level_hint(LevelFilter::TRACE);
+    let filter = filter.and(no_calls);
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let line = fmt::format();
     let log = match settings.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => log.json().flatten_event(true).boxed(),
+        LogFormat::Text => {
+            let colours = std::io::stderr().is_terminal();
+            let line = line.with_ansi(colours);
+            log.with_ansi(colours).event_format(InCall::new(line, LogFormat::Text)).boxed()
+        }
+        LogFormat::Json => {
+            let line = line.json().flatten_event(true);
+            log.fmt_fields(JsonFields::new()).event_format(InCall::new(line, LogFormat::Json)).boxed()
+        }
     };
 
     let seen = tracing_subscriber::registry().with(log.with_filter(filter));
@@ -125,6 +134,12 @@ impl<S: Subscriber> Layer<S> for Statements {
 /// Our own spans: those of the transport would outnumber them, and exporting would trace itself.
 pub(crate) fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+}
+
+/// Spans that the log does without: it has calls in another way, and what is wrong with a statement is logged with what
+/// it was for.
+fn is_for_traces(metadata: &Metadata<'_>) -> bool {
+    is_statement(metadata) || (metadata.is_span() && metadata.target() == trace::CALLS)
 }
 
 /// Spans of statements.

@@ -5,12 +5,14 @@
 //! Whether a trace is recorded is decided before its first span begins ([`Place`]): what nobody will see is not made.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
+    net::IpAddr,
     sync::{LazyLock, OnceLock},
 };
 
 use opentelemetry::{
-    Context, KeyValue,
+    Context, ContextGuard, KeyValue,
     propagation::{Extractor, TextMapPropagator},
     trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
@@ -20,6 +22,11 @@ use opentelemetry_sdk::{
 };
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::auth::Principal;
+
+/// The target of spans of calls and pages. They are made only for traces: the log has [`Called`].
+pub const CALLS: &str = "subprocessor_registry::calls";
 
 const TRACEPARENT: &str = "traceparent";
 
@@ -60,6 +67,17 @@ impl ShouldSample for Decided {
     }
 }
 
+/// A call or a page, as each line of the log has it that is written meanwhile.
+#[derive(Debug)]
+pub struct Called {
+    /// `rpc.method` or `http.route`, and which.
+    pub what: (&'static str, Cow<'static, str>),
+    /// From where.
+    pub client: Option<IpAddr>,
+    /// By whom; none: by somebody who may not.
+    pub principal: Option<Principal>,
+}
+
 /// Where a call stands among traces: in its caller's, or at the beginning of one.
 #[derive(Debug, Clone, Default)]
 pub struct Place(Context);
@@ -84,25 +102,29 @@ impl Place {
         Self(Context::new().with_remote_span_context(unrecorded))
     }
 
-    /// Whether anybody will see it.
+    /// The place with what is called there.
+    pub fn with(self, called: Called) -> Self {
+        Self(self.0.with_value(called))
+    }
+
+    /// What is called there.
+    pub fn called(&self) -> Option<&Called> {
+        self.0.get()
+    }
+
+    /// Whether it will be seen by anybody but readers of the log.
     pub fn is_recorded(&self) -> bool {
         self.0.get::<Recorded>().is_some() || self.0.span().span_context().is_sampled()
     }
 
-    /// The id of the trace; none: there is none, or it gets its id with its first span.
-    pub fn id(&self) -> Option<TraceId> {
-        id_in(&self.0)
-    }
-
-    /// Does something there.
-    pub fn within<T>(&self, what: impl FnOnce() -> T) -> T {
-        let _here = self.0.clone().attach();
-        what()
+    /// What runs until the guard is dropped runs there.
+    pub fn enter(&self) -> ContextGuard {
+        self.0.clone().attach()
     }
 
     /// The place, for futures.
-    pub fn into_context(self) -> Context {
-        self.0
+    pub fn context(&self) -> Context {
+        self.0.clone()
     }
 }
 
@@ -136,13 +158,11 @@ pub fn may_be_recorded() -> bool {
     Context::map_current(|context| !context.has_active_span() || context.span().span_context().is_sampled())
 }
 
-/// The id of a span's trace; none: it belongs to none.
-pub fn id(span: &Span) -> Option<TraceId> {
-    id_in(&span.context())
-}
-
-fn id_in(context: &Context) -> Option<TraceId> {
-    let span = context.span();
-    let known = span.span_context();
-    known.is_valid().then(|| known.trace_id())
+/// Hands over the call in which this runs and the id of its trace, as far as there are.
+pub fn here<T>(read: impl FnOnce(Option<&Called>, Option<TraceId>) -> T) -> T {
+    Context::map_current(|context| {
+        let span = context.span();
+        let known = span.span_context();
+        read(context.get(), known.is_valid().then(|| known.trace_id()))
+    })
 }

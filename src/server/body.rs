@@ -77,7 +77,10 @@ impl http_body::Body for CallBody {
             return Poll::Ready(None);
         }
         let this = &mut *self;
-        let span = if this.streams { this.seen.span.clone() } else { Span::none() };
+        let (span, _there) = match this.streams {
+            true => (this.seen.span.clone(), Some(this.seen.place.enter())),
+            false => (Span::none(), None),
+        };
         let _entered = span.enter();
         // First the deadline: a stream that always has something to send must end too.
         if this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {

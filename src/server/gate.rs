@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::{
     body::{CallBody, code_in},
     connection, deadline, fault,
-    span::{self, Caller, Headers, Seen},
+    span::{self, Headers, Seen},
 };
 use crate::{
     auth::{self, Principal},
@@ -26,7 +26,7 @@ use crate::{
     metrics::Metrics,
     proto,
     reset::Leaving,
-    trace::Place,
+    trace::{Called, Place},
     web,
 };
 
@@ -66,11 +66,16 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let method = METHODS.get_key_value(path.as_str());
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
     let name = method.map(|(path, _)| path.trim_start_matches('/'));
-    let place = Place::of(&Headers(request.headers()));
     let principal = Principal::of(request.headers(), gate.trusted);
-    let caller = Caller { peer, principal: principal.as_ref().ok() };
-    let span = span::begin(name, &place, caller, gate.local_addr);
-    let seen = Seen::new(span.clone(), &place, gate.metrics.call(name.unwrap_or_default()));
+    let called = Called {
+        what: ("rpc.method", name.unwrap_or("_OTHER").into()),
+        client: peer.map(|peer| peer.ip()),
+        principal: principal.as_ref().ok().cloned(),
+    };
+    let place = Place::of(&Headers(request.headers())).with(called);
+    let span = span::begin(&place, gate.local_addr);
+    let there = place.context();
+    let seen = Seen::new(place, span.clone(), gate.metrics.call(name.unwrap_or_default()));
 
     let admit = || {
         let deadline = deadline::of(request.headers(), Instant::now())?;
@@ -93,7 +98,7 @@ pub(super) async fn ours(State(gate): State<Arc<Gate>>, mut request: Request, ne
         Ok(deadline) => {
             let streams = method.is_some_and(|(_, streams)| *streams);
             let call = answer(request, next, seen, deadline, streams);
-            call.instrument(span).with_context(place.into_context()).await.map(axum::body::Body::new)
+            call.instrument(span).with_context(there).await.map(axum::body::Body::new)
         }
     }
 }
@@ -120,14 +125,19 @@ pub(super) async fn pages(State(gate): State<Arc<Gate>>, request: Request, next:
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let method = web::PAGES.iter().find(|(page, _)| *page == path).map(|(_, method)| *method).unwrap_or_default();
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(|info| info.remote_addr);
-    let place = Place::of(&Headers(request.headers()));
     let principal = Principal::of(request.headers(), gate.trusted);
-    let span = span::page(&path, &place, Caller { peer, principal: principal.as_ref().ok() });
+    let called = Called {
+        what: ("http.route", path.clone().into()),
+        client: peer.map(|peer| peer.ip()),
+        principal: principal.as_ref().ok().cloned(),
+    };
+    let place = Place::of(&Headers(request.headers())).with(called);
+    let span = span::page(&place);
     let admitted = principal.and_then(|principal| auth::authorize(&principal, method));
     let response = match admitted {
         Err(error) => web::refusal(&path, &error),
         Ok(()) => {
-            let page = next.run(request).instrument(span.clone()).with_context(place.into_context());
+            let page = next.run(request).instrument(span.clone()).with_context(place.context());
             let answer = timeout_at(Instant::now() + PAGE_DEADLINE, page);
             answer.await.unwrap_or_else(|_| web::refusal(&path, &deadline::exceeded()))
         }
@@ -180,6 +190,7 @@ async fn answer(
 
 fn refuse(error: Error, mut seen: Seen) -> Response {
     seen.end(error.code());
+    let _there = seen.place.enter();
     seen.span.in_scope(|| Status::from(error)).into_http::<tonic::body::Body>().map(axum::body::Body::new)
 }
 

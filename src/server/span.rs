@@ -1,14 +1,11 @@
 //! The span of a call, by OpenTelemetry's conventions for RPC, and its place in the caller's trace.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
 use tonic::Code;
-use tracing::{
-    Span,
-    field::{DisplayValue, Empty, display},
-};
+use tracing::{Level, Span, field::Empty};
 
 use crate::{
     auth::Principal,
@@ -17,86 +14,44 @@ use crate::{
     trace::{self, Place},
 };
 
-/// Who calls, for logs and traces.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Caller<'a> {
-    pub(super) peer: Option<SocketAddr>,
-    /// None: it may not call at all.
-    pub(super) principal: Option<&'a Principal>,
-}
-
-impl Caller<'_> {
-    fn address(&self) -> Option<DisplayValue<IpAddr>> {
-        self.peer.map(|peer| display(peer.ip()))
-    }
-
-    fn principal(&self) -> Option<&str> {
-        self.principal.map(Principal::as_str)
-    }
-}
-
-/// Begins the span of a call. `method` is without the leading slash; a method that does not exist has no name of its
-/// own, so that callers cannot make up names without end. What only traces need is said only in those that are recorded.
-pub(super) fn begin(method: Option<&str>, place: &Place, caller: Caller<'_>, local: SocketAddr) -> Span {
-    let method = method.unwrap_or("_OTHER");
-    let span = place.within(|| {
-        tracing::info_span!(
-            "call",
-            rpc.method = %method,
-            client.address = caller.address(),
-            principal = caller.principal(),
-            trace_id = place.id().map(display),
-            otel.name = Empty,
-            otel.kind = Empty,
-            otel.status_code = Empty,
-            rpc.system.name = Empty,
-            rpc.response.status_code = Empty,
-            "error.type" = Empty,
-            server.address = Empty,
-            server.port = Empty,
-        )
-    });
-    if place.is_recorded() {
-        tracing::record_all!(
-            span,
-            otel.name = method,
-            otel.kind = "server",
-            rpc.system.name = "grpc",
-            server.address = %local.ip(),
-            server.port = local.port(),
-        );
-        identify(&span, place);
-    }
-    span
+/// Begins the span of a call, if its trace is recorded. A method that does not exist has no name of its own, so that
+/// callers cannot make up names without end.
+pub(super) fn begin(place: &Place, local: SocketAddr) -> Span {
+    let Some(called) = place.called().filter(|_| place.is_recorded()) else { return Span::none() };
+    let _there = place.enter();
+    let method = called.what.1.as_ref();
+    tracing::info_span!(
+        target: trace::CALLS,
+        "call",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        rpc.response.status_code = Empty,
+        "error.type" = Empty,
+        server.address = %local.ip(),
+        server.port = local.port(),
+        client.address = called.client.map(tracing::field::display),
+        principal = called.principal.as_ref().map(Principal::as_str),
+    )
 }
 
 /// Begins the span of a page, by the conventions for HTTP.
-pub(super) fn page(route: &str, place: &Place, caller: Caller<'_>) -> Span {
-    let span = place.within(|| {
-        tracing::info_span!(
-            "page",
-            http.route = route,
-            client.address = caller.address(),
-            principal = caller.principal(),
-            trace_id = place.id().map(display),
-            otel.name = route,
-            otel.kind = "server",
-            http.response.status_code = Empty,
-        )
-    });
-    if place.is_recorded() {
-        identify(&span, place);
-    }
-    span
-}
-
-/// Says the id of a trace that begins with the span: for the log, as what is exported knows it without.
-fn identify(span: &Span, place: &Place) {
-    if place.id().is_none()
-        && let Some(id) = trace::id(span)
-    {
-        span.record("trace_id", display(id));
-    }
+pub(super) fn page(place: &Place) -> Span {
+    let Some(called) = place.called().filter(|_| place.is_recorded()) else { return Span::none() };
+    let _there = place.enter();
+    let route = called.what.1.as_ref();
+    tracing::info_span!(
+        target: trace::CALLS,
+        "page",
+        otel.name = route,
+        otel.kind = "server",
+        http.route = route,
+        http.response.status_code = Empty,
+        client.address = called.client.map(tracing::field::display),
+        principal = called.principal.as_ref().map(Principal::as_str),
+    )
 }
 
 /// The headers of a call, for its place among traces.
@@ -115,20 +70,20 @@ impl Extractor for Headers<'_> {
 /// A call as it is seen from outside: its span and what is measured of it.
 #[derive(Debug)]
 pub(super) struct Seen {
+    pub(super) place: Place,
+    /// None, if nobody will see it.
     pub(super) span: Span,
-    /// Whether the span is seen by others than the log.
-    is_recorded: bool,
     measured: Option<Measured>,
 }
 
 impl Seen {
-    pub(super) fn new(span: Span, place: &Place, measured: Option<Measured>) -> Self {
-        Self { span, is_recorded: place.is_recorded(), measured }
+    pub(super) fn new(place: Place, span: Span, measured: Option<Measured>) -> Self {
+        Self { place, span, measured }
     }
 
     /// One of which nobody wants to know.
     pub(super) fn none() -> Self {
-        Self { span: Span::none(), is_recorded: false, measured: None }
+        Self { place: Place::default(), span: Span::none(), measured: None }
     }
 
     /// Messages were sent.
@@ -143,18 +98,18 @@ impl Seen {
         if let Some(measured) = &mut self.measured {
             measured.end(code);
         }
-        if self.span.is_disabled() {
-            return;
-        }
         let name = code_name(code);
-        if self.is_recorded {
+        if !self.span.is_disabled() {
             self.span.record("rpc.response.status_code", name);
             if is_server_fault(name) {
                 self.span.record("error.type", name);
                 self.span.record("otel.status_code", "ERROR");
             }
         }
-        tracing::debug!(parent: &self.span, code = name, "call ended");
+        if tracing::enabled!(Level::DEBUG) {
+            let _there = self.place.enter();
+            tracing::debug!(parent: &self.span, code = name, "call ended");
+        }
     }
 }
 

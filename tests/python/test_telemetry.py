@@ -12,7 +12,7 @@ from concurrent import futures
 
 import grpc
 import pytest
-from conftest import ROOT, TIMEOUT, running
+from conftest import PRINCIPAL, ROOT, TIMEOUT, running
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from subprocessor.registry.v1 import change_log_pb2, vendor_pb2
@@ -216,6 +216,35 @@ def test_metrics_go_to_the_collector_too_and_can_have_an_address_of_their_own(tm
         log = registry.log_file.read_text()
         own = next(line for line in log.splitlines() if " metrics " in line).rsplit("(", 1)[1].rstrip(")")
         assert "subprocessor_registry_build_info" in read(own)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_lines_of_the_log_say_which_call_and_which_trace(log_format, tmp_path, collector):
+    settings = {"OTLP_ENDPOINT": collector.endpoint, "SAMPLE_RATIO": "0.0", "LOG_FILTER": "debug", "LOG_FORMAT": log_format}
+    with running("sqlite", tmp_path, **{f"TELEMETRY__{key}": value for key, value in settings.items()}) as registry:
+        get = vendor_pb2.GetVendorRequest(name="vendors/aws")
+
+        def ended():
+            lines = registry.log_file.read_text().splitlines()
+            return [line for line in lines if "call ended" in line and "VendorService/GetVendor" in line]
+
+        def line_of(metadata):
+            before = len(ended())
+            registry.vendors.GetVendor(get, metadata=metadata)
+            line = until(lambda: ended()[before:], "no line")[0]
+            if log_format == "json":
+                return json.loads(line)
+            return dict(part.split("=", 1) for part in line.split() if "=" in part)
+
+        # Whether or not anybody records the trace.
+        for metadata, trace in [(SAMPLED, TRACE), (NOT_SAMPLED, TRACE[::-1]), ([], None)]:
+            line = line_of(metadata)
+            assert line["rpc.method"] == "subprocessor.registry.v1.VendorService/GetVendor"
+            assert (line["principal"], line["client.address"]) == (PRINCIPAL, "127.0.0.1")
+            assert len(line["trace_id"]) == 32
+            assert trace in (None, line["trace_id"])
+        # One that begins here has an id of its own.
+        assert line_of([])["trace_id"] != line_of([])["trace_id"]
 
 
 def test_the_log_filter_changes_while_the_server_runs(tmp_path):
