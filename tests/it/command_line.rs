@@ -99,6 +99,8 @@ impl Drop for Running {
 /// A server in a process of its own.
 struct Server {
     process: Running,
+    /// What it logged before it listened.
+    start: Vec<String>,
     log: Receiver<String>,
     endpoint: String,
 }
@@ -120,7 +122,7 @@ impl Server {
             }
             said.push(line);
         };
-        Self { process, log, endpoint: address }
+        Self { process, start: said, log, endpoint: address }
     }
 
     fn run(&self, line: &[&str]) -> Done {

@@ -56,7 +56,7 @@ fn a_watch_goes_on_when_the_server_comes_back() {
     let mut serve =
         serve.args(["--data-dir", data.to_str().expect("a path")]).stderr(Stdio::piped()).spawn().expect("it starts");
     let log = lines(serve.stderr.take().expect("piped"));
-    let server = Server { process: Running(serve), log, endpoint };
+    let server = Server { process: Running(serve), start: Vec::new(), log, endpoint };
     while !server.log.recv_timeout(PATIENCE).expect("it listens").contains("listening") {}
     apply(&server, "two");
     let line = seen.recv_timeout(PATIENCE).expect("a line");
