@@ -116,14 +116,27 @@ fn describe(status: &Status) -> String {
     if let Some(info) = details.error_info() {
         let _ = write!(text, " ({})", printable(&info.reason));
     }
-    let _ = writeln!(text, ": {}", printable(status.message()));
     let gates = details.error_info().is_some_and(|info| info.reason == "GATE_REFUSED");
-    for (what, rule) in violations(status) {
-        list(&mut text, status.message(), "", &what, &rule);
-    }
-    for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
+    let fields = violations(status).into_iter().map(|(what, rule)| (String::new(), what, rule));
+    let failures = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
+    let failures = failures.into_iter().map(|violation| {
         let gate = if gates { format!("gate {}: ", violation.r#type) } else { String::new() };
-        list(&mut text, status.message(), &gate, &violation.subject, &violation.description);
+        (gate, violation.subject, violation.description)
+    });
+    let wrong: Vec<_> = fields.chain(failures).collect();
+    // A message is cut sooner than the rule that it says.
+    let whole = |beginning: &str| {
+        let lines = wrong.iter().flat_map(|(_, what, rule)| [join(what, rule), rule.clone()]);
+        lines.into_iter().find(|line| line.starts_with(beginning))
+    };
+    let message = status.message().strip_suffix('…').and_then(whole).unwrap_or_else(|| status.message().to_owned());
+    let _ = writeln!(text, ": {}", printable(&message));
+    for (before, what, rule) in &wrong {
+        let line = join(what, rule);
+        // One thing is said once.
+        if message != line && message != *rule {
+            let _ = writeln!(text, "  {}", printable(&format!("{before}{line}")));
+        }
     }
     if gates {
         let hint = "`activate` passes them with --override-reason TEXT --override-approver ID, kept for good";
@@ -137,14 +150,6 @@ fn describe(status: &Status) -> String {
         }
     }
     text
-}
-
-/// Adds a line for one thing that is wrong, unless the message is just that.
-fn list(text: &mut String, message: &str, before: &str, what: &str, rule: &str) {
-    let line = join(what, rule);
-    if message != line && message != rule {
-        let _ = writeln!(text, "  {}", printable(&format!("{before}{line}")));
-    }
 }
 
 /// The fields that break rules, with the rule.
@@ -204,6 +209,13 @@ mod tests {
         // One thing is said once.
         let text = describe(&Error::field("a", "must be").into());
         assert_eq!(text, "error: INVALID_ARGUMENT (FIELD_INVALID): a: must be\n");
+        // Also where the message is cut; the rule has more of it.
+        let rule = format!("offered are: {}", "field, ".repeat(40));
+        let text = describe(&Error::fields(Reason::FilterInvalid, vec![("filter".into(), rule.clone())]).into());
+        assert_eq!(text, format!("error: INVALID_ARGUMENT (FILTER_INVALID): filter: {rule}\n"));
+        let fields = vec![("a".to_owned(), rule.clone()), ("b".to_owned(), "must be".to_owned())];
+        let text = describe(&Error::fields(Reason::FieldInvalid, fields).into());
+        assert_eq!(text, format!("error: INVALID_ARGUMENT (FIELD_INVALID): a: {rule}\n  b: must be\n"));
         let error = Error::new(Reason::StateTransitionRefused, "x is").precondition("STATE", "x", "x is");
         assert_eq!(describe(&error.into()), "error: FAILED_PRECONDITION (STATE_TRANSITION_REFUSED): x is\n");
         assert_eq!(describe(&Status::unknown("x")), "error: UNKNOWN: x\n");

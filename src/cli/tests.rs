@@ -103,6 +103,23 @@ fn what_cannot_be_understood_is_usage() {
     }
 }
 
+/// What clap says of a command line that it refuses.
+fn usage(line: &str) -> String {
+    let arguments = std::iter::once("subprocessor-registry").chain(line.split_whitespace());
+    Cli::try_parse_from(arguments).expect_err("refused").to_string()
+}
+
+#[test]
+fn what_is_missing_is_named_with_all_that_would_do() {
+    for (line, named) in [
+        ("subscriptions add acme", "<--webhook <URL>|--email <ADDRESS>>"),
+        ("diff acme", "<--base <R|TIME>|--base-day <DATE>>"),
+    ] {
+        let said = usage(line);
+        assert!(said.contains(named), "{line}: {said}");
+    }
+}
+
 #[test]
 fn without_a_server_calls_fail() {
     // Port 1 of the loopback address is nobody's.
