@@ -15,13 +15,10 @@ use super::{
     resource::AsOf,
     value,
 };
-use crate::{
-    manifest::MAX_BYTES,
-    proto::v1::{
-        ApplyManifestRequest, ApplyManifestResponse, ExportManifestRequest, ExportManifestResponse,
-        GetManifestSchemaRequest, GetManifestSchemaResponse, PlannedChange, export_manifest_request,
-        planned_change::Action,
-    },
+use crate::proto::v1::{
+    ApplyManifestRequest, ApplyManifestResponse, ExportManifestRequest, ExportManifestResponse,
+    GetManifestSchemaRequest, GetManifestSchemaResponse, PlannedChange, export_manifest_request,
+    planned_change::Action,
 };
 
 /// Arguments of `apply`.
@@ -60,7 +57,7 @@ impl Apply {
 
     async fn file(&self, registry: &Registry, file: &str, out: &mut Out) -> Outcome {
         let request = ApplyManifestRequest {
-            manifest: file::text(file, MAX_BYTES)?,
+            manifest: file::document(file)?,
             prune: self.prune,
             validate_only: true,
             request_id: String::new(),

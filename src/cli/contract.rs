@@ -46,7 +46,28 @@ pub(super) fn customer(organization: &str, text: &str) -> String {
 
 /// What to say of a name that is none.
 pub(super) fn no_name(name: &str) -> String {
-    format!("\"{name}\" is no name of a resource, such as vendors/aws")
+    if name.rsplit('/').next().is_some_and(|last| collection(last).is_some()) {
+        return format!("{name} is a collection, which `list {name}` shows; resources have names such as vendors/aws");
+    }
+    match of_name(name) {
+        // It has no method that gets one.
+        Some(found) => format!("{} are only listed: list {}", found.items.name(), parent(name)),
+        None => format!("\"{name}\" is no name of a resource, such as vendors/aws"),
+    }
+}
+
+/// What to say of a collection that there is not.
+pub(super) fn no_collection(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let what = match of_name(name) {
+        Some(_) => format!("{name} is one resource, which `get {name}` shows"),
+        None => format!("there is no collection \"{last}\""),
+    };
+    format!("{what}; collections are {}, e.g. organizations/acme/subprocessors", names())
+}
+
+fn parent(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// All collections that can be listed.
@@ -66,7 +87,7 @@ pub(super) fn collections() -> Vec<Collection> {
 }
 
 /// The names of all collections, for messages.
-pub(super) fn names() -> String {
+fn names() -> String {
     let names: Vec<String> = collections().iter().map(|c| c.items.name().to_owned()).collect();
     names.join(", ")
 }
@@ -88,6 +109,16 @@ mod tests {
         assert!(of_name("revisions/1").is_some_and(|c| c.delete.is_none()));
         assert!(of_name("vendors").is_none() && of_name("").is_none());
         assert_eq!(no_name(""), "\"\" is no name of a resource, such as vendors/aws");
+        assert_eq!(
+            no_name("organizations/a/subprocessors"),
+            "organizations/a/subprocessors is a collection, which `list organizations/a/subprocessors` shows; resources \
+             have names such as vendors/aws"
+        );
+        assert_eq!(no_name("organizations/a/findings/x"), "findings are only listed: list organizations/a/findings");
+        assert!(no_collection("vendor").starts_with("there is no collection \"vendor\"; collections are revisions, "));
+        assert!(no_collection("organizations/a").starts_with(
+            "organizations/a is one resource, which `get organizations/a` shows; collections are revisions, "
+        ));
         assert!(names().contains("subprocessors"));
     }
 }

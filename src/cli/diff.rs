@@ -34,10 +34,10 @@ pub(super) struct Diff {
     #[arg(long, value_name = "R|TIME")]
     target: Option<AsOf>,
     /// Compare with the list of this day, by the subprocessors' own dates.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     base_day: String,
     /// The list of this day.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     target_day: String,
     /// Only what concerns this customer: its name or its id.
     #[arg(long, value_name = "CUSTOMER", default_value = "", hide_default_value = true)]

@@ -10,6 +10,7 @@ use super::{
     failure::{Failure, Outcome},
     output::Out,
 };
+use crate::manifest;
 
 /// How a file is called where something is said of it.
 pub(super) fn shown(file: &str) -> &str {
@@ -46,6 +47,15 @@ pub(super) fn text(file: &str, most: usize) -> Outcome<String> {
     }
     let text = String::from_utf8(bytes);
     text.map_err(|_| Failure::Failed(format!("{} is not UTF-8; save it as UTF-8", shown(file))))
+}
+
+/// The text of a manifest or a notice, of which there is some.
+pub(super) fn document(file: &str) -> Outcome<String> {
+    let text = text(file, manifest::MAX_BYTES)?;
+    if text.trim().is_empty() {
+        return Err(Failure::Failed(format!("{} is empty", shown(file))));
+    }
+    Ok(text)
 }
 
 /// Writes what a command makes: to a file, if one is named, else to standard output.
@@ -165,6 +175,7 @@ mod tests {
             let failure = text(file, most).expect_err("refused");
             assert!(matches!(&failure, Failure::Failed(text) if text.contains(said)), "{file}: {failure:?}");
         }
+        assert_eq!(document("/dev/null").expect_err("refused").text(), "error: /dev/null is empty\n");
     }
 
     #[cfg(unix)]

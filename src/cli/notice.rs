@@ -19,7 +19,7 @@ use super::{
     value,
 };
 use crate::{
-    manifest::{Entry, MAX_BYTES, read_one},
+    manifest::{Entry, read_one},
     proto::v1::{self, ApproveNoticeRequest, CreateNoticeRequest, PublishNoticeRequest, WithdrawNoticeRequest},
     resource::name::Kind,
 };
@@ -166,7 +166,7 @@ struct File<'a> {
 impl<'a> File<'a> {
     /// Reads it. What is wrong with it is said line by line.
     fn read(name: &'a str) -> Outcome<Self> {
-        let read = read_one(&file::text(name, MAX_BYTES)?, Kind::Notice);
+        let read = read_one(&file::document(name)?, Kind::Notice);
         let (id, entry) = read.map_err(|error| Failure::Located(apply::located(name, &error.into())))?;
         Ok(Self { name, id, entry })
     }
