@@ -154,6 +154,9 @@ fn describe(status: &Status) -> String {
         let hint = "`activate` passes them with --override-reason TEXT --override-approver ID, kept for good";
         let _ = writeln!(text, "  {hint}");
     }
+    if details.error_info().is_some_and(|info| info.metadata.contains_key("max_changes")) {
+        let _ = writeln!(text, "  apply a part of it first: what is there already makes no change");
+    }
     if let Some(info) = details.error_info() {
         let mut metadata: Vec<_> = info.metadata.iter().collect();
         metadata.sort();
@@ -228,6 +231,8 @@ mod tests {
             "error: FAILED_PRECONDITION (GATE_REFUSED): refused\n  gate DPA: vendors/x: no DPA in force\n  `activate` \
              passes them with --override-reason TEXT --override-approver ID, kept for good\n"
         );
+        let text = describe(&Error::new(Reason::RevisionTooLarge, "too large").with("max_changes", 3).into());
+        assert!(text.contains("\n  apply a part of it first: what is there already makes no change\n"), "{text}");
         // One thing is said once.
         let text = describe(&Error::field("a", "must be").into());
         assert_eq!(text, "error: INVALID_ARGUMENT (FIELD_INVALID): a: must be\n");

@@ -163,7 +163,11 @@ impl List {
             }
             // Everywhere, where the contract wants it said.
             (None, Some(field)) if behavior::of(&field).required => {
-                set(&mut request, "parent", &self.collection, Value::String("organizations/-".to_owned()))?;
+                let parents = contract::everywhere(&self.collection);
+                let [parent] = parents.as_slice() else {
+                    return Err(Failure::Usage(contract::which_parent(&self.collection)));
+                };
+                set(&mut request, "parent", &self.collection, Value::String(parent.clone()))?;
             }
             (None, _) => {}
         }

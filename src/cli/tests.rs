@@ -63,6 +63,7 @@ fn what_cannot_be_understood_is_usage() {
         "get nothings/a",
         "get vendors/aws --as-of yesterday",
         "list vendors/aws",
+        "list certifications",
         "get vendors",
         "list transfers --effective-at today",
         "assess a --date 2026-02-30",
