@@ -59,7 +59,7 @@ impl Preview {
     async fn run(self, out: &mut Out) -> Outcome {
         let organization = contract::organization(&self.organization);
         // Other paths lead to other pages.
-        if !Name::parse(&organization).is_some_and(|name| name.kind() == Kind::Organization) {
+        if Name::parse(&organization).is_none_or(|name| name.kind() != Kind::Organization) {
             let text = format!("{} is no organization: give its name or its id", printable(&self.organization));
             return Err(Failure::Usage(text));
         }
