@@ -4,7 +4,7 @@
 //! Whatever is wrong is reported at once, each with the place where it was said: a start that fails should not have to
 //! fail again for the next typo.
 
-use std::{borrow::Cow, collections::BTreeMap, env, fmt, fs, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, env, fmt, fs, net::SocketAddr, path::PathBuf};
 
 use figment::{Figment, value::Value};
 use serde::Deserialize;
@@ -12,9 +12,13 @@ use tracing_subscriber::EnvFilter;
 
 mod channels;
 mod layer;
+mod value;
 
 pub use self::channels::{Email, Hidden, Secrets, Webhook};
-use self::layer::Layer;
+use self::{
+    layer::Layer,
+    value::{address, is_base, is_http, within},
+};
 
 /// The defaults with their documentation, as `subprocessor-registry config` prints them.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -22,6 +26,9 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 /// What the names of our environment variables begin with. The second underscore matters: Kubernetes sets variables
 /// such as `SUBPROCESSOR_REGISTRY_PORT` for a service of our name, and those are not settings.
 const PREFIX: &str = "SUBPROCESSOR_REGISTRY__";
+
+/// What the names of those begin with that were meant to be settings.
+const STEM: &str = "SUBPROCESSOR_REGISTRY_";
 
 /// All settings. See `config.default.toml` for what each means.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -60,6 +67,7 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// Address and port to listen on.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Listen where others can reach it although there is no authentication.
     pub insecure_no_auth: bool,
@@ -197,10 +205,13 @@ impl Settings {
         let mut environment = BTreeMap::new();
         let mut problems = Vec::new();
         for (name, value) in env::vars_os() {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+            let Some(name) = name.to_str().filter(|name| name.starts_with(STEM)) else { continue };
             match value.into_string() {
                 Ok(value) => drop(environment.insert(name.to_owned(), value)),
-                Err(_) => problems.push(format!("environment variable {name}: is not UTF-8")),
+                Err(_) if name.starts_with(PREFIX) => {
+                    problems.push(format!("environment variable {name}: is not UTF-8"));
+                }
+                Err(_) => {}
             }
         }
         match Self::load(flags, &environment) {
@@ -225,6 +236,8 @@ impl Settings {
                 Err(problem) => problems.push(problem),
             }
         }
+        // Without the file there is no telling which rules the settings break.
+        let is_whole = problems.is_empty();
         for (name, text) in environment {
             match Layer::variable(name, text, &defaults) {
                 Some(Ok(layer)) => layers.push(layer),
@@ -235,22 +248,22 @@ impl Settings {
         layers.extend(flags.layers());
 
         let base = Figment::from(&defaults);
-        for layer in &layers {
-            layer.check(&base, &mut problems);
-        }
-        if !problems.is_empty() {
+        let mut unread = Vec::new();
+        let layers: Vec<Layer> = layers.into_iter().map(|layer| layer.check(&base, &mut unread)).collect();
+        problems.extend(unread.iter().map(|(key, text)| format!("{key}: {text}")));
+        if !is_whole {
             return Err(problems);
         }
 
+        // What cannot be read is left out, so that the rules that the rest breaks are named with it.
         let merged = layers.iter().fold(base, |merged, layer| merged.merge(layer));
         let mut settings: Self = merged.extract().map_err(|error| vec![error.to_string()])?;
         let mut found = settings.read_secrets();
         found.extend(settings.validate());
-        if found.is_empty() {
-            return Ok(settings);
-        }
+        found.retain(|(key, _)| unread.iter().all(|(named, _)| named != key));
         let origin = |key: &str| merged.find_metadata(key).map_or_else(String::new, |m| format!(" ({})", m.name));
-        Err(found.into_iter().map(|(key, text)| format!("{key}: {text}{}", origin(key))).collect())
+        problems.extend(found.into_iter().map(|(key, text)| format!("{key}: {text}{}", origin(key))));
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 
     /// Replaces what names a file by what the file holds.
@@ -451,30 +464,6 @@ fn read_secret(key: &str, secret: &mut String, file: &str) -> Option<String> {
             None
         }
         Err(error) => Some(format!("{file}: {error}")),
-    }
-}
-
-/// Whether addresses of pages can begin with it.
-fn is_base(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| {
-        let plain = url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
-        let nobody = url.username().is_empty() && url.password().is_none();
-        matches!(url.scheme(), "http" | "https") && url.has_host() && plain && nobody
-    })
-}
-
-fn is_http(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host())
-}
-
-fn within<T: PartialOrd + fmt::Display>(
-    key: &'static str,
-    value: T,
-    range: RangeInclusive<T>,
-    found: &mut Vec<(&'static str, String)>,
-) {
-    if !range.contains(&value) {
-        found.push((key, format!("must be {} to {}, not {value}", range.start(), range.end())));
     }
 }
 

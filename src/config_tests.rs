@@ -100,11 +100,63 @@ fn what_is_unknown_or_of_another_type_is_named_with_its_place_all_at_once() {
         ["server.port", "unknown field", "environment variable SUBPROCESSOR_REGISTRY__SERVER__PORT"],
         ["nowhere.port", "unknown field", "environment variable SUBPROCESSOR_REGISTRY__NOWHERE__PORT"],
         ["environment variable SUBPROCESSOR_REGISTRY__LISTEN", "SECTION__KEY", ""],
-        ["server.listen", "socket address", "flag --listen"],
+        ["server.listen: must be an address and a port such as 127.0.0.1:50051, not everywhere", "flag --listen", ""],
     ] {
         assert_names(&problems, &parts);
     }
     assert_eq!(problems.len(), 10, "{problems:#?}");
+}
+
+#[test]
+fn a_variable_with_an_underscore_too_few_or_too_many_is_named_with_the_one_that_was_meant() {
+    let environment = [
+        ("SUBPROCESSOR_REGISTRY_SERVER__LISTEN", "127.0.0.1:1"),
+        ("SUBPROCESSOR_REGISTRY__SERVER_DRAIN_SECONDS", "1"),
+        ("SUBPROCESSOR_REGISTRY_CLOCK_FILE", "now"),
+        ("SUBPROCESSOR_REGISTRY__DATABASE__URL__FILE", "x"),
+        ("SUBPROCESSOR_REGISTRY_WRITER__MAX_BATHC", "3"),
+        // Kubernetes makes these for services called subprocessor-registry and subprocessor-registry-email-smtp.
+        ("SUBPROCESSOR_REGISTRY_SERVICE_HOST", "10.0.0.1"),
+        ("SUBPROCESSOR_REGISTRY_PORT_50051_TCP_ADDR", "10.0.0.1"),
+        ("SUBPROCESSOR_REGISTRY_EMAIL_SMTP_PORT", "tcp://10.0.0.2:25"),
+    ];
+    let problems = refused("", &environment, Flags::default());
+    for (said, meant) in [
+        ("SUBPROCESSOR_REGISTRY_SERVER__LISTEN: is not read", "SUBPROCESSOR_REGISTRY__SERVER__LISTEN"),
+        ("SUBPROCESSOR_REGISTRY__SERVER_DRAIN_SECONDS: is", "SUBPROCESSOR_REGISTRY__SERVER__DRAIN_SECONDS"),
+        ("SUBPROCESSOR_REGISTRY_CLOCK_FILE: is not read", "SUBPROCESSOR_REGISTRY__CLOCK__FILE"),
+        ("SUBPROCESSOR_REGISTRY__DATABASE__URL__FILE: is", "SUBPROCESSOR_REGISTRY__DATABASE__URL_FILE"),
+        ("SUBPROCESSOR_REGISTRY_WRITER__MAX_BATHC: must", "SUBPROCESSOR_REGISTRY__SECTION__KEY"),
+    ] {
+        assert_names(&problems, &["environment variable", said, meant]);
+    }
+    assert_eq!(problems.len(), 5, "{problems:#?}");
+}
+
+#[test]
+fn what_cannot_be_read_and_what_breaks_a_rule_are_named_at_once() {
+    let file = "[server]\nlistn = 'x'\ndrain_seconds = 4000\n[email]\nfrom = 3\nsmtp_host = 'mail.acme.example'\n[writer]\n\
+                max_batch = 'many'\n[nothing]\n[database]\nurl_file = '/nowhere/url'\n";
+    let environment = [("SUBPROCESSOR_REGISTRY__TELEMETRY__SAMPLE_RATIO", "2")];
+    let problems = refused(file, &environment, Flags { listen: Some("localhost:50051".into()), ..Flags::default() });
+    for part in [
+        "server.listn: unknown field",
+        "server.drain_seconds: must be 0 to 3600, not 4000",
+        "email.from: invalid type",
+        "writer.max_batch: invalid type",
+        "nothing: unknown field",
+        "database.url_file: /nowhere/url: No such file",
+        "telemetry.sample_ratio: must be 0 to 1, not 2 (environment variable",
+        "server.listen: must be an address and a port such as 127.0.0.1:50051, not localhost:50051 (flag --listen)",
+    ] {
+        assert_names(&problems, &[part]);
+    }
+    assert_eq!(problems.len(), 8, "{problems:#?}");
+    // Of what a file that cannot be read may say, nothing is guessed.
+    let flags =
+        Flags { config: Some("/nowhere/at/all.toml".into()), listen: Some("0.0.0.0:1".into()), ..Flags::default() };
+    let problems = Settings::load(&flags, &BTreeMap::new()).expect_err("refused");
+    assert_eq!(problems.len(), 1, "{problems:#?}");
 }
 
 #[test]

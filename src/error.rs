@@ -16,6 +16,9 @@ const INTERNAL: &str = "internal error; the server's log has the cause";
 /// Trailers travel as HTTP/2 headers, which common clients limit to 8 KiB: details are cut before that.
 const TRAILERS: usize = 8 * 1024 - 256;
 
+/// How much of a rule is sent, in characters: it names what would be accepted, such as every field of a filter.
+const LONGEST_RULE: usize = 600;
+
 /// The largest answer whose size the data decides: what clients accept, less room for what is around it.
 const MAX_ANSWER: usize = 4 * 1024 * 1024 - 64 * 1024;
 
@@ -284,8 +287,10 @@ impl From<Error> for Status {
         let total = details.len();
         for (sent, detail) in details.into_iter().enumerate() {
             let texts = match &detail {
-                Detail::Field { field, rule } => [clip(field), clip(rule), "".into()],
-                Detail::Precondition { kind, subject, text } => [(*kind).into(), clip(subject), clip(text)],
+                Detail::Field { field, rule } => [clip(field), cut(rule, LONGEST_RULE), "".into()],
+                Detail::Precondition { kind, subject, text } => {
+                    [(*kind).into(), clip(subject), cut(text, LONGEST_RULE)]
+                }
                 Detail::Resource { kind, name } => [(*kind).into(), clip(name), message.as_str().into()],
             };
             // Each text and each message has a tag and a length before it.
@@ -297,10 +302,10 @@ impl From<Error> for Status {
             budget = left;
             match detail {
                 Detail::Field { field, rule } => {
-                    out.add_bad_request_violation(clip(&field), clip(&rule));
+                    out.add_bad_request_violation(clip(&field), cut(&rule, LONGEST_RULE));
                 }
                 Detail::Precondition { kind, subject, text } => {
-                    out.add_precondition_failure_violation(kind, subject, clip(&text));
+                    out.add_precondition_failure_violation(kind, subject, cut(&text, LONGEST_RULE));
                 }
                 Detail::Resource { kind, name } => {
                     out.set_resource_info(kind, name, "", message.as_str());
@@ -323,8 +328,12 @@ fn details_budget(message: &str, metadata: &HashMap<String, String>) -> usize {
 
 /// A text of the caller's for use in a message: at most 200 characters, so that no answer grows with the request.
 pub fn clip(text: &str) -> Cow<'_, str> {
-    const MOST: usize = 200;
-    match text.char_indices().nth(MOST) {
+    cut(text, 200)
+}
+
+/// The first characters of a text, at most so many.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }

@@ -74,7 +74,7 @@ described! {
     WATCH_LAG = "subprocessor_registry.watch.lag_revisions", "", [],
         "How many revisions the slowest stream of changes is behind.";
     OUTBOX_DEPTH = "subprocessor_registry.outbox.depth", "", ["channel", "state"],
-        "Deliveries that are still to be made, of all replicas: queued, or retrying after an attempt that failed.";
+        "Deliveries of all replicas: queued, retrying after an attempt that failed, or dead (given up, until told to be retried).";
     OUTBOX_AGE = "subprocessor_registry.outbox.oldest_age", "s", [],
         "For how long the delivery that has waited longest has been due.";
     OUTBOX_LAG = "subprocessor_registry.outbox.lag_revisions", "", [],

@@ -116,6 +116,7 @@ pub async fn bind(settings: &Settings) -> Result<Server> {
     };
     let period = Duration::from_millis(settings.schedule.poll_interval_ms);
     let channels = Arc::new(channels(settings, bound.local_addr()?)?);
+    channels.check_key(&store).await?;
     let schedule = tokio::spawn(schedule::run(store.clone(), period, stopping.clone()));
     let metrics = meters.metrics();
     let pace = outbox::Options {

@@ -1,9 +1,6 @@
 //! `apply`, `export` and `schema`: manifests.
 
-use std::{
-    fs,
-    io::{self, Read, Write},
-};
+use std::io::{self, Write};
 
 use clap::Args;
 use tonic::Status;
@@ -13,6 +10,7 @@ use super::{
     client::{Registry, request_id},
     contract,
     failure::{Failure, Outcome, printable, violations},
+    file,
     output::{Format, Out},
     resource::AsOf,
     value,
@@ -59,7 +57,7 @@ impl Apply {
 
     async fn file(&self, registry: &Registry, file: &str, out: &mut Out) -> Outcome {
         let request = ApplyManifestRequest {
-            manifest: read(file)?,
+            manifest: file::document(file)?,
             prune: self.prune,
             validate_only: true,
             request_id: String::new(),
@@ -125,20 +123,6 @@ fn rows(change: &PlannedChange, full: bool) -> Vec<Vec<String>> {
         rows.push(row);
     }
     rows
-}
-
-/// The text of a file; `-` is standard input.
-pub(super) fn read(file: &str) -> Outcome<String> {
-    let text = if file == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(file)
-    };
-    text.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => Failure::Failed(format!("{file} is not UTF-8; save it as UTF-8")),
-        _ => Failure::Failed(format!("{file}: {error}")),
-    })
 }
 
 /// Asks on the terminal. What is not confirmed is not done.

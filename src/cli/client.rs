@@ -1,8 +1,8 @@
 //! The connection to a server, and calls over it.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
-use http::uri::PathAndQuery;
+use http::{header::CONTENT_TYPE, uri::PathAndQuery};
 use http_body_util::{BodyExt, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use super::{
     Common,
-    failure::{Failure, Outcome},
+    failure::{Failure, Outcome, printable},
 };
 use crate::{auth::PRINCIPAL_KEY, proto};
 
@@ -43,9 +43,11 @@ pub(super) struct Registry {
 
 /// Connects to the endpoint.
 pub(super) async fn channel(endpoint: &str) -> Outcome<Channel> {
-    if !endpoint.starts_with("http://") {
-        let text = format!("--endpoint must be a URL such as http://127.0.0.1:50051, without TLS, not {endpoint}");
-        return Err(Failure::Usage(text));
+    let is_plain =
+        |url: url::Url| url.scheme() == "http" && url.has_host() && url.path() == "/" && url.query().is_none();
+    if !url::Url::parse(endpoint).is_ok_and(is_plain) {
+        let such = "a URL such as http://127.0.0.1:50051, without TLS and without a path";
+        return Err(Failure::Usage(format!("--endpoint must be {such}, not \"{}\"", printable(endpoint))));
     }
     let built = Endpoint::from_shared(endpoint.to_owned()).map_err(|e| Failure::Usage(format!("--endpoint: {e}")))?;
     let built = built
@@ -54,15 +56,21 @@ pub(super) async fn channel(endpoint: &str) -> Outcome<Channel> {
         .keep_alive_timeout(CONNECT_TIMEOUT)
         .keep_alive_while_idle(true);
     built.connect().await.map_err(|error| {
-        // The outermost error only says "transport error"; the cause says what to do.
+        // The outermost error only says "transport error"; the causes say what to do.
+        let causes: Vec<_> = std::iter::successors(error.source(), |&error| error.source()).collect();
+        let is_refusal = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if causes.iter().any(|error| error.downcast_ref().is_some_and(is_refusal)) {
+            return Failure::Failed(format!(
+                "cannot connect to {endpoint}: nothing listens there; `subprocessor-registry serve` starts a server, \
+                 --endpoint names one"
+            ));
+        }
         let mut text = format!("cannot connect to {endpoint}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
+        for error in causes {
             let part = format!(": {error}");
             if !text.ends_with(&part) {
                 text.push_str(&part);
             }
-            cause = error.source();
         }
         Failure::Failed(text)
     })
@@ -72,11 +80,18 @@ pub(super) async fn channel(endpoint: &str) -> Outcome<Channel> {
 pub(super) async fn page(channel: &Channel, path: &str) -> Outcome<String> {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{path}: {error}"));
     let request = http::Request::get(path).body(tonic::body::Body::empty()).map_err(|error| failed(&error))?;
-    let answer = channel.clone().oneshot(request).await.map_err(|error| failed(&error))?;
+    let answer = channel.clone().oneshot(request).await;
+    let answer = answer.map_err(|error| Failure::from(Status::from_error(Box::new(error))))?;
     let status = answer.status();
+    let is_plain = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let body = Limited::new(answer.into_body(), MAX_PAGE).collect().await.map_err(|error| failed(&error))?;
     let text = String::from_utf8(body.to_bytes().into()).map_err(|error| failed(&error))?;
-    if status.is_success() { Ok(text) } else { Err(failed(&status)) }
+    match status.is_success() {
+        true => Ok(text),
+        // It says why, in lines.
+        false if is_plain && !text.trim().is_empty() => Err(Failure::Failed(text)),
+        false => Err(failed(&status)),
+    }
 }
 
 impl Registry {

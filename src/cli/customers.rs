@@ -64,7 +64,7 @@ struct Show {
     /// The customer, `organizations/{organization}/customers/{customer}`.
     name: String,
     /// The list of this day. Absent: everything that is known, whatever its state and dates.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     date: String,
     /// As the registry had it then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME")]

@@ -24,6 +24,8 @@ pub(super) enum Failure {
     Located(Vec<String>),
     /// The server refused.
     Refused(Box<Status>),
+    /// What answers there is no gRPC server, or hangs up.
+    Foreign,
     /// It was not verified.
     Unverified(String),
     /// Nobody reads what is printed any more. No failure of ours.
@@ -35,7 +37,7 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Closed => 0,
-            Self::Failed(_) | Self::Located(_) | Self::Refused(_) => 1,
+            Self::Failed(_) | Self::Located(_) | Self::Refused(_) | Self::Foreign => 1,
             Self::Usage(_) => 2,
             Self::Unverified(_) => 3,
         }
@@ -43,7 +45,14 @@ impl Failure {
 
     /// Says on standard error what was wrong, and returns the exit code.
     pub(super) fn report(&self) -> u8 {
-        let text = match self {
+        // There is nobody left to tell if this fails.
+        let _ = io::stderr().lock().write_all(self.text().as_bytes());
+        self.code()
+    }
+
+    /// What was wrong, in lines.
+    pub(super) fn text(&self) -> String {
+        match self {
             Self::Closed => String::new(),
             Self::Usage(text) | Self::Failed(text) | Self::Unverified(text) => {
                 text.lines().fold(String::new(), |mut all, line| {
@@ -53,10 +62,11 @@ impl Failure {
             }
             Self::Located(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
             Self::Refused(status) => describe(status),
-        };
-        // There is nobody left to tell if this fails.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-        self.code()
+            Self::Foreign => {
+                let how = "--endpoint must name a subprocessor-registry server";
+                format!("error: what answers there does not speak gRPC, or hangs up: {how}\n")
+            }
+        }
     }
 
     /// Whether trying again can help: the only code that says so.
@@ -77,10 +87,7 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         match speaks_grpc(&status) {
             true => Self::Refused(Box::new(status)),
-            false => {
-                let text = "what answers there does not speak gRPC, or hangs up: --endpoint must name a subprocessor-registry server";
-                Self::Failed(text.to_owned())
-            }
+            false => Self::Foreign,
         }
     }
 }
@@ -104,8 +111,14 @@ fn speaks_grpc(status: &Status) -> bool {
         }
         cause = error.source();
     }
-    // We cancel nothing: what is cancelled with a cause is the connection, closed before the answer.
-    let hung_up = code_name(status.code()) == "CANCELLED" && std::error::Error::source(status).is_some();
+    // We cancel nothing: what is cancelled with a cause is the connection, closed before the answer, or, before the call
+    // was sent, of an unknown cause.
+    let hung_up = match code_name(status.code()) {
+        "CANCELLED" => true,
+        "UNKNOWN" => status.message() == "transport error",
+        _ => false,
+    };
+    let hung_up = hung_up && std::error::Error::source(status).is_some();
     !hung_up && !status.message().starts_with("grpc-status header missing")
 }
 
@@ -116,18 +129,33 @@ fn describe(status: &Status) -> String {
     if let Some(info) = details.error_info() {
         let _ = write!(text, " ({})", printable(&info.reason));
     }
-    let _ = writeln!(text, ": {}", printable(status.message()));
     let gates = details.error_info().is_some_and(|info| info.reason == "GATE_REFUSED");
-    for (what, rule) in violations(status) {
-        list(&mut text, status.message(), "", &what, &rule);
-    }
-    for violation in details.precondition_failure().iter().flat_map(|failure| &failure.violations) {
+    let fields = violations(status).into_iter().map(|(what, rule)| (String::new(), what, rule));
+    let failures = details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default();
+    let failures = failures.into_iter().map(|violation| {
         let gate = if gates { format!("gate {}: ", violation.r#type) } else { String::new() };
-        list(&mut text, status.message(), &gate, &violation.subject, &violation.description);
+        (gate, violation.subject, violation.description)
+    });
+    let wrong: Vec<_> = fields.chain(failures).collect();
+    let mut message = status.message().to_owned();
+    if let [(_, _, rule)] = wrong.as_slice() {
+        message = completed(&message, rule).unwrap_or(message);
+    }
+    let _ = writeln!(text, ": {}", printable(&message));
+    for (before, what, rule) in &wrong {
+        let line = join(what, rule);
+        // One thing is said once.
+        let is_said = message == line || message == *rule || (wrong.len() == 1 && message.ends_with(rule));
+        if gates || !is_said {
+            let _ = writeln!(text, "  {}", printable(&format!("{before}{line}")));
+        }
     }
     if gates {
         let hint = "`activate` passes them with --override-reason TEXT --override-approver ID, kept for good";
         let _ = writeln!(text, "  {hint}");
+    }
+    if details.error_info().is_some_and(|info| info.metadata.contains_key("max_changes")) {
+        let _ = writeln!(text, "  apply a part of it first: what is there already makes no change");
     }
     if let Some(info) = details.error_info() {
         let mut metadata: Vec<_> = info.metadata.iter().collect();
@@ -139,12 +167,14 @@ fn describe(status: &Status) -> String {
     text
 }
 
-/// Adds a line for one thing that is wrong, unless the message is just that.
-fn list(text: &mut String, message: &str, before: &str, what: &str, rule: &str) {
-    let line = join(what, rule);
-    if message != line && message != rule {
-        let _ = writeln!(text, "  {}", printable(&format!("{before}{line}")));
-    }
+/// A message that is cut, with the rest of the rule that it ends with: rules are cut later.
+fn completed(message: &str, rule: &str) -> Option<String> {
+    /// So much of it tells which rule it is.
+    const TELLING: usize = 20;
+    let cut = message.strip_suffix('…')?;
+    let mut starts = cut.char_indices().map(|(at, _)| at).take_while(|at| at + TELLING <= cut.len());
+    let at = starts.find(|at| rule.starts_with(&cut[*at..]))?;
+    Some(format!("{}{rule}", &cut[..at]))
 }
 
 /// The fields that break rules, with the rule.
@@ -201,9 +231,18 @@ mod tests {
             "error: FAILED_PRECONDITION (GATE_REFUSED): refused\n  gate DPA: vendors/x: no DPA in force\n  `activate` \
              passes them with --override-reason TEXT --override-approver ID, kept for good\n"
         );
+        let text = describe(&Error::new(Reason::RevisionTooLarge, "too large").with("max_changes", 3).into());
+        assert!(text.contains("\n  apply a part of it first: what is there already makes no change\n"), "{text}");
         // One thing is said once.
         let text = describe(&Error::field("a", "must be").into());
         assert_eq!(text, "error: INVALID_ARGUMENT (FIELD_INVALID): a: must be\n");
+        // Also where the message is cut; the rule has more of it.
+        let rule = format!("offered are: {}", "field, ".repeat(40));
+        let text = describe(&Error::fields(Reason::FilterInvalid, vec![("filter".into(), rule.clone())]).into());
+        assert_eq!(text, format!("error: INVALID_ARGUMENT (FILTER_INVALID): filter: {rule}\n"));
+        let text = format!("x does not fit: {rule}");
+        let error = Error::new(Reason::NoticeRefused, text.clone()).precondition("NOTICE", "x", rule);
+        assert_eq!(describe(&error.into()), format!("error: FAILED_PRECONDITION (NOTICE_REFUSED): {text}\n"));
         let error = Error::new(Reason::StateTransitionRefused, "x is").precondition("STATE", "x", "x is");
         assert_eq!(describe(&error.into()), "error: FAILED_PRECONDITION (STATE_TRANSITION_REFUSED): x is\n");
         assert_eq!(describe(&Status::unknown("x")), "error: UNKNOWN: x\n");

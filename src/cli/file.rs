@@ -1,8 +1,8 @@
-//! Files that commands write.
+//! Files that commands read and write.
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,53 @@ use super::{
     failure::{Failure, Outcome},
     output::Out,
 };
+use crate::manifest;
+
+/// How a file is called where something is said of it.
+pub(super) fn shown(file: &str) -> &str {
+    if file == "-" { "standard input" } else { file }
+}
+
+/// What is in a file; `-` is standard input. Of what is larger than `most`, or has no end, one byte more is read.
+pub(super) fn bytes(file: &str, most: usize) -> Outcome<Vec<u8>> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let read = match file {
+        "-" => io::stdin().lock().take(limit).read_to_end(&mut bytes),
+        path => fs::File::open(path).and_then(|opened| opened.take(limit).read_to_end(&mut bytes)),
+    };
+    let is_address = file.starts_with("https://") || file.starts_with("http://");
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Failure::Failed(match error.kind() {
+            ErrorKind::NotFound if is_address => format!(
+                "{file}: only files are read, and standard input: `curl -fsSL {file} | subprocessor-registry … -` \
+                 reads what is there"
+            ),
+            ErrorKind::IsADirectory => format!("{file}: is a directory; name a file"),
+            _ => format!("{}: {error}", shown(file)),
+        })),
+    }
+}
+
+/// The text of a file; `-` is standard input. What is larger than `most` is refused.
+pub(super) fn text(file: &str, most: usize) -> Outcome<String> {
+    let bytes = bytes(file, most)?;
+    if bytes.len() > most {
+        return Err(Failure::Failed(format!("{}: has more than {most} bytes; at most so many are read", shown(file))));
+    }
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| Failure::Failed(format!("{} is not UTF-8; save it as UTF-8", shown(file))))
+}
+
+/// The text of a manifest or a notice, of which there is some.
+pub(super) fn document(file: &str) -> Outcome<String> {
+    let text = text(file, manifest::MAX_BYTES)?;
+    if text.trim().is_empty() {
+        return Err(Failure::Failed(format!("{} is empty", shown(file))));
+    }
+    Ok(text)
+}
 
 /// Writes what a command makes: to a file, if one is named, else to standard output.
 pub(super) fn put(out: &mut Out, path: Option<&Path>, text: &str) -> Outcome {
@@ -110,6 +157,26 @@ impl Drop for Draft<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_what_to_do() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = folder.path().join("text");
+        fs::write(&path, "four").expect("written");
+        let path = path.to_str().expect("a path");
+        assert_eq!(text(path, 4).expect("read"), "four");
+        for (file, most, said) in [
+            (path, 3, "has more than 3 bytes"),
+            ("/dev/zero", 1 << 20, "has more than 1048576 bytes"),
+            (folder.path().to_str().expect("a path"), 4, "is a directory; name a file"),
+            ("/nowhere/at/all", 4, "/nowhere/at/all: No such file"),
+            ("https://a.example/list", 4, "`curl -fsSL https://a.example/list | subprocessor-registry … -`"),
+        ] {
+            let failure = text(file, most).expect_err("refused");
+            assert!(matches!(&failure, Failure::Failed(text) if text.contains(said)), "{file}: {failure:?}");
+        }
+        assert_eq!(document("/dev/null").expect_err("refused").text(), "error: /dev/null is empty\n");
+    }
 
     #[cfg(unix)]
     #[test]

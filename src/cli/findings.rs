@@ -41,10 +41,10 @@ struct List {
     #[arg(default_value = "-")]
     organization: String,
     /// The day. Absent: today (UTC).
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     date: String,
     /// Also what falls due within so many days after it.
-    #[arg(long, value_name = "DAYS", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "DAYS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true)]
     within: i32,
     /// Only what is at least so grave: INFO, WARNING or CRITICAL.
     #[arg(long, value_parser = severity, value_name = "SEVERITY")]
@@ -75,7 +75,7 @@ struct Acknowledge {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// The first day on which it is back.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = value::day)]
     until: String,
     /// Fail if somebody else acknowledged it since this etag was read.
     #[arg(long, default_value = "", hide_default_value = true)]

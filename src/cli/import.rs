@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
 };
 
@@ -112,12 +111,12 @@ impl Import {
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
         self.check()?;
         let options = Options {
-            file: shown_name(&self.file),
+            file: file::shown(&self.file).to_owned(),
             format: self.format.map(Format::from),
             map: mapping(&self.map)?,
             at: self.at.clone(),
         };
-        let bytes = read(&self.file)?;
+        let bytes = file::bytes(&self.file, MAX_BYTES)?;
         let catalog = Catalog::builtin().map_err(|error| Failure::Failed(format!("the built-in catalog: {error}")))?;
         let index = Index::of(&catalog.vendors);
         let list = import::read(&bytes, &options, &index).map_err(|refusal| refused(&self.file, refusal))?;
@@ -242,33 +241,11 @@ fn mapping(told: &[String]) -> Outcome<Vec<(String, Field)>> {
         .collect()
 }
 
-fn shown_name(file: &str) -> String {
-    if file == "-" { "standard input".to_owned() } else { file.to_owned() }
-}
-
-/// The bytes of a file, which is no directory and not endless.
-fn read(file: &str) -> Outcome<Vec<u8>> {
-    let fail = |error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", shown_name(file)));
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
-    let mut bytes = Vec::new();
-    if file == "-" {
-        io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| fail(&error))?;
-    } else {
-        let about = fs::metadata(file).map_err(|error| fail(&error))?;
-        if about.is_dir() {
-            return Err(fail(&"is a directory; name a file"));
-        }
-        let opened = fs::File::open(file).map_err(|error| fail(&error))?;
-        opened.take(limit).read_to_end(&mut bytes).map_err(|error| fail(&error))?;
-    }
-    Ok(bytes)
-}
-
 /// A refusal, with what of the file was seen before it.
 fn refused(file: &str, refusal: Refusal) -> Failure {
     let lines: Vec<String> = refusal.message.lines().map(printable).collect();
     let text = lines.join("\n");
-    if refusal.is_usage { Failure::Usage(text) } else { Failure::Failed(format!("{}: {text}", shown_name(file))) }
+    if refusal.is_usage { Failure::Usage(text) } else { Failure::Failed(format!("{}: {text}", file::shown(file))) }
 }
 
 /// Prints the report. Standard output may be the manifest.
@@ -324,6 +301,8 @@ async fn vendor_ids(registry: &Registry) -> Outcome<BTreeSet<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

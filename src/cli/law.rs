@@ -22,13 +22,13 @@ pub(super) struct Assess {
     /// An organization, `organizations/-` for all, or one transfer, `organizations/{organization}/transfers/{transfer}`.
     parent: String,
     /// The day. Absent, without a range: today (UTC).
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true, conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true, conflicts_with_all = ["from", "to"])]
     date: String,
     /// First day of a range, which is answered in intervals.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true, requires = "to")]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true, requires = "to")]
     from: String,
     /// Last day of the range.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true, requires = "from")]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true, requires = "from")]
     to: String,
     /// Only transfers that this AIP-160 filter takes, e.g. `regime = EU_GDPR`; then nothing is derived.
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -120,7 +120,7 @@ pub(super) struct Claims {
     /// `organizations/-`.
     parent: String,
     /// The day. Absent: today (UTC).
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     date: String,
     /// As the registry had it then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME")]

@@ -124,7 +124,7 @@ pub(super) struct Retire {
     #[command(flatten)]
     step: Step,
     /// First day on which it is no longer engaged. Absent: the one it has, else today.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     end_date: String,
 }
 

@@ -7,14 +7,18 @@ use clap::Args;
 use super::{
     Common, Print,
     client::{Registry, request_id},
+    contract,
     failure::{Failure, Outcome},
     output::{Format, Out},
     value,
 };
-use crate::client::reached as reached_by;
-use crate::proto::v1::{
-    ErasePersonalDataRequest, ErasePersonalDataResponse, Revision, VerifyChangeLogRequest, VerifyChangeLogResponse,
-    WatchChangesRequest, WatchChangesResponse, watch_changes_response::Event,
+use crate::{
+    client::reached as reached_by,
+    error::can_resume,
+    proto::v1::{
+        ErasePersonalDataRequest, ErasePersonalDataResponse, Revision, VerifyChangeLogRequest, VerifyChangeLogResponse,
+        WatchChangesRequest, WatchChangesResponse, watch_changes_response::Event,
+    },
 };
 
 /// Pauses before a stream that broke off is opened again.
@@ -24,8 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
-    /// `organizations/{organization}`: it and everything under it. `organizations/-`: everything.
-    #[arg(default_value = "organizations/-")]
+    /// An organization by its name or id: it and everything under it. `-`: everything.
+    #[arg(value_name = "ORGANIZATION", default_value = "-")]
     parent: String,
     /// Begin after this revision. Absent: from now on. 0: from the beginning.
     #[arg(long, value_name = "N")]
@@ -57,12 +61,13 @@ impl Watch {
         // The first connection must work: a wrong endpoint is not worth waiting for.
         let registry = Registry::connect(&self.common).await?;
         let mut pause = FIRST_PAUSE;
+        let mut opened = false;
         loop {
             let before = position.clone();
-            let Err(failure) = self.follow(&registry, &mut position, out).await else {
+            let Err(failure) = self.follow(&registry, &mut position, &mut opened, out).await else {
                 return Err(Failure::Failed("the server ended the stream".to_owned()));
             };
-            if !is_resumable(&failure) {
+            if !is_resumable(&failure, opened) {
                 return Err(failure);
             }
             if position != before {
@@ -73,14 +78,16 @@ impl Watch {
         }
     }
 
-    async fn follow(&self, registry: &Registry, position: &mut Position, out: &mut Out) -> Outcome {
+    /// Prints what one stream brings; `opened` once there is one.
+    async fn follow(&self, registry: &Registry, position: &mut Position, opened: &mut bool, out: &mut Out) -> Outcome {
         let request = WatchChangesRequest {
-            parent: self.parent.clone(),
+            parent: contract::organization(&self.parent),
             after_revision: position.revision,
             after_hash: position.hash.clone(),
             resource_types: self.types.clone(),
         };
         let mut stream = registry.stream::<_, WatchChangesResponse>("ChangeLogService/WatchChanges", request).await?;
+        *opened = true;
         while let Some(message) = stream.message().await? {
             if let Some(reached) = reached(&message) {
                 *position = reached;
@@ -101,9 +108,14 @@ impl Watch {
     }
 }
 
-/// Whether going on from the last position is what the contract says to do.
-fn is_resumable(failure: &Failure) -> bool {
-    failure.is_temporary() || failure.reason().as_deref() == Some("READER_TOO_SLOW")
+/// Whether going on from the last position is what the contract says to do. Who hangs up is a server that went away, if a
+/// stream could be opened before.
+fn is_resumable(failure: &Failure, opened: bool) -> bool {
+    match failure {
+        Failure::Refused(status) => can_resume(status),
+        Failure::Foreign => opened,
+        _ => false,
+    }
 }
 
 fn reached(message: &WatchChangesResponse) -> Option<Position> {
@@ -323,7 +335,13 @@ mod tests {
             (Reason::FieldInvalid, false),
         ] {
             let failure = Failure::from(Status::from(Error::new(reason, "x")));
-            assert_eq!(is_resumable(&failure), resumable, "{reason:?}");
+            assert_eq!(is_resumable(&failure, false), resumable, "{reason:?}");
         }
+        // A connection that broke, and one that nobody of ours answers.
+        let broken = || Status::from_error(Box::new(std::io::Error::other("reset")));
+        assert!(is_resumable(&Failure::Refused(Box::new(broken())), true));
+        assert!(is_resumable(&Failure::Foreign, true));
+        assert!(!is_resumable(&Failure::Foreign, false));
+        assert!(!is_resumable(&Failure::Closed, true));
     }
 }

@@ -34,7 +34,7 @@ mod timeline;
 mod trace;
 mod value;
 
-use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, future::Future, io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -240,7 +240,12 @@ fn dispatch(command: Command, out: &mut Out) -> Outcome {
         }
         Command::Man { directory } => std::fs::create_dir_all(&directory)
             .and_then(|()| clap_mangen::generate_to(Cli::command(), &directory))
-            .map_err(|error| Failure::Failed(format!("{}: {error}", directory.display()))),
+            .map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                    Failure::Failed(format!("{} is no directory", directory.display()))
+                }
+                _ => Failure::Failed(format!("{}: {error}", directory.display())),
+            }),
     }
 }
 

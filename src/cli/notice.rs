@@ -13,6 +13,7 @@ use super::{
     client::{Registry, request_id},
     contract,
     failure::{Failure, Outcome},
+    file,
     output::{Format, Out},
     resource::resource_to,
     value,
@@ -38,7 +39,7 @@ enum Action {
     Create(Create),
     /// Approve a DRAFT. Somebody else than its authors has to, unless the organization's policy says otherwise.
     Approve(Approve),
-    /// Publish an APPROVED notice: its audience and everybody's clocks are frozen, and customers are told.
+    /// Publish an APPROVED notice: customers are told, each by clocks that its agreement sets now and for good.
     Publish(Publish),
     /// Withdraw a notice that has not taken effect, or some of its changes.
     Withdraw(Withdraw),
@@ -165,7 +166,7 @@ struct File<'a> {
 impl<'a> File<'a> {
     /// Reads it. What is wrong with it is said line by line.
     fn read(name: &'a str) -> Outcome<Self> {
-        let read = read_one(&apply::read(name)?, Kind::Notice);
+        let read = read_one(&file::document(name)?, Kind::Notice);
         let (id, entry) = read.map_err(|error| Failure::Located(apply::located(name, &error.into())))?;
         Ok(Self { name, id, entry })
     }

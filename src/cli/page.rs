@@ -8,10 +8,12 @@ use super::{
     Common,
     client::{channel, page},
     contract,
-    failure::{Failure, Outcome},
+    failure::{Failure, Outcome, printable},
     file,
     output::Out,
+    value,
 };
+use crate::resource::name::{Kind, Name};
 
 /// Arguments of `page`.
 #[derive(Debug, Args)]
@@ -33,7 +35,7 @@ struct Preview {
     #[arg(value_name = "ORGANIZATION")]
     organization: String,
     /// The list that was in effect on this day [default: today (UTC)]
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     date: String,
     /// The list as the registry had it then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME", default_value = "", hide_default_value = true)]
@@ -56,13 +58,23 @@ impl Page {
 impl Preview {
     async fn run(self, out: &mut Out) -> Outcome {
         let organization = contract::organization(&self.organization);
-        if !organization.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-')) {
-            return Err(Failure::Usage(format!("{} is not the name or the id of an organization", self.organization)));
+        // Other paths lead to other pages.
+        if Name::parse(&organization).is_none_or(|name| name.kind() != Kind::Organization) {
+            let text = format!("{} is no organization: give its name or its id", printable(&self.organization));
+            return Err(Failure::Usage(text));
         }
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs([("date", &self.date), ("as_of", &self.as_of)].iter().filter(|(_, text)| !text.is_empty()));
+        let query = query.finish();
         let channel = channel(&self.common.endpoint).await?;
-        let shown = page(&channel, &format!("/{organization}?{}", query.finish())).await?;
+        let shown = match page(&channel, &format!("/{organization}?{query}")).await {
+            Ok(shown) => shown,
+            // The page says why in a page, the list for programs in plain words.
+            Err(failure) => {
+                let why = page(&channel, &format!("/{organization}/subprocessors.json?{query}")).await;
+                return Err(why.err().unwrap_or(failure));
+            }
+        };
         let mut whole = String::with_capacity(shown.len());
         let mut rest = shown.as_str();
         // Beside a file there are no style sheets.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Common, client::Registry, contract, failure::Outcome, file, output::Out, resource::AsOf};
+use super::{Common, client::Registry, contract, failure::Outcome, file, output::Out, resource::AsOf, value};
 use crate::proto::v1::{
     RenderPaperRequest, RenderPaperResponse,
     render_paper_request::{Format, Kind},
@@ -23,7 +23,7 @@ pub(super) struct Paper {
     #[arg(long, value_name = "CUSTOMER", default_value = "", hide_default_value = true)]
     customer: String,
     /// The day for which it is made. Absent: today (UTC).
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     date: String,
     /// From what the registry held then: a revision, or a time such as 2026-03-23T10:00:00Z or 2026-03-23 (00:00 UTC).
     #[arg(long, value_name = "R|TIME")]

@@ -4,7 +4,7 @@ use clap::Args;
 use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 
 use super::{
-    Common, Print,
+    Writing,
     client::{Registry, request_id},
     contract::{self, Collection},
     failure::{Failure, Outcome},
@@ -21,9 +21,7 @@ struct Target {
     #[arg(long, default_value = "", hide_default_value = true)]
     etag: String,
     #[command(flatten)]
-    print: Print,
-    #[command(flatten)]
-    common: Common,
+    writing: Writing,
 }
 
 impl Target {
@@ -35,17 +33,26 @@ impl Target {
             return Err(Failure::Usage(format!("{}: such a resource cannot be {done}", self.name)));
         };
         let mut request = DynamicMessage::new(method.input());
-        for (field, text) in [("name", self.name), ("etag", self.etag), ("request_id", request_id())] {
+        let values = [
+            ("name", Value::String(self.name)),
+            ("etag", Value::String(self.etag)),
+            ("request_id", Value::String(request_id())),
+            ("validate_only", Value::Bool(self.writing.dry_run)),
+        ];
+        for (field, value) in values {
             request
-                .try_set_field_by_name(field, Value::String(text))
+                .try_set_field_by_name(field, value)
                 .map_err(|error| Failure::Failed(format!("{}: {error}", method.name())))?;
         }
-        let resource = Registry::connect(&self.common).await?.call_dynamic(&method, request).await?;
-        if self.print.output != Format::Table {
-            return resource_to(out, self.print.output, &resource);
+        let resource = Registry::connect(&self.writing.common).await?.call_dynamic(&method, request).await?;
+        if self.writing.print.output != Format::Table {
+            return resource_to(out, self.writing.print.output, &resource);
         }
         let field = |name: &str| resource.get_field_by_name(name).map(std::borrow::Cow::into_owned);
         let name = field("name").and_then(|name| name.as_str().map(ToOwned::to_owned)).unwrap_or_default();
+        if self.writing.dry_run {
+            return out.line(format!("{name}: would be {done}"));
+        }
         let revision = field("revision").and_then(|revision| revision.as_i64()).unwrap_or_default();
         out.line(format!("{name}: {done}, revision {revision}"))
     }

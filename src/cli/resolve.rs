@@ -5,9 +5,9 @@ use indicatif::ProgressBar;
 
 use super::{
     Common, Print,
-    apply::read,
     client::Registry,
     failure::{Failure, Outcome, printable, violations},
+    file,
     output::{Format, Out},
     progress,
     resource::AsOf,
@@ -20,6 +20,9 @@ use crate::{
 
 /// Names in one call: few enough for the progress to be seen.
 const CHUNK: usize = 1_000;
+
+/// The longest file of names that is read.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Arguments of `resolve`.
 #[derive(Debug, Args)]
@@ -93,7 +96,7 @@ impl Resolve {
         let arguments = self.names.iter().filter(|name| *name != "-");
         lines.extend(arguments.map(|name| Line { place: None, name: name.clone() }));
         for file in files {
-            let text = read(file)?;
+            let text = file::text(file, MAX_BYTES)?;
             let named =
                 text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, name)| !name.trim().is_empty());
             lines.extend(

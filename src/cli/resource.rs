@@ -54,7 +54,7 @@ pub(super) struct List {
     #[arg(long, value_name = "R|TIME")]
     as_of: Option<AsOf>,
     /// Only what was in effect on this day, by the resources' own dates.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = value::day)]
     effective_at: Option<String>,
     /// Of subprocessors: the list as it applies to this customer, by its name or id.
     #[arg(long, value_name = "CUSTOMER")]
@@ -113,8 +113,7 @@ impl List {
             None => (None, self.collection.as_str()),
         };
         let Some(collection) = contract::collection(name) else {
-            let text = format!("there is no collection \"{name}\"; there are {}", contract::names());
-            return Err(Failure::Usage(text));
+            return Err(Failure::Usage(contract::no_collection(&self.collection)));
         };
         let request = self.request(&collection.list.input(), parent)?;
         let registry = Registry::connect(&self.common).await?;
@@ -164,7 +163,11 @@ impl List {
             }
             // Everywhere, where the contract wants it said.
             (None, Some(field)) if behavior::of(&field).required => {
-                set(&mut request, "parent", &self.collection, Value::String("organizations/-".to_owned()))?;
+                let parents = contract::everywhere(&self.collection);
+                let [parent] = parents.as_slice() else {
+                    return Err(Failure::Usage(contract::which_parent(&self.collection)));
+                };
+                set(&mut request, "parent", &self.collection, Value::String(parent.clone()))?;
             }
             (None, _) => {}
         }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{Flags, Settings},
     error::{self, Error, Reason, code_name},
-    run, telemetry,
+    proto, run, telemetry,
 };
 
 /// Shorter than what health checks of containers are given.
@@ -125,9 +125,14 @@ impl Health {
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
         let check = async {
             let channel = client::channel(&self.endpoint).await?;
-            let request = HealthCheckRequest { service: self.service };
+            let request = HealthCheckRequest { service: self.service.clone() };
             let answer = HealthClient::new(channel).check(request).await;
             answer.map_err(|status| match Failure::from(status) {
+                Failure::Refused(status) if code_name(status.code()) == "NOT_FOUND" => Failure::Failed(format!(
+                    "there is no service {}: name readiness, liveness, or one in full, such as {}.VendorService",
+                    self.service,
+                    proto::PACKAGE
+                )),
                 Failure::Refused(status) => {
                     Failure::Failed(format!("{}: {}", code_name(status.code()), printable(status.message())))
                 }

@@ -22,7 +22,7 @@ pub(super) struct Simulate {
     /// The instrument, `instruments/{instrument}` or its id, e.g. `eu-us-dpf`.
     instrument: String,
     /// First day without effect.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = value::day)]
     date: String,
     /// Only the transfers of one organization. Absent: of all.
     #[arg(long, value_name = "ID", default_value = "-", hide_default_value = true)]

@@ -65,11 +65,12 @@ struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("target").args(["webhook", "email"]).required(true)))]
 struct Add {
     /// The organization: its name or its id.
     organization: String,
     /// An HTTPS endpoint.
-    #[arg(long, value_name = "URL", conflicts_with = "email", required_unless_present = "email")]
+    #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     /// An e-mail address.
     #[arg(long, value_name = "ADDRESS")]

@@ -62,6 +62,14 @@ fn what_cannot_be_understood_is_usage() {
         "undelete revisions/1",
         "get nothings/a",
         "get vendors/aws --as-of yesterday",
+        "list vendors/aws",
+        "list certifications",
+        "get vendors",
+        "list transfers --effective-at today",
+        "assess a --date 2026-02-30",
+        "diff a --base-day 1",
+        "simulate i --date soon",
+        "page preview a --date x",
         "get revisions/1 --as-of 3",
         "list revisions --as-of 3",
         "list revisions --show-deleted",
@@ -69,6 +77,9 @@ fn what_cannot_be_understood_is_usage() {
         "list vendors --page-size 0",
         "list vendors --endpoint here",
         "list vendors --endpoint https://localhost:1",
+        "list vendors --endpoint http://",
+        "list vendors --endpoint http://127.0.0.1:99999",
+        "list vendors --endpoint http://127.0.0.1:1/registry",
         "apply",
         "apply x --override-reason y",
         "apply x --yes --dry-run",
@@ -100,6 +111,25 @@ fn what_cannot_be_understood_is_usage() {
         "health --endpoint here",
     ] {
         assert_eq!(run(line).0, 2, "{line}");
+    }
+}
+
+/// What clap says of a command line that it refuses.
+fn usage(line: &str) -> String {
+    let arguments = std::iter::once("subprocessor-registry").chain(line.split_whitespace());
+    Cli::try_parse_from(arguments).expect_err("refused").to_string()
+}
+
+#[test]
+fn what_is_missing_is_named_with_all_that_would_do() {
+    for (line, named) in [
+        ("subscriptions add acme", "<--webhook <URL>|--email <ADDRESS>>"),
+        ("diff acme", "<--base <R|TIME>|--base-day <DATE>>"),
+        ("diff acme --base-day 2026-02-30", "--base-day <DATE>': must be an ISO 8601 date such as 2026-01-31"),
+        ("findings --within x", "--within <DAYS>"),
+    ] {
+        let said = usage(line);
+        assert!(said.contains(named), "{line}: {said}");
     }
 }
 
@@ -150,7 +180,9 @@ fn what_needs_no_server_is_printed() {
         let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap_or_else(|_| panic!("{name}.1"));
         assert!(page.contains(&format!(".TH {name} 1")) && page.contains(".SH SYNOPSIS"), "{name}: {page}");
     }
-    assert_eq!(run("man /dev/null/man").0, 1);
+    for path in ["/dev/null/man", "/dev/null"] {
+        assert_eq!(said(&format!("subprocessor-registry man {path}")), format!("error: {path} is no directory\n"));
+    }
     assert_eq!(run("--help").0, 0);
     assert_eq!(run("--version").0, 0);
     assert_eq!(run("list --help").0, 0);
@@ -172,6 +204,24 @@ fn tables_are_columns_without_what_drives_a_terminal() {
     out.table(&headings, vec![vec!["a".into(), "1\n2\u{1b}[0m".into()], vec!["long name".into()]]).expect("printed");
     let text = String::from_utf8(kept.0.lock().expect("not poisoned").clone()).expect("UTF-8");
     assert_eq!(text, "NAME       VALUE\na          1 2 [0m\nlong name\n");
+}
+
+/// What a command that fails says.
+fn said(line: &str) -> String {
+    let cli = Cli::try_parse_from(line.split_whitespace()).expect("a command");
+    dispatch(cli.command, &mut Out::to(Kept::default())).expect_err("refused").text()
+}
+
+#[test]
+fn where_nobody_listens_is_said_with_what_to_do() {
+    for command in ["list vendors", "watch", "page preview a", "health"] {
+        let text = said(&format!("subprocessor-registry {command} --endpoint http://127.0.0.1:1"));
+        assert_eq!(
+            text,
+            "error: cannot connect to http://127.0.0.1:1: nothing listens there; `subprocessor-registry serve` starts a \
+             server, --endpoint names one\n"
+        );
+    }
 }
 
 fn against(server: &fake::Running, line: &str) -> (u8, String) {
@@ -233,11 +283,9 @@ fn an_endpoint_that_does_not_speak_grpc_is_said_to_be_one() {
                 let _ = std::io::copy(&mut stream, &mut std::io::sink());
             }
         });
-        for command in ["list vendors", "watch", "health"] {
-            let line = format!("subprocessor-registry {command} --endpoint {endpoint}");
-            let cli = Cli::try_parse_from(line.split_whitespace()).expect("a command");
-            let failure = dispatch(cli.command, &mut Out::to(Kept::default())).expect_err("refused");
-            assert!(format!("{failure:?}").contains("does not speak gRPC"), "{command}: {failure:?}");
+        for command in ["list vendors", "watch", "health", "page preview a"] {
+            let text = said(&format!("subprocessor-registry {command} --endpoint {endpoint}"));
+            assert!(text.contains("does not speak gRPC"), "{command}: {text}");
         }
     }
 }
@@ -397,5 +445,6 @@ fn a_healthy_server_is_serving() {
     assert_eq!(against(&server, "health"), (0, "SERVING\n".to_owned()));
     let service = "subprocessor.registry.v1.VendorService";
     assert_eq!(against(&server, &format!("health --service {service}")).0, 0);
-    assert_eq!(against(&server, "health --service nothing").0, 1);
+    let text = said(&format!("subprocessor-registry health --service nothing --endpoint {}", server.endpoint));
+    assert!(text.contains("there is no service nothing: name readiness, liveness, or one in full"), "{text}");
 }

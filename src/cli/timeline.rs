@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::PathBuf};
 
 use clap::Args;
 
-use super::{Common, client::Registry, contract, failure::Outcome, file, output::Out, resource::AsOf};
+use super::{Common, client::Registry, contract, failure::Outcome, file, output::Out, resource::AsOf, value};
 use crate::{
     clock::Clock,
     proto::v1::{
@@ -23,10 +23,10 @@ pub(super) struct Timeline {
     #[arg(value_name = "ORGANIZATION")]
     organization: String,
     /// First day [default: ten years ago]
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     from: String,
     /// Last day [default: in two years]
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     to: String,
     /// Only transfers that this AIP-160 filter takes, e.g. `regime = EU_GDPR`; then nothing is derived.
     #[arg(long, default_value = "", hide_default_value = true)]

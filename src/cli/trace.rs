@@ -28,7 +28,7 @@ pub(super) struct Trace {
     #[arg(long, value_name = "R|TIME")]
     as_of: Option<AsOf>,
     /// For a vendor: only engagements that are on the list on this day.
-    #[arg(long, value_name = "DATE", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "DATE", value_parser = value::day, default_value = "", hide_default_value = true)]
     effective_at: String,
     #[command(flatten)]
     print: Print,

@@ -170,6 +170,17 @@ pub(super) fn number(enum_name: &str, text: &str) -> Result<i32, String> {
     found.ok_or_else(|| format!("one of {}", json::enum_choices(&kind).join(", ")))
 }
 
+/// A day of the command line; none if it is empty.
+///
+/// # Errors
+/// How it is written.
+pub(super) fn day(text: &str) -> Result<String, String> {
+    if !text.is_empty() {
+        crate::resource::text::date(text)?;
+    }
+    Ok(text.to_owned())
+}
+
 /// An instant of the command line.
 ///
 /// # Errors

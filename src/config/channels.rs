@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{read_secret, within};
+use super::{read_secret, value::within};
 use crate::{
     notify::{
         email::{self, Mailbox, Tls},

@@ -36,12 +36,20 @@ impl Layer {
     /// The layer that an environment variable makes; none if it is not ours.
     pub(super) fn variable(name: &str, text: &str, defaults: &Self) -> Option<Result<Self, String>> {
         let origin = format!("environment variable {name}");
-        let path = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-        let Some((section, key)) = path.split_once("__") else {
-            return Some(Err(format!("{origin}: must be of the form {PREFIX}SECTION__KEY")));
+        let path = name.strip_prefix(PREFIX).map(str::to_ascii_lowercase);
+        let parts = path.as_deref().and_then(|path| path.split_once("__"));
+        if parts.is_none_or(|(section, key)| defaults.get(section, key).is_none())
+            && let Some(meant) = defaults.meant(name, text)
+        {
+            return Some(Err(format!("{origin}: is not read; that setting is {meant}")));
+        }
+        let Some((section, key)) = parts else {
+            // Two underscores are nobody else's.
+            let is_ours = path.is_some() || name.contains("__");
+            return is_ours.then(|| Err(format!("{origin}: must be of the form {PREFIX}SECTION__KEY")));
         };
         // The default says what the text is to be read as, so that a path or a password of digits stays text.
-        let value = match defaults.sections.get(section).and_then(|s| s.find_ref(key)) {
+        let value = match defaults.get(section, key) {
             Some(Value::Bool(..)) => text.parse::<bool>().map(Value::from).ok(),
             Some(Value::Num(_, number)) if number.to_f64().is_some() => text.parse::<f64>().map(Value::from).ok(),
             Some(Value::Num(..)) => text.parse::<i64>().map(Value::from).ok(),
@@ -51,23 +59,53 @@ impl Layer {
         Some(Ok(Self::one(origin, section, key, value.unwrap_or_else(|| Value::from(text)))))
     }
 
-    /// Tries each setting alone on the defaults, so that one bad value does not hide the next.
-    pub(super) fn check(&self, base: &Figment, problems: &mut Vec<String>) {
-        for (section, value) in &self.sections {
-            let Some(keys) = value.as_dict() else {
-                let alone = Self { origin: String::new(), sections: Dict::from([(section.clone(), value.clone())]) };
-                if let Err(error) = base.clone().merge(&alone).extract::<Settings>() {
-                    problems.push(format!("{section}: {} ({})", error.kind, self.origin));
-                }
+    fn get(&self, section: &str, key: &str) -> Option<&Value> {
+        self.sections.get(section)?.find_ref(key)
+    }
+
+    /// The variable of the setting that was meant by a name with one underscore for two, or two for one.
+    fn meant(&self, name: &str, text: &str) -> Option<String> {
+        // What Kubernetes says of the port of a service: it can have such a name by chance.
+        if text.starts_with("tcp://") {
+            return None;
+        }
+        let words = |name: &str| name.split('_').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let mut variables = self.sections.iter().flat_map(|(section, keys)| {
+            let keys = keys.as_dict().into_iter().flat_map(Dict::keys);
+            keys.map(move |key| format!("{PREFIX}{section}__{key}").to_ascii_uppercase())
+        });
+        let meant = words(name);
+        variables.find(|variable| words(variable) == meant)
+    }
+
+    /// Tries each setting alone on the defaults, so that one bad value does not hide the next. Returns those that can be
+    /// read; of the others it says the key and what is wrong.
+    pub(super) fn check(self, base: &Figment, unread: &mut Vec<(String, String)>) -> Self {
+        let Self { origin, sections } = self;
+        let mut readable = Dict::new();
+        let mut passes = |place: String, alone: &Self| match base.clone().merge(alone).extract::<Settings>() {
+            Ok(_) => true,
+            Err(error) => {
+                unread.push((place, format!("{} ({origin})", error.kind)));
+                false
+            }
+        };
+        for (section, value) in sections {
+            let Some(keys) = value.as_dict().filter(|keys| !keys.is_empty()) else {
+                let alone = Self { origin: String::new(), sections: Dict::from([(section.clone(), value)]) };
+                passes(section, &alone);
                 continue;
             };
-            for (key, value) in keys {
-                let alone = Self::one(String::new(), section, key, value.clone());
-                if let Err(error) = base.clone().merge(&alone).extract::<Settings>() {
-                    problems.push(format!("{section}.{key}: {} ({})", error.kind, self.origin));
-                }
+            let passed = keys.iter().filter(|(key, value)| {
+                let alone = Self::one(String::new(), &section, key, (*value).clone());
+                passes(format!("{section}.{key}"), &alone)
+            });
+            let passed: Dict = passed.map(|(key, value)| (key.clone(), value.clone())).collect();
+            if !passed.is_empty() {
+                readable.insert(section, Value::from(passed));
             }
         }
+        Self { origin, sections: readable }
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Store,
+    entity::resource,
     outbox::{self, entity::secret},
     standard::{Creation, Managed, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, version_methods, version_table},
@@ -373,6 +374,23 @@ impl Store {
             found.entry(row.uid).or_default().push(row.sealed);
         }
         Ok(found)
+    }
+
+    /// The oldest subscription with a secret that signs at an instant, by its name, and that secret, sealed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn oldest_secret(&self, at: Timestamp) -> Result<Option<(String, Vec<u8>)>> {
+        let row = secret::Entity::find()
+            .filter(secret::Column::ExpireTime.gt(at.as_microsecond()))
+            // A uid begins with the time at which it was made.
+            .order_by_asc(secret::Column::Uid)
+            .order_by_desc(secret::Column::Number)
+            .one(self.reads())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let name = resource::Entity::find().filter(resource::Column::Uid.eq(&row.uid)).one(self.reads()).await?;
+        Ok(name.map(|named| (named.name, row.sealed)))
     }
 
     /// The live subscriptions of an organization that lead to an endpoint.

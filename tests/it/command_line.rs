@@ -99,6 +99,8 @@ impl Drop for Running {
 /// A server in a process of its own.
 struct Server {
     process: Running,
+    /// What it logged before it listened.
+    start: Vec<String>,
     log: Receiver<String>,
     endpoint: String,
 }
@@ -120,7 +122,7 @@ impl Server {
             }
             said.push(line);
         };
-        Self { process, log, endpoint: address }
+        Self { process, start: said, log, endpoint: address }
     }
 
     fn run(&self, line: &[&str]) -> Done {
@@ -344,6 +346,7 @@ fn resources_are_shown_and_moved_through_their_lives() {
     assert!(again.contains("nothing erased: the current version still holds its content; remove"), "{again}");
     let stale = server.run(&["delete", mail, "--etag", "stale"]);
     assert!(stale.code == 1 && stale.error.contains("ETAG_STALE"), "{stale:?}");
+    assert_eq!(server.ok(&["delete", mail, "--dry-run"]), format!("{mail}: would be deleted\n"));
     assert_eq!(server.ok(&["delete", mail]), format!("{mail}: deleted, revision 6\n"));
     assert_eq!(server.ok(&["undelete", mail]), format!("{mail}: undeleted, revision 7\n"));
     assert_eq!(server.json(&["delete", mail])["name"], mail);

@@ -71,7 +71,7 @@ impl Preview {
             return out.message(self.print.output, &value::dynamic(&answer));
         }
         if let Some(notice) = &answer.notice {
-            super::status::changes(out, notice)?;
+            super::status::changes(out, notice, true)?;
             out.line("")?;
         }
         let headings = ["CUSTOMER", "REACHED", "WHY", "METHOD", "OBJECT UNTIL", "CLEAR FROM", "HELD BACK"];

@@ -67,7 +67,8 @@ impl Status {
         }
         out.table(&["FIELD", "VALUE"].map(ToOwned::to_owned), facts(&notice))?;
         out.line("")?;
-        changes(out, &notice)?;
+        // What waits, and what it concerns, is decided when it is published.
+        changes(out, &notice, notice.publish_time.is_some())?;
         if notice.inbound {
             return Ok(());
         }
@@ -118,23 +119,32 @@ fn facts(notice: &Notice) -> Vec<Vec<String>> {
     said.chain(held).filter(|row| row.iter().all(|cell| !cell.is_empty())).collect()
 }
 
-/// Prints the changes of a notice.
-pub(super) fn changes(out: &mut Out, notice: &Notice) -> Outcome {
-    let row = |change: &v1::NoticeChange| {
-        let held_back = if change.held_back_count > 0 { change.held_back_count.to_string() } else { String::new() };
-        vec![
-            change.change_id.clone(),
-            value::short("NoticeChange.Kind", change.kind),
-            change.subprocessor.clone(),
+/// Prints the changes of a notice; whether they wait for customers, and for which products, where that is decided.
+pub(super) fn changes(out: &mut Out, notice: &Notice, decided: bool) -> Outcome {
+    let headings = ["CHANGE", "KIND", "SUBPROCESSOR", "WAITS", "PRODUCTS", "TOOK EFFECT", "WITHDRAWN", "HELD BACK"];
+    out.table(&headings.map(ToOwned::to_owned), notice.changes.iter().map(|one| change_row(one, decided)).collect())
+}
+
+/// A row for one change.
+fn change_row(change: &v1::NoticeChange, decided: bool) -> Vec<String> {
+    let held_back = if change.held_back_count > 0 { change.held_back_count.to_string() } else { String::new() };
+    let [waits, products] = match decided {
+        false => Default::default(),
+        true => [
             if change.waits { "yes" } else { "no" }.to_owned(),
             if change.products.is_empty() { "all".to_owned() } else { change.products.join(", ") },
-            value::time(change.effective_time.as_ref()),
-            value::time(change.withdraw_time.as_ref()),
-            held_back,
-        ]
+        ],
     };
-    let headings = ["CHANGE", "KIND", "SUBPROCESSOR", "WAITS", "PRODUCTS", "TOOK EFFECT", "WITHDRAWN", "HELD BACK"];
-    out.table(&headings.map(ToOwned::to_owned), notice.changes.iter().map(row).collect())
+    vec![
+        change.change_id.clone(),
+        value::short("NoticeChange.Kind", change.kind),
+        change.subprocessor.clone(),
+        waits,
+        products,
+        value::time(change.effective_time.as_ref()),
+        value::time(change.withdraw_time.as_ref()),
+        held_back,
+    ]
 }
 
 /// A row for the changes on which a recipient stands in the same way; who it is stands in the first.
@@ -172,6 +182,18 @@ fn rows(recipient: &NoticeRecipient) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
     use crate::proto::v1::recipient_change::Status as Stands;
+
+    #[test]
+    fn what_is_decided_at_publication_is_not_said_before() {
+        let change = v1::NoticeChange { change_id: "c1".into(), ..Default::default() };
+        let undecided = change_row(&change, false);
+        assert_eq!((undecided[3].as_str(), undecided[4].as_str()), ("", ""));
+        let decided = change_row(&change, true);
+        assert_eq!((decided[3].as_str(), decided[4].as_str()), ("no", "all"));
+        let waits = v1::NoticeChange { waits: true, products: vec!["a".into(), "b".into()], ..change };
+        let decided = change_row(&waits, true);
+        assert_eq!((decided[3].as_str(), decided[4].as_str()), ("yes", "a, b"));
+    }
 
     #[test]
     fn changes_on_which_a_recipient_stands_alike_share_a_row() {

@@ -95,9 +95,13 @@ pub fn check_uri(uri: &str, policy: &Policy) -> Result<Url, String> {
     }
     let schemes = if policy.allow_http { "https:// or http://" } else { "https://" };
     let (scheme, rest) = uri.split_once("://").ok_or_else(|| format!("must begin with {schemes}"))?;
-    let http = policy.allow_http && scheme.eq_ignore_ascii_case("http");
-    if !(http || scheme.eq_ignore_ascii_case("https")) {
-        return Err(format!("must begin with {schemes}"));
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => {}
+        "http" if policy.allow_http => {}
+        "http" => {
+            return Err("must begin with https://: this server does not allow http (webhook.allow_http)".to_owned());
+        }
+        _ => return Err(format!("must begin with {schemes}")),
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.is_empty() {

@@ -9,7 +9,7 @@ const HOSTILE: &[(&str, &str)] = &[
     // Schemes.
     ("", "must begin with https://"),
     ("hooks.example.com", "must begin with https://"),
-    ("http://hooks.example.com/", "must begin with https://"),
+    ("http://hooks.example.com/", "must begin with https://: this server does not allow http (webhook.allow_http)"),
     ("ftp://hooks.example.com/", "must begin with https://"),
     ("file:///etc/passwd", "must begin with https://"),
     ("gopher://hooks.example.com:6379/_INFO", "must begin with https://"),

@@ -1,4 +1,4 @@
-//! Publishing and withdrawing: the audience and everybody's clocks are frozen; what is added is announced.
+//! Publishing and withdrawing: who is a customer is reached, and everybody's clocks are frozen; what is added is announced.
 
 use std::collections::BTreeMap;
 

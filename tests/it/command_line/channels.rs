@@ -80,3 +80,50 @@ async fn a_subscription_lives() {
     assert!(server.ok(&["subscriptions", "end", name]).contains("ended"));
     assert!(!server.ok(&["subscriptions", "acme"]).contains(name));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_does_not_open_what_is_sealed_is_told_at_the_start() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    std::fs::write(place("settings.toml"), SETTINGS).expect("written");
+    std::fs::write(place("acme.yaml"), MANIFEST).expect("written");
+    let start = || Server::start(&["--data-dir", &place("data"), "--config", &place("settings.toml")]);
+    let warned = |server: &Server| server.start.iter().any(|line| line.contains("sealed by another key"));
+    let mut receiver = Receiver::start(Manner::Kind).await;
+    let name = "organizations/acme/subscriptions/hook";
+
+    let server = start();
+    assert!(!warned(&server), "{:?}", server.start);
+    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
+    server.ok(&["subscriptions", "add", "acme", "--webhook", &receiver.uri(), "--id", "hook"]);
+    assert_eq!(receiver.next().await.kind(), "subscription.verification");
+    while !server.ok(&["subscriptions", "acme", "--state", "ACTIVE"]).contains(name) {}
+    server.stop();
+
+    let (key, kept) = (place("data/secret.key"), place("kept.key"));
+    std::fs::rename(&key, &kept).expect("moved");
+    let server = start();
+    let line = server.start.iter().find(|line| line.contains("sealed by another key")).expect("a warning");
+    for said in ["WARN", name, "secret.key", "subscriptions rotate"] {
+        assert!(line.contains(said), "{said}: {line}");
+    }
+    // All else goes on.
+    assert_eq!(server.ok(&["health"]), "SERVING\n");
+    server.stop();
+
+    std::fs::copy(&kept, &key).expect("back");
+    let server = start();
+    assert!(!warned(&server), "{:?}", server.start);
+    server.stop();
+
+    // Where it is lost, another secret does, without the one before beside it.
+    std::fs::remove_file(&key).expect("lost");
+    let server = start();
+    assert!(warned(&server), "{:?}", server.start);
+    server.ok(&["subscriptions", "rotate", name, "--overlap", "PT0S"]);
+    server.ok(&["subscriptions", "test", name]);
+    assert_eq!(receiver.next().await.kind(), "subscription.test");
+    server.stop();
+    let server = start();
+    assert!(!warned(&server), "{:?}", server.start);
+}

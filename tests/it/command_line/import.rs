@@ -160,6 +160,7 @@ fn what_is_refused_writes_nothing() {
         (vec![page("fortrabbit.md")], 1, "no list of subprocessors was found"),
         (vec![folder.path().to_str().expect("a path").to_owned()], 1, "is a directory"),
         (vec![page("no-such-file.md")], 1, "No such file"),
+        (vec!["https://a.example/list".into()], 1, "`curl -fsSL https://a.example/list | subprocessor-registry … -`"),
         (
             vec![list.clone(), "--map".into(), "Purpose=zweck".into()],
             2,

@@ -1,4 +1,4 @@
-//! `paper` and `timeline`, against a server on an embedded database.
+//! `paper`, `timeline` and `page`, against a server on an embedded database.
 
 use tempfile::TempDir;
 
@@ -45,4 +45,25 @@ fn papers_and_pictures_are_written() {
     );
     let refused = server.run(&["timeline", "acme", "--from", "2020-01-01", "--to", "2019-01-01"]);
     assert!(refused.code == 1 && refused.error.contains("to_date"), "{refused:?}");
+}
+
+#[test]
+fn a_page_is_previewed_and_where_there_is_none_it_is_said_why() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let server = Server::start(&["--data-dir", &place("data")]);
+    std::fs::write(place("acme.yaml"), MANIFEST).expect("written");
+    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
+
+    let shown = server.ok(&["page", "preview", "acme", "--date", "2022-02-01"]);
+    assert!(shown.starts_with("<!doctype html>") && shown.contains("<style>"), "{shown}");
+    for (line, why) in [
+        (vec!["nobody"], "error: organizations/nobody does not exist\n"),
+        (vec!["acme", "--as-of", "99"], "error: revision 99 is in the future: the newest is 2\n"),
+    ] {
+        let refused = server.run(&[&["page", "preview"], &line[..]].concat());
+        assert_eq!((refused.code, refused.error.as_str()), (1, why), "{line:?}");
+    }
+    let refused = server.run(&["page", "preview", "vendors/big"]);
+    assert!(refused.code == 2 && refused.error.contains("vendors/big is no organization"), "{refused:?}");
 }

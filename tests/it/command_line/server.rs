@@ -33,11 +33,21 @@ fn the_examples_are_served_and_the_server_drains_on_sigterm() {
 
 #[test]
 fn a_watch_goes_on_when_the_server_comes_back() {
+    watch_over(|server| assert_eq!(server.stop().0, 0));
+}
+
+#[test]
+fn a_watch_goes_on_after_a_crash() {
+    watch_over(drop);
+}
+
+/// Watches while a server ends and another comes in its place.
+fn watch_over(end: fn(Server)) {
     let folder = TempDir::new().expect("a folder");
     let server = embedded(folder.path(), &[]);
     let endpoint = server.endpoint.clone();
     let address = endpoint.trim_start_matches("http://").to_owned();
-    let mut watch = command(&["watch", "organizations/-", "--after-revision", "0", "--endpoint", &endpoint]);
+    let mut watch = command(&["watch", "-", "--after-revision", "0", "--endpoint", &endpoint]);
     let mut watch = Running(watch.stdout(Stdio::piped()).spawn().expect("it starts"));
     let seen = lines(watch.0.stdout.take().expect("piped"));
     let apply = |server: &Server, id: &str| {
@@ -48,7 +58,7 @@ fn a_watch_goes_on_when_the_server_comes_back() {
     apply(&server, "one");
     let line = seen.recv_timeout(PATIENCE).expect("a line");
     assert!(line.starts_with("1  ") && line.ends_with("  tester  CREATED  organizations/one"), "{line}");
-    assert_eq!(server.stop().0, 0);
+    end(server);
     // The same port: clap takes the last of a flag given twice only if told so, hence not through `start`.
     let config = folder.path().join("config.toml");
     let data = folder.path().join("data");
@@ -56,7 +66,7 @@ fn a_watch_goes_on_when_the_server_comes_back() {
     let mut serve =
         serve.args(["--data-dir", data.to_str().expect("a path")]).stderr(Stdio::piped()).spawn().expect("it starts");
     let log = lines(serve.stderr.take().expect("piped"));
-    let server = Server { process: Running(serve), log, endpoint };
+    let server = Server { process: Running(serve), start: Vec::new(), log, endpoint };
     while !server.log.recv_timeout(PATIENCE).expect("it listens").contains("listening") {}
     apply(&server, "two");
     let line = seen.recv_timeout(PATIENCE).expect("a line");
