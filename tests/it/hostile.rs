@@ -75,13 +75,14 @@ fn texts() -> Vec<String> {
     .into_iter()
     .map(str::to_owned)
     .chain([
-        "x".repeat(1_000_000),
-        format!("{}{filter}{}", "(".repeat(100_000), ")".repeat(100_000)),
+        // Longer than any field may be, deeper than any stack is, and small enough for every field there is.
+        "x".repeat(200_000),
+        format!("{}{filter}{}", "(".repeat(20_000), ")".repeat(20_000)),
         "NOT ".repeat(20_000) + filter,
-        vec![filter; 5_000].join(" OR "),
-        "[".repeat(100_000),
-        "a: {".repeat(50_000),
-        "ä".repeat(200_000),
+        vec![filter; 2_000].join(" OR "),
+        "[".repeat(20_000),
+        "a: {".repeat(20_000),
+        "ä".repeat(60_000),
     ])
     .collect()
 }
