@@ -33,7 +33,11 @@ use crate::{
         },
         notice::instant,
         paper::Judged,
-        publication::{Material, history::Version},
+        publication::{
+            Material,
+            history::Version,
+            upcoming::{is_public, is_shown},
+        },
     },
 };
 
@@ -87,6 +91,18 @@ impl Store {
         let notice: Notice = self.get(notice, Some(AsOf::Revision(wanted.revision))).await?;
         let told = self.told_at(&notice, wanted.revision).await?;
         self.around(wanted, organization, Vec::new(), vec![notice], told).await
+    }
+
+    /// Whether a notice has a page at a revision: one that is about nothing public has none.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn has_page(&self, notice: &Notice, revision: i64) -> Result<bool> {
+        let names = notice.changes.iter().map(|one| one.subprocessor.clone()).collect();
+        let known: HashMap<String, Subprocessor> =
+            self.at("name", names, self.told_at(notice, revision).await?).await?;
+        let is_shown = notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor)));
+        Ok(is_shown && is_public(notice))
     }
 
     /// The revision from which that is shown what a notice is about: in which it was published.
