@@ -13,7 +13,7 @@ use crate::{
     },
     resource::name::{Kind, Name},
     rules::{
-        event::NOTICE_PUBLISHED,
+        event,
         notice::{
             audience::{Reach, reach},
             effect::{binds, emergency},
@@ -45,7 +45,7 @@ pub struct Preview {
 
 /// What it takes to tell customers.
 struct Ways {
-    /// Those that have a subscription to which notices are sent.
+    /// Those that have a subscription to which the notice is sent.
     subscribed: HashSet<String>,
     /// The changes that the page of the organization shows.
     shown: Vec<String>,
@@ -81,20 +81,21 @@ impl Ways {
 }
 
 impl Writer {
-    /// Those of some customers that have a subscription to which notices are sent.
-    async fn subscribed(&self, organization: &str, customers: &[Stored<Customer>]) -> Result<HashSet<String>> {
+    /// Those of some customers that have a subscription to which the notice is sent.
+    async fn subscribed(&self, notice: &Notice, customers: &[Stored<Customer>]) -> Result<HashSet<String>> {
         // Here alone: it gives everything a `max` of its own.
         use sea_orm::sea_query::{Expr, ExprTrait};
+        let Some(event) = event::of_notice(None, notice) else { return Ok(HashSet::new()) };
+        let organization = Name::parse(&notice.name).and_then(|name| name.organization());
+        let organization = organization.map(|name| name.to_string()).unwrap_or_default();
         let names = customers.iter().map(|customer| customer.message.name.as_str());
         let mut query = existing_query(Kind::Subscription);
         query
-            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization)))
+            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(&organization)))
             .and_where(Expr::col(column("customer")).is_in(names));
         let stored = fetch_stored::<Subscription>(self.tx(), &query).await?;
-        let active = stored.into_iter().map(|stored| stored.message).filter(|one| {
-            let takes = one.event_types.is_empty() || one.event_types.iter().any(|kind| kind == NOTICE_PUBLISHED);
-            one.state() == subscription::State::Active && takes
-        });
+        let active = stored.into_iter().map(|stored| stored.message);
+        let active = active.filter(|one| one.state() == subscription::State::Active && event::wants(one, &event));
         Ok(active.map(|one| one.customer).collect())
     }
 
@@ -124,7 +125,7 @@ impl Writer {
             let page = self.customers(&organization.name, &cursor, super::publish::CHUNK).await?;
             let Some(last) = page.last() else { break };
             last.name().clone_into(&mut cursor);
-            ways.subscribed = self.subscribed(&organization.name, &page).await?;
+            ways.subscribed = self.subscribed(&notice, &page).await?;
             for customer in &page {
                 let customer = &customer.message;
                 let mut seen = PreviewedCustomer { customer: customer.name.clone(), ..PreviewedCustomer::default() };

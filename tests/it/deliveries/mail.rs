@@ -143,6 +143,29 @@ both! {
         }
     }
 
+    async fn a_preview_knows_of_which_products_a_subscription_is(backend: Backend) {
+        let mut scene = Scene::required(backend, &[]).await;
+        scene.customer("hooked", Agreement { notice_method: NoticeMethod::Subscription.into(), ..general(30, 30) }).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        let own = Subscription { customer: customer("hooked"), products: vec!["us".into()], ..Subscription::default() };
+        scene.agreed("hook", &mut receiver, own).await;
+        for (id, products, is_told) in [("of-eu", vec!["eu"], false), ("of-us", vec!["us"], true), ("of-all", vec![], true)] {
+            let mut change = add(id);
+            change.proposed.as_mut().expect("proposed").products = products.into_iter().map(str::to_owned).collect();
+            scene.create(id, Notice { changes: vec![change], ..Notice::default() }).await.expect("drafted");
+            let request = v1::PreviewNoticeRequest { name: notice(id), ..Default::default() };
+            let foreseen = scene.server.notices.preview_notice(request).await.expect("foreseen").into_inner().customers.remove(0);
+            assert_eq!(!foreseen.reason.contains("nobody can be told"), is_told, "{id}: {}", foreseen.reason);
+            scene.approve(id).await.expect("approved");
+            scene.publish(id).await.expect("published");
+            if is_told {
+                assert_eq!(receiver.next().await.event()["data"]["notice"]["name"], notice(id));
+            }
+        }
+        scene.settled(&format!("notice = \"{}\"", notice("of-us")), &[("DELIVERED", 1)]).await;
+        assert!(scene.recipient("of-eu", "hooked").await.send_time.is_none());
+    }
+
     async fn what_has_no_page_is_told_without_naming_one(backend: Backend) {
         let (mut scene, mut sink) = posted(backend).await;
         scene.customer_as("berlin", with_contacts(berlin(), &["dpo@berlin.example"])).await;
