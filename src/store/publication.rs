@@ -1,7 +1,7 @@
 //! What an organization publishes about its list, read for a day and a revision by a number of queries that depends on
 //! what is public only, not on what else there is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use prost::Message;
@@ -319,12 +319,17 @@ impl Store {
         numbers.dedup();
         let times = self.commit_times(&numbers).await?;
         let mut versions = Vec::with_capacity(rows.len());
+        let ends: HashSet<(i64, i64)> =
+            rows.iter().filter_map(|row| Some((row.resource_id, row.to_revision?))).collect();
         for row in rows {
             let (from, to, created) = (row.from_revision, row.to_revision, row.create_time);
+            let follows = ends.contains(&(row.resource_id, from));
             let Some(stored) = Stored::<Subprocessor>::decode(row)? else { continue };
             let Some(from) = times.get(&from).copied() else { continue };
+            let first = Timestamp::from_microsecond(created).is_ok_and(|created| created >= from);
             versions.push(Version {
-                first: Timestamp::from_microsecond(created).is_ok_and(|created| created >= from),
+                first,
+                continues: more && !first && !follows,
                 subprocessor: stored.message,
                 from,
                 to: to.and_then(|end| times.get(&end).copied()),
