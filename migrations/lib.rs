@@ -17,6 +17,7 @@ mod m20261122_000011_acknowledgement;
 mod m20261122_000012_notice;
 mod m20261122_000013_subscription;
 mod m20261122_000014_trace;
+mod m20261123_000015_history;
 mod schema;
 
 /// Runs the steps.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000012_notice::Migration),
             Box::new(m20261122_000013_subscription::Migration),
             Box::new(m20261122_000014_trace::Migration),
+            Box::new(m20261123_000015_history::Migration),
         ]
     }
 }

@@ -97,11 +97,11 @@ impl Api {
         let (Some(size), Some(notice), true) = (size, notice, wrong.is_empty()) else {
             return Err(Error::fields(Reason::FieldInvalid, wrong));
         };
-        // What publishing would do is found out by the same code, under the same lock; nothing of it is kept.
+        // What publishing would do is found out by the same code, but on a snapshot: nothing waits for it.
         let call = Call { validate_only: true, ..Call::internal("ChangeNotificationService/PreviewNotice") };
         let mut answer = self
             .store
-            .write(call, move |writer| {
+            .foresee(call, move |writer| {
                 Box::pin(async move {
                     let notice = match notice {
                         Ok(creation) => creation.into_message(),

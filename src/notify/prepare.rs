@@ -16,9 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
-    proto::v1::{
-        Notice, NoticeRecipient, Subscription, notice::State as Stage, subscription::Channel, subscription::State,
-    },
+    proto::v1::{Customer, Notice, NoticeRecipient, Subscription, subscription::Channel, subscription::State},
     resource::{
         address,
         name::{Kind, Name},
@@ -105,6 +103,8 @@ pub async fn prepare(store: &Store, channels: &Channels, claimed: Vec<Claimed>) 
     let secrets = store.secrets(&uids, now).await?;
     let recipients: Vec<String> = claimed.iter().filter_map(recipient_of).collect();
     let recipients: HashMap<String, NoticeRecipient> = store.at("name", recipients, head).await?;
+    let customers = claimed.iter().filter(|one| one.subscription.is_empty()).map(|one| one.customer.clone()).collect();
+    let customers: HashMap<String, Customer> = store.at("name", customers, head).await?;
     let published = claimed.iter().filter(|one| one.event_type == event::NOTICE_PUBLISHED);
     let published: Vec<String> = published.map(|one| one.notice.clone()).collect();
     let published: HashMap<String, Notice> = store.at("name", published, head).await?;
@@ -130,9 +130,9 @@ pub async fn prepare(store: &Store, channels: &Channels, claimed: Vec<Claimed>) 
                     telling,
                     subscription: subscriptions.get(&one.subscription),
                     secrets: &secrets,
+                    customer: customers.get(&one.customer),
                     recipient: recipient_of(&one).and_then(|name| recipients.get(&name)),
-                    is_withdrawn: one.event_type == event::NOTICE_PUBLISHED
-                        && published.get(&one.notice).is_some_and(|notice| notice.state() == Stage::Withdrawn),
+                    published: published.get(&one.notice).filter(|_| one.event_type == event::NOTICE_PUBLISHED),
                 };
                 context.job(&one).unwrap_or_else(|error| unmade(&error))
             }
@@ -173,9 +173,11 @@ struct Context<'a> {
     telling: &'a Telling,
     subscription: Option<&'a Subscription>,
     secrets: &'a HashMap<String, Vec<Vec<u8>>>,
+    /// That is told by contract.
+    customer: Option<&'a Customer>,
     recipient: Option<&'a NoticeRecipient>,
-    /// That a notice is published is told of one that is withdrawn by now.
-    is_withdrawn: bool,
+    /// Where it is told that a notice is published: that notice as it is by now.
+    published: Option<&'a Notice>,
 }
 
 impl Context<'_> {
@@ -203,9 +205,20 @@ impl Context<'_> {
         }
     }
 
+    /// The recipient of the notice that the customer is, as the delivery tells it.
+    fn told(&self, claimed: &Claimed) -> Result<Option<NoticeRecipient>> {
+        let counts = !claimed.recipient.is_empty();
+        let told = |one: &NoticeRecipient| match counts {
+            true => self.telling.as_told(one, self.now),
+            false => Ok(one.clone()),
+        };
+        self.recipient.map(told).transpose()
+    }
+
     fn webhook(&self, claimed: &Claimed, subscription: &Subscription, uri: &str) -> Result<Job> {
         // Programs sort by revision, and are sent again whatever they ask for; but not late what is no longer so.
-        if self.is_withdrawn && claimed.is_retry {
+        let by_now = self.published.filter(|_| claimed.is_retry);
+        if by_now.is_some_and(|notice| self.telling.is_withdrawn(notice)) {
             return Ok(Job::Drop(WITHDRAWN.to_owned()));
         }
         let sealer = self.channels.sealer()?;
@@ -218,7 +231,7 @@ impl Context<'_> {
         if keys.is_empty() {
             return Ok(Job::Drop("the subscription has no secret".to_owned()));
         }
-        let mut data = self.telling.data(self.recipient, self.now)?;
+        let mut data = self.telling.data(self.told(claimed)?.as_ref(), by_now);
         data["subscription"] = json!(subscription.name);
         let mut challenge = String::new();
         if claimed.event_type == event::VERIFICATION {
@@ -255,7 +268,7 @@ impl Context<'_> {
                 confirm_uri: link(Purpose::Verify, "confirm")?,
             })),
             event::TEST => Some(Content::Test(contents::Test { time: self.now.to_string() })),
-            _ => self.telling.content(self.recipient, self.now)?,
+            _ => self.telling.content(self.told(claimed)?.as_ref(), self.published, self.now),
         };
         let is_question = claimed.event_type == event::VERIFICATION;
         self.written(claimed, content, to, Some(unsubscribe).filter(|_| !is_question))
@@ -266,7 +279,10 @@ impl Context<'_> {
         if claimed.endpoint.is_empty() {
             return Ok(Job::Drop("the address was erased".to_owned()));
         }
-        let content = self.telling.content(self.recipient, self.now)?;
+        if self.customer.is_none() {
+            return Ok(Job::Drop("the customer is deleted".to_owned()));
+        }
+        let content = self.telling.content(self.told(claimed)?.as_ref(), self.published, self.now);
         self.written(claimed, content, &claimed.endpoint, None)
     }
 
@@ -277,7 +293,7 @@ impl Context<'_> {
         to: &str,
         unsubscribe: Option<String>,
     ) -> Result<Job> {
-        if self.is_withdrawn {
+        if self.published.is_some_and(|notice| self.telling.is_withdrawn(notice)) {
             return Ok(Job::Drop(WITHDRAWN.to_owned()));
         }
         let Some(content) = content else { return Ok(Job::Drop("there is nothing to say".to_owned())) };

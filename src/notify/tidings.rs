@@ -10,13 +10,13 @@ use super::email::contents::{self, Content};
 use crate::{
     error::{Error, Reason, Result},
     proto::v1::{
-        Delivery, Notice, NoticeRecipient, Objection, Organization, Subprocessor, Vendor, agreement::Authorization,
-        delivery_receipt::Kind as Receipt,
+        Delivery, Notice, NoticeRecipient, Objection, Organization, RecipientChange, Subprocessor, Vendor,
+        agreement::Authorization, delivery_receipt::Kind as Receipt, notice::State,
     },
     resource::name::{Kind, Name},
     rules::{
         event,
-        notice::{instant, recipient},
+        notice::{effect, instant, recipient},
         publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
     },
     store::{Store, outbox::claim::Claimed},
@@ -35,6 +35,8 @@ pub struct Telling {
     kind: String,
     revision: i64,
     notice: Option<Notice>,
+    /// Whether that has a page.
+    has_page: bool,
     changes: Vec<Upcoming>,
     /// The first of them.
     list: Vec<Listed>,
@@ -93,6 +95,7 @@ impl Telling {
             kind: claimed.event_type.clone(),
             revision: claimed.revision,
             notice: None,
+            has_page: false,
             changes: Vec::new(),
             list: Vec::new(),
             list_count: 0,
@@ -126,6 +129,7 @@ impl Telling {
         let mut subprocessors: HashMap<String, Subprocessor> = HashMap::new();
         let engagements = tidings.subprocessors;
         if let Some(notice) = &mut after {
+            telling.has_page = store.has_page(notice, revision).await?;
             event::keep_what_changed(notice, before.as_ref(), &telling.kind);
             // What took effect is shown as it was before.
             let point = if telling.kind == event::NOTICE_EFFECTIVE { revision - 1 } else { revision };
@@ -168,11 +172,16 @@ impl Telling {
         Ok(telling)
     }
 
-    /// The data of the CloudEvent. `recipient`: the customer's own deadlines, as they would be if it were told at `now`.
-    ///
-    /// # Errors
-    /// If a clock ends beyond the last instant there is.
-    pub fn data(&self, recipient: Option<&NoticeRecipient>, now: Timestamp) -> Result<Value> {
+    /// Whether nothing is left to tell of a notice, as it is by now: all of that is withdrawn.
+    pub fn is_withdrawn(&self, by_now: &Notice) -> bool {
+        by_now.state() == State::Withdrawn
+            || (!self.changes.is_empty() && self.changes.iter().all(|one| is_withdrawn(&one.change, Some(by_now))))
+    }
+
+    /// The data of the CloudEvent. `told`: the customer that it goes to. `by_now`: the notice of which what is withdrawn is
+    /// left out.
+    pub fn data(&self, told: Option<&NoticeRecipient>, by_now: Option<&Notice>) -> Value {
+        let stands = |id: &str| !is_withdrawn(id, by_now);
         let mut data = json!({
             "organization": { "name": self.organization.name, "display_name": self.organization.display_name },
             "links": self.links,
@@ -189,7 +198,11 @@ impl Telling {
                 "publish_time": said(notice.publish_time.as_ref()),
                 "emergency": notice.emergency.is_some(),
             });
-            data["changes"] = json!(self.changes);
+            data["changes"] = self.changes.iter().filter(|one| stands(&one.change)).map(|one| json!(one)).collect();
+            if !self.has_page {
+                let changes = data["changes"].as_array_mut().into_iter().flatten();
+                changes.filter_map(Value::as_object_mut).for_each(|one| drop(one.remove("link")));
+            }
         }
         if self.kind == event::LIST_CHANGED {
             let changes = self.list.iter().map(|one| {
@@ -221,9 +234,8 @@ impl Telling {
                 "event_type": dead.event_type,
             });
         }
-        if let Some(recipient) = recipient {
-            let told = self.as_told(recipient, now)?;
-            let changes = told.changes.iter().map(|one| {
+        if let Some(told) = told {
+            let changes = told.changes.iter().filter(|one| stands(&one.change_id)).map(|one| {
                 json!({
                     "change": one.change_id,
                     "status": one.status().as_str_name().trim_start_matches("STATUS_"),
@@ -233,11 +245,15 @@ impl Telling {
             });
             data["recipient"] = json!({ "customer": told.customer, "changes": changes.collect::<Vec<_>>() });
         }
-        Ok(data)
+        data
     }
 
-    /// A recipient as it stands when it is told at `now`: what starts its clock may be this very delivery.
-    fn as_told(&self, recipient: &NoticeRecipient, now: Timestamp) -> Result<NoticeRecipient> {
+    /// A recipient as it stands when a delivery that counts as telling it does so at `now`: what starts its clock may be
+    /// this very one.
+    ///
+    /// # Errors
+    /// If a clock ends beyond the last instant there is.
+    pub fn as_told(&self, recipient: &NoticeRecipient, now: Timestamp) -> Result<NoticeRecipient> {
         let mut told = recipient.clone();
         if let Some(notice) = self.notice.as_ref().filter(|_| self.kind == event::NOTICE_PUBLISHED) {
             // What it cannot be told any more changes nothing.
@@ -246,11 +262,9 @@ impl Telling {
         Ok(told)
     }
 
-    /// What a mail says; none for what mails do not tell.
-    ///
-    /// # Errors
-    /// If a clock ends beyond the last instant there is.
-    pub fn content(&self, recipient: Option<&NoticeRecipient>, now: Timestamp) -> Result<Option<Content>> {
+    /// What a mail says at `now`; none for what mails do not tell. `told`: the customer that it goes to. `by_now`: the
+    /// notice of which what is withdrawn is left out.
+    pub fn content(&self, told: Option<&NoticeRecipient>, by_now: Option<&Notice>, now: Timestamp) -> Option<Content> {
         if self.kind == event::LIST_CHANGED {
             let changes = self.list.iter().map(|one| {
                 let kind = match (&one.before, &one.after) {
@@ -262,18 +276,18 @@ impl Telling {
                 contents::Change { kind: kind.to_owned(), ..entry.map(described).unwrap_or_default() }
             });
             let date = now.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string();
-            return Ok(Some(Content::ListChanged(contents::ListChange { date, changes: changes.collect() })));
+            return Some(Content::ListChanged(contents::ListChange { date, changes: changes.collect() }));
         }
-        let Some(notice) = &self.notice else { return Ok(None) };
-        let told = recipient.map(|recipient| self.as_told(recipient, now)).transpose()?;
-        let zone = told.as_ref().and_then(|one| one.agreement.as_ref()).map(|one| one.time_zone.as_str());
+        let notice = self.notice.as_ref()?;
+        let zone = told.and_then(|one| one.agreement.as_ref()).map(|one| one.time_zone.as_str());
         let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-        let own = |id: &str| told.as_ref().map(|one| one.changes.iter().find(|change| change.change_id == id));
+        let own = |id: &str| told.map(|one| one.changes.iter().find(|change| change.change_id == id));
         let mut changes = Vec::new();
-        for one in &self.changes {
+        for one in self.changes.iter().filter(|one| !is_withdrawn(&one.change, by_now)) {
             let standing = own(&one.change);
-            // What does not concern the customer is not told to it.
-            if standing == Some(None) {
+            // What does not concern the customer is not told to it, nor that what is held back from it applies.
+            let is_held = |own| told.is_some_and(|told| self.is_held_back(told, own, now));
+            if standing == Some(None) || standing.flatten().is_some_and(is_held) {
                 continue;
             }
             let entry = one.after.as_deref().or(one.before.as_deref());
@@ -289,18 +303,19 @@ impl Telling {
             });
         }
         if changes.is_empty() {
-            return Ok(None);
+            return None;
         }
         let reason = match self.kind.as_str() {
             event::NOTICE_WITHDRAWN => notice.withdraw_reason.clone(),
             _ => notice.emergency.as_ref().map(|one| one.reason.clone()).unwrap_or_default(),
         };
-        let authorization = told.as_ref().and_then(|one| one.agreement.as_ref()).map(|one| one.authorization());
+        let authorization = told.and_then(|one| one.agreement.as_ref()).map(|one| one.authorization());
         let page = self.organization.page.clone().unwrap_or_default();
+        let id = notice.name.rsplit('/').next().unwrap_or_default();
         let content = contents::Notice {
             title: notice.title.clone(),
             body: notice.body.clone(),
-            notice_uri: self.links.notice(notice.name.rsplit('/').next().unwrap_or_default()),
+            notice_uri: if self.has_page { self.links.notice(id) } else { String::new() },
             changes,
             reason,
             object_uri: page.contact_uri,
@@ -310,12 +325,20 @@ impl Telling {
                 _ => String::new(),
             },
         };
-        Ok(match self.kind.as_str() {
+        match self.kind.as_str() {
             event::NOTICE_PUBLISHED => Some(Content::NoticePublished(content)),
             event::NOTICE_WITHDRAWN => Some(Content::NoticeWithdrawn(content)),
             event::NOTICE_EFFECTIVE => Some(Content::NoticeEffective(content)),
             _ => None,
-        })
+        }
+    }
+
+    /// Whether a change has taken effect, but not for this customer.
+    fn is_held_back(&self, told: &NoticeRecipient, own: &RecipientChange, now: Timestamp) -> bool {
+        let Some(notice) = self.notice.as_ref().filter(|_| self.kind == event::NOTICE_EFFECTIVE) else { return false };
+        let waits = notice.changes.iter().any(|one| one.change_id == own.change_id && one.waits);
+        let clear = recipient::clears_at(told, own, effect::emergency(notice));
+        waits && effect::binds(notice) && clear.is_none_or(|clear| clear > now)
     }
 
     /// Whom to write to.
@@ -324,6 +347,13 @@ impl Telling {
         let own = self.organization.contacts.iter().map(|one| &one.email).find(|email| !email.is_empty());
         if page.contact_email.is_empty() { own.cloned().unwrap_or_default() } else { page.contact_email }
     }
+}
+
+/// Whether a change is withdrawn, of a notice as it is by now.
+fn is_withdrawn(id: &str, by_now: Option<&Notice>) -> bool {
+    by_now.is_some_and(|notice| {
+        notice.changes.iter().any(|change| change.change_id == id && change.withdraw_time.is_some())
+    })
 }
 
 /// What there is; none for what is not there any more.

@@ -29,25 +29,13 @@ use crate::{
 };
 
 impl Store {
-    /// A customer that existed and was not deleted.
-    ///
-    /// # Errors
-    /// RESOURCE_NOT_FOUND otherwise.
-    pub(super) async fn customer(&self, name: &Name, revision: i64) -> Result<Customer> {
-        let customer: Customer = self.get(name, Some(AsOf::Revision(revision))).await?;
-        match customer.delete_time {
-            None => Ok(customer),
-            Some(_) => Err(Error::not_found(Kind::Customer.singular(), name.as_str())),
-        }
-    }
-
     /// One subprocessor as it applies to a customer.
     ///
     /// # Errors
     /// RESOURCE_NOT_FOUND if one of them did not exist then; LOG_NOT_YET_WRITTEN.
     pub async fn subprocessor_for(&self, name: &Name, customer: &Name, as_of: Option<AsOf>) -> Result<Subprocessor> {
         let moment = self.moment(as_of).await?;
-        let customer = self.customer(customer, moment.revision).await?;
+        let customer = self.existing(customer, moment.revision).await?;
         let found: Subprocessor = self.get(name, Some(AsOf::Revision(moment.revision))).await?;
         let mut applied = self.applied(&customer, &moment, vec![found]).await?;
         applied.pop().ok_or_else(|| Error::not_found(Kind::Subprocessor.singular(), name.as_str()))
@@ -86,7 +74,7 @@ impl Store {
     ) -> Result<(Customer, Vec<Subprocessor>)> {
         // The revision is that of the list: a page after the first is read from the first one's.
         let moment = Moment { revision, ..self.moment(as_of).await? };
-        let customer = self.customer(customer, moment.revision).await?;
+        let customer = self.existing(customer, moment.revision).await?;
         let applied = self.applied(&customer, &moment, list).await?;
         Ok((customer, applied))
     }

@@ -19,7 +19,13 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Order, SelectStatement},
 };
 
-use super::{Store, entity::change, notice::passing::Blame, read::version_query, version::column};
+use super::{
+    Store,
+    entity::change,
+    notice::passing::Blame,
+    read::{existing_query, version_query},
+    version::column,
+};
 use crate::{
     call::Call,
     error::{Error, Reason, Result, causes},
@@ -232,11 +238,9 @@ pub(super) fn next_due(kind: Kind, size: u64) -> SelectStatement {
 
 /// The notices that are HELD.
 fn held() -> SelectStatement {
-    let mut query = version_query(Kind::Notice);
+    let mut query = existing_query(Kind::Notice);
     query
         .and_where(Expr::col(column("state")).eq(i32::from(crate::proto::v1::notice::State::Held)))
-        .and_where(Expr::col(column("to_revision")).is_null())
-        .and_where(Expr::col(column("deleted")).eq(false))
         .order_by(column("name"), Order::Asc);
     query
 }

@@ -264,21 +264,25 @@ impl Store {
         Ok((found, None))
     }
 
-    /// The finding of this name, as of now: one that holds, or comes, in the window.
+    /// The finding of this name, as of now: one that holds, or comes, in the window. Its name tells its kind, and is of one
+    /// subject only: where something was said to it that subject is known, else it is looked for among all of its kind.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn finding(&self, name: &str, window: &Window) -> Result<Option<Finding>> {
         let Some((organization, id)) = finding_name(name) else { return Ok(None) };
         let Some(kind) = kind_of(id) else { return Ok(None) };
+        let revision = self.head().await?;
+        let mut said: HashMap<String, Acknowledgement> = self.at("name", vec![name_for(name)], revision).await?;
+        let subject = said.remove(&name_for(name)).map(|said| said.subject).unwrap_or_default();
         let question = Question {
             parent: Parent::Organization(organization),
             window: window.clone(),
             kinds: vec![kind],
             severity: Severity::Unspecified,
-            subject: String::new(),
+            subject,
             show_acknowledged: true,
-            revision: self.head().await?,
+            revision,
         };
         let mut after = None;
         loop {

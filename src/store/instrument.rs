@@ -89,7 +89,7 @@ impl Managed for Instrument {
             for (i, one) in self.requires.iter().enumerate() {
                 let name = Name::parse(&one.instrument).filter(|name| name.kind() == Kind::Instrument);
                 let known = match &name {
-                    Some(name) => writer.find::<Self>(name).await?.is_some_and(|found| !found.is_deleted()),
+                    Some(name) => writer.existing::<Self>(name).await?.is_some(),
                     None => false,
                 };
                 if !known {

@@ -118,7 +118,7 @@ impl Store {
         // What exists at a revision exists at every later one: a deleted organization keeps its name.
         let organization_id = self.row_at(&wanted.parent, latest).await?;
         let customer = match &wanted.customer {
-            Some(name) => Some(self.customer(name, latest).await?),
+            Some(name) => Some(self.existing(name, latest).await?),
             None => None,
         };
         let what = format!("what differs of the list of {}", wanted.parent);

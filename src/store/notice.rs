@@ -26,7 +26,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 
 use super::{
     organization::LOCATION_PRODUCTS,
-    read::{fetch_stored, version_query},
+    read::{existing_query, fetch_stored},
     resource,
     standard::{Managed, match_etag, path, refuse_deleted},
     version::{Reference, Resource, Stored, column, micros, version_methods, version_table},
@@ -341,13 +341,11 @@ impl Writer {
     /// The notices of an organization that are published and not over.
     pub(super) async fn open_notices(&self, organization: &str) -> Result<Vec<Stored<Notice>>> {
         let states = [State::Published, State::Held].map(i32::from);
-        let mut query = version_query(Kind::Notice);
+        let mut query = existing_query(Kind::Notice);
         query
             .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization)))
             .and_where(Expr::col(column("state")).is_in(states))
-            .and_where(Expr::col(column("inbound")).eq(false))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false));
+            .and_where(Expr::col(column("inbound")).eq(false));
         fetch_stored(self.tx(), &query).await
     }
 

@@ -80,9 +80,9 @@ impl Store {
 
     async fn material(&self, wanted: &Wanted) -> Result<Material> {
         let revision = self.revision_at(wanted.as_of).await?;
-        let organization: Organization = self.living(&wanted.parent, revision).await?;
+        let organization: Organization = self.existing(&wanted.parent, revision).await?;
         let customer: Option<Customer> = match &wanted.customer {
-            Some(name) => Some(self.living(name, revision).await?),
+            Some(name) => Some(self.existing(name, revision).await?),
             None => None,
         };
         let mut subprocessors: Vec<Subprocessor> = self.whole(wanted, Some(&wanted.date), revision).await?;
@@ -111,15 +111,6 @@ impl Store {
             transfers,
             documents,
         })
-    }
-
-    /// A resource that existed and was not deleted.
-    async fn living<R: Resource>(&self, name: &Name, revision: i64) -> Result<R> {
-        let found: R = self.get(name, Some(AsOf::Revision(revision))).await?;
-        match found.header().delete_time {
-            None => Ok(found),
-            Some(_) => Err(Error::not_found(R::KIND.singular(), name.as_str())),
-        }
     }
 
     /// All resources of a kind of an organization, by name; on a day, if there is one.

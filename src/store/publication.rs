@@ -1,13 +1,13 @@
 //! What an organization publishes about its list, read for a day and a revision by a number of queries that depends on
 //! what is public only, not on what else there is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use prost::Message;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-    sea_query::{Condition, Expr, ExprTrait, Order as Direction, Query},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement},
 };
 
 use super::{
@@ -15,10 +15,10 @@ use super::{
     entity::revision,
     read::{AsOf, List, alive_at, fetch_all, version_query},
     resource::BOUND,
-    version::{Resource, Row, Stored, column, table},
+    version::{Resource, Stored, column, table},
 };
 use crate::{
-    error::{Error, Result, answer_fits},
+    error::{Result, answer_fits},
     proto::v1::{Notice, Organization, Subprocessor, Transfer, Vendor, Verdict},
     resource::{
         filter,
@@ -31,8 +31,13 @@ use crate::{
             derived::{derive, speaks_for},
             within,
         },
+        notice::instant,
         paper::Judged,
-        publication::{Material, history::Version},
+        publication::{
+            Material,
+            history::Version,
+            upcoming::{is_public, is_shown},
+        },
     },
 };
 
@@ -41,6 +46,9 @@ const MOST_NOTICES: usize = 200;
 
 /// Versions from which a history is made.
 const MOST_VERSIONS: usize = 5_000;
+
+/// Bytes of these versions.
+const MOST_BYTES: i32 = 16 * 1024 * 1024;
 
 /// A publication that is asked for.
 #[derive(Debug, Clone)]
@@ -67,7 +75,7 @@ impl Store {
     /// # Errors
     /// RESOURCE_NOT_FOUND for an organization that did not exist then or was deleted; ANSWER_TOO_LARGE.
     pub async fn publication(&self, wanted: &Wanted) -> Result<Material> {
-        let organization = self.public_organization(&wanted.parent, wanted.revision).await?;
+        let organization = self.existing(&wanted.parent, wanted.revision).await?;
         let engagements = self.listed(wanted).await?;
         let filter = filter::parse("inbound = false AND (state = PUBLISHED OR state = HELD)", Notice::FIELDS)?;
         let notices = self.told(wanted, filter.as_ref()).await?;
@@ -79,13 +87,30 @@ impl Store {
     /// # Errors
     /// RESOURCE_NOT_FOUND for a notice that did not exist then; RESOURCE_ERASED.
     pub async fn announcement(&self, wanted: &Wanted, notice: &Name) -> Result<Material> {
-        let organization = self.public_organization(&wanted.parent, wanted.revision).await?;
+        let organization = self.existing(&wanted.parent, wanted.revision).await?;
         let notice: Notice = self.get(notice, Some(AsOf::Revision(wanted.revision))).await?;
-        let told = match crate::rules::notice::instant(notice.publish_time.as_ref()) {
-            Some(time) => std::cmp::min(self.revision_at(Some(AsOf::Time(time))).await?, wanted.revision),
-            None => wanted.revision,
-        };
+        let told = self.told_at(&notice, wanted.revision).await?;
         self.around(wanted, organization, Vec::new(), vec![notice], told).await
+    }
+
+    /// Whether a notice has a page at a revision: one that is about nothing public has none.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn has_page(&self, notice: &Notice, revision: i64) -> Result<bool> {
+        let names = notice.changes.iter().map(|one| one.subprocessor.clone()).collect();
+        let known: HashMap<String, Subprocessor> =
+            self.at("name", names, self.told_at(notice, revision).await?).await?;
+        let is_shown = notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor)));
+        Ok(is_shown && is_public(notice))
+    }
+
+    /// The revision from which that is shown what a notice is about: in which it was published.
+    async fn told_at(&self, notice: &Notice, revision: i64) -> Result<i64> {
+        match instant(notice.publish_time.as_ref()) {
+            Some(time) => Ok(std::cmp::min(self.revision_at(Some(AsOf::Time(time))).await?, revision)),
+            None => Ok(revision),
+        }
     }
 
     /// The notices that customers were told of, the newest first.
@@ -93,7 +118,7 @@ impl Store {
     /// # Errors
     /// RESOURCE_NOT_FOUND for an organization that did not exist then or was deleted; ANSWER_TOO_LARGE.
     pub async fn announcements(&self, wanted: &Wanted) -> Result<Material> {
-        let organization = self.public_organization(&wanted.parent, wanted.revision).await?;
+        let organization = self.existing(&wanted.parent, wanted.revision).await?;
         let states = "state = PUBLISHED OR state = HELD OR state = EFFECTIVE OR state = WITHDRAWN";
         let filter = filter::parse(&format!("inbound = false AND ({states})"), Notice::FIELDS)?;
         let notices = self.told(wanted, filter.as_ref()).await?;
@@ -212,18 +237,6 @@ impl Store {
         Ok(judged)
     }
 
-    /// An organization that existed and was not deleted.
-    ///
-    /// # Errors
-    /// RESOURCE_NOT_FOUND otherwise.
-    pub async fn public_organization(&self, name: &Name, revision: i64) -> Result<Organization> {
-        let found: Organization = self.get(name, Some(AsOf::Revision(revision))).await?;
-        match found.delete_time {
-            None => Ok(found),
-            Some(_) => Err(Error::not_found(Kind::Organization.singular(), name.as_str())),
-        }
-    }
-
     /// The organizations of whose lists something is public now or that say how their page looks, by name, at most
     /// `most`.
     ///
@@ -286,46 +299,73 @@ impl Store {
     /// vendors that they name; and whether there are more than were read.
     ///
     /// # Errors
-    /// RESOURCE_NOT_FOUND for an organization that did not exist then; ANSWER_TOO_LARGE.
+    /// RESOURCE_NOT_FOUND for an organization that did not exist then.
     pub async fn public_versions(&self, wanted: &Wanted) -> Result<(Vec<Version>, HashMap<String, Vendor>, bool)> {
-        let id = self.row_at(&wanted.parent, wanted.revision).await?;
-        let mut query = version_query(Kind::Subprocessor);
-        query
-            .and_where(Expr::col(column("organization_id")).eq(id))
-            .and_where(Expr::col(column("listed")).eq(true))
-            .and_where(Expr::col(column("deleted")).eq(false))
-            .and_where(Expr::col(column("body")).is_not_null())
-            .cond_where(Condition::all().add(Expr::col(column("from_revision")).lte(wanted.revision)))
-            .order_by(column("from_revision"), Direction::Desc)
-            .order_by(column("resource_id"), Direction::Asc)
-            .limit(MOST_VERSIONS as u64 + 1);
-        let rows = self.reads().query_all(&query).await?;
-        let mut rows = rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<Vec<Row>, _>>()?;
-        let more = rows.len() > MOST_VERSIONS;
-        rows.truncate(MOST_VERSIONS);
+        let query = self.history_query(wanted).await?;
+        let mut keys = Vec::new();
+        let (mut bytes, mut more) = (0, false);
+        for row in self.reads().query_all(&query).await? {
+            bytes += row.try_get::<i32>("", "bytes")?;
+            more = keys.len() == MOST_VERSIONS || bytes > MOST_BYTES;
+            if more {
+                break;
+            }
+            keys.push((row.try_get("", "resource_id")?, row.try_get("", "from_revision")?));
+        }
+        let rows = self.versions(Kind::Subprocessor, &keys).await?;
         let ends = rows.iter().filter_map(|row| row.to_revision.filter(|end| *end <= wanted.revision));
         let mut numbers: Vec<i64> = rows.iter().map(|row| row.from_revision).chain(ends).collect();
         numbers.sort_unstable();
         numbers.dedup();
         let times = self.commit_times(&numbers).await?;
         let mut versions = Vec::with_capacity(rows.len());
+        let ends: HashSet<(i64, i64)> =
+            rows.iter().filter_map(|row| Some((row.resource_id, row.to_revision?))).collect();
         for row in rows {
             let (from, to, created) = (row.from_revision, row.to_revision, row.create_time);
+            let follows = ends.contains(&(row.resource_id, from));
             let Some(stored) = Stored::<Subprocessor>::decode(row)? else { continue };
             let Some(from) = times.get(&from).copied() else { continue };
+            let first = Timestamp::from_microsecond(created).is_ok_and(|created| created >= from);
             versions.push(Version {
-                first: Timestamp::from_microsecond(created).is_ok_and(|created| created >= from),
+                first,
+                continues: more && !first && !follows,
                 subprocessor: stored.message,
                 from,
                 to: to.and_then(|end| times.get(&end).copied()),
             });
         }
-        answer_fits(
-            &wanted.what(),
-            versions.iter().map(|one| one.subprocessor.encoded_len()).sum::<usize>() / super::pages::HELD,
-        )?;
         let vendors = versions.iter().map(|one| one.subprocessor.vendor.clone()).filter(|name| !name.is_empty());
         let vendors = self.at("name", vendors.collect(), wanted.revision).await?;
         Ok((versions, vendors, more))
+    }
+
+    /// Which versions were public up to a revision, the newest first, and how large they are: what is not shown need not
+    /// be read.
+    async fn history_query(&self, wanted: &Wanted) -> Result<SelectStatement> {
+        let id = self.row_at(&wanted.parent, wanted.revision).await?;
+        let query = Query::select()
+            .columns(["resource_id", "from_revision"].map(column))
+            .expr_as(Func::cust("length").arg(Expr::col(column("body"))), column("bytes"))
+            .from(table(Kind::Subprocessor))
+            .and_where(Expr::col(column("organization_id")).eq(id))
+            // Word for word what the index is of.
+            .and_where(Expr::col(column("listed")))
+            .and_where(Expr::col(column("deleted")).not())
+            .and_where(Expr::col(column("from_revision")).lte(wanted.revision))
+            .and_where(Expr::col(column("body")).is_not_null())
+            .order_by(column("from_revision"), Direction::Desc)
+            .order_by(column("resource_id"), Direction::Desc)
+            .limit(MOST_VERSIONS as u64 + 1)
+            .to_owned();
+        Ok(query)
+    }
+
+    /// How the database would read the history of a list. For the test that refuses full scans.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn explain_history(&self, wanted: &Wanted) -> Result<Vec<String>> {
+        self.plan(&self.history_query(wanted).await?).await
     }
 }

@@ -158,6 +158,18 @@ impl Store {
         })
     }
 
+    /// One resource that existed at a revision: there was one, and it was not deleted.
+    ///
+    /// # Errors
+    /// RESOURCE_NOT_FOUND otherwise; RESOURCE_ERASED if that version was erased.
+    pub async fn existing<R: Resource>(&self, name: &Name, revision: i64) -> Result<R> {
+        let found: R = self.get(name, Some(AsOf::Revision(revision))).await?;
+        match found.header().delete_time {
+            None => Ok(found),
+            Some(_) => Err(Error::not_found(R::KIND.singular(), name.as_str())),
+        }
+    }
+
     /// A page of resources.
     ///
     /// # Errors
@@ -297,6 +309,13 @@ pub(super) fn version_query(kind: Kind) -> SelectStatement {
     Query::select().columns(Row::COLUMNS.map(column)).from(table(kind)).to_owned()
 }
 
+/// Selects the versions of a kind that exist now: those that are live and not deleted.
+pub(super) fn existing_query(kind: Kind) -> SelectStatement {
+    let mut query = version_query(kind);
+    query.and_where(Expr::col(column("to_revision")).is_null()).and_where(Expr::col(column("deleted")).eq(false));
+    query
+}
+
 /// The version that was the latest at a revision.
 pub(super) fn alive_at(revision: i64) -> Condition {
     Condition::all().add(Expr::col(column("from_revision")).lte(revision)).add(
@@ -383,16 +402,13 @@ pub(super) async fn live<R: Resource>(db: &impl ConnectionTrait, name: &Name) ->
     }
 }
 
-/// The live versions that are not deleted, by name, of one organization or (0) of all.
+/// The versions that exist now, by name, of one organization or (0) of all.
 pub(super) async fn all_live<R: Resource>(db: &impl ConnectionTrait, organization_id: i64) -> Result<Vec<Stored<R>>> {
-    let mut query = version_query(R::KIND);
+    let mut query = existing_query(R::KIND);
     if organization_id != 0 {
         query.and_where(Expr::col(column("organization_id")).eq(organization_id));
     }
-    query
-        .and_where(Expr::col(column("to_revision")).is_null())
-        .and_where(Expr::col(column("deleted")).eq(false))
-        .order_by(column("name"), Direction::Asc);
+    query.order_by(column("name"), Direction::Asc);
     fetch_stored(db, &query).await
 }
 

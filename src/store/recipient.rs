@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order};
 
 use super::{
     notice::due_micros,
-    read::{fetch_stored, version_query},
+    read::{existing_query, fetch_stored},
     version::{Reference, Resource, Stored, column, version_methods, version_table},
     writer::Writer,
 };
@@ -71,12 +71,10 @@ impl Writer {
         after: &str,
         size: u64,
     ) -> Result<Vec<Stored<NoticeRecipient>>> {
-        let mut query = version_query(Kind::Recipient);
+        let mut query = existing_query(Kind::Recipient);
         query
             .and_where(Expr::col(column("parent")).eq(notice))
             .and_where(Expr::col(column("name")).gt(after))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false))
             .order_by(column("name"), Order::Asc)
             .limit(size);
         fetch_stored(self.tx(), &query).await

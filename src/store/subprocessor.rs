@@ -9,7 +9,7 @@ use super::{
     document::document_rule,
     notice::gate::Passes,
     organization::{LOCATION_PRODUCTS, check_products, product_paths},
-    read::{fetch_stored, version_query},
+    read::{existing_query, fetch_stored},
     resource,
     standard::{Change, Managed, collect, path},
     version::{Reference, Resource, Stored, column, day, stored_date, version_methods, version_table},
@@ -369,13 +369,11 @@ impl Writer {
 
     /// The live engagements of a vendor under a display name.
     async fn engagements(&self, parent: &Name, vendor: &str, display_name: &str) -> Result<Vec<Subprocessor>> {
-        let mut query = version_query(Kind::Subprocessor);
+        let mut query = existing_query(Kind::Subprocessor);
         query
             .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(parent.as_str())))
             .and_where(Expr::col(column("vendor")).eq(vendor))
-            .and_where(Expr::col(column("display_name")).eq(display_name))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false));
+            .and_where(Expr::col(column("display_name")).eq(display_name));
         let stored = fetch_stored::<Subprocessor>(self.tx(), &query).await?;
         Ok(stored.into_iter().map(|stored| stored.message).collect())
     }

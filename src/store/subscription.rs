@@ -144,7 +144,7 @@ impl Managed for Subscription {
             // It holds the organization back in nothing, so nobody else asks whether that is still there.
             if before.is_none_or(Stored::is_deleted)
                 && let Some(parent) = Name::parse(&self.name).and_then(|name| name.parent())
-                && writer.find::<Organization>(&parent).await?.is_some_and(|parent| parent.is_deleted())
+                && writer.existing::<Organization>(&parent).await?.is_none()
             {
                 let rule = format!("{parent} is deleted");
                 return Err(Error::new(Reason::ReferenceNotFound, format!("parent: {rule}")).precondition(
@@ -169,9 +169,9 @@ impl Managed for Subscription {
             if customer.organization() != own {
                 return Err(Error::field(field, "must be a customer of the same organization"));
             }
-            match writer.find::<Customer>(&customer).await? {
-                Some(stored) if !stored.is_deleted() => Ok(()),
-                _ => {
+            match writer.existing::<Customer>(&customer).await? {
+                Some(_) => Ok(()),
+                None => {
                     let message = format!("{field}: {customer} does not exist");
                     Err(Error::new(Reason::ReferenceNotFound, message).precondition(
                         "REFERENCE",
@@ -281,8 +281,8 @@ impl Writer {
     /// # Errors
     /// If the write fails.
     pub async fn disable_subscription(&mut self, name: &Name, reason: &str) -> Result<()> {
-        let Some(before) = self.find::<Subscription>(name).await? else { return Ok(()) };
-        if before.is_deleted() || before.message.state() == State::Disabled {
+        let Some(before) = self.existing::<Subscription>(name).await? else { return Ok(()) };
+        if before.message.state() == State::Disabled {
             return Ok(());
         }
         let mut after = before.message.clone();

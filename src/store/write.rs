@@ -29,7 +29,7 @@ use super::{
     due::{Due, Noted},
     entity::counter,
     law::Laws,
-    request,
+    log, request,
     writer::Writer,
 };
 use crate::{
@@ -150,6 +150,28 @@ impl Store {
         let job = Box::new(Task { call, span: Span::current(), work: Some(work), output: None, reply });
         self.inner.writes.jobs.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Store {
+    /// Runs `work`, which writes nothing, as a write would run now: by its code, on the latest state, as one transaction
+    /// sees it. No write waits for it, and it waits for none.
+    ///
+    /// # Errors
+    /// What `work` fails with; DATABASE_UNAVAILABLE.
+    pub async fn foresee<T, F>(&self, call: Call, work: F) -> Result<T>
+    where
+        F: for<'w> FnOnce(&'w Writer) -> BoxFuture<'w, Result<T>> + Send,
+    {
+        let tx = connect::snapshot(self.reads()).await?;
+        let counter = log::counter(&tx).await?;
+        let now = Ord::max(counter.commit_time, self.clock().now().as_microsecond());
+        let now = Timestamp::from_microsecond(now).map_err(Error::internal)?;
+        let writer = Writer::new(tx, call, now, counter, Arc::clone(&self.inner.laws));
+        let output = work(&writer).await;
+        // There is nothing to keep, so nothing is lost if that fails.
+        let _ = writer.tx.rollback().await;
+        output
     }
 }
 

@@ -142,6 +142,14 @@ impl Writer {
         super::read::live(&self.tx, name).await
     }
 
+    /// The live version of a resource that exists: there is one, and it is not deleted.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn existing<R: Resource>(&self, name: &Name) -> Result<Option<Stored<R>>> {
+        Ok(self.find(name).await?.filter(|stored| !stored.is_deleted()))
+    }
+
     /// Whether there is or ever was a resource of this name.
     ///
     /// # Errors
@@ -150,7 +158,7 @@ impl Writer {
         Ok(resource::find(&self.tx, name.as_str()).await?.is_some())
     }
 
-    /// The live version of a resource that exists.
+    /// The live version of a resource, deleted or not.
     ///
     /// # Errors
     /// RESOURCE_NOT_FOUND if there is none.
@@ -158,7 +166,7 @@ impl Writer {
         self.find(name).await?.ok_or_else(|| Error::not_found(R::KIND.singular(), name.as_str()))
     }
 
-    /// The live versions of a kind that are not deleted, of one organization or (0) of all. For rules that must see
+    /// The versions of a kind that exist now, of one organization or (0) of all. For rules that must see
     /// them all: the chain, duplicates, manifests.
     ///
     /// # Errors
@@ -167,7 +175,7 @@ impl Writer {
         super::read::all_live(&self.tx, organization_id).await
     }
 
-    /// The live versions, not deleted, whose column holds this text. For rules that look at what refers to a resource.
+    /// The versions that exist now and whose column holds this text. For rules that look at what refers to a resource.
     ///
     /// # Errors
     /// If the database fails.
@@ -177,11 +185,8 @@ impl Writer {
 
     /// The same for any of these texts.
     pub(super) async fn live_among<R: Resource>(&self, field: &str, values: &[String]) -> Result<Vec<Stored<R>>> {
-        let mut query = super::read::version_query(R::KIND);
-        query
-            .and_where(Expr::col(column(field)).is_in(values))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false));
+        let mut query = super::read::existing_query(R::KIND);
+        query.and_where(Expr::col(column(field)).is_in(values));
         super::read::fetch_stored(&self.tx, &query).await
     }
 

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     error::{Error, Reason, Result},
+    proto::v1::Organization,
     rules::publication::{
         appearance::{Colour, logo_type},
         schema as schema_text,
     },
-    store::read::AsOf,
 };
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
@@ -81,9 +81,8 @@ pub(super) async fn logo(
     let page = async {
         let wanted = site.wanted(&organization, &Asked::read(query.as_deref(), &[])?).await?;
         let tag = site.tag("logo", &wanted, None)?;
-        let now = AsOf::Revision(wanted.revision);
-        let found: crate::proto::v1::Organization = site.api.store().get(&wanted.parent, Some(now)).await?;
-        let logo = found.page.filter(|_| found.delete_time.is_none()).unwrap_or_default().logo;
+        let found: Organization = site.api.store().existing(&wanted.parent, wanted.revision).await?;
+        let logo = found.page.unwrap_or_default().logo;
         let none = || Error::new(Reason::ResourceNotFound, "there is no logo");
         let media_type = logo_type(&logo).ok_or_else(none)?;
         let logo = (!known(&headers, &tag)).then_some(logo);

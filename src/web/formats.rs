@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    proto::v1::Organization,
     rules::publication::{
         Index, Links, Listed, Named, Publication, SCHEMA_PATH, SCHEMA_VERSION,
         text::{csv as as_csv, markdown as as_markdown},
@@ -62,7 +63,7 @@ async fn page(site: &Site, id: &str, form: &'static Form, query: Option<&str>, h
     let wanted = site.wanted(id, &asked).await?;
     let tag = site.tag(form.ending, &wanted, None)?;
     if known(headers, &tag) {
-        site.api.store().public_organization(&wanted.parent, wanted.revision).await?;
+        site.api.store().existing::<Organization>(&wanted.parent, wanted.revision).await?;
         return Ok(Page::new(form.media_type, tag, None::<String>));
     }
     let published = site.published(&wanted).await?;

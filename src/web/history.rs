@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    proto::v1::Organization,
     rules::publication::{
         Known, Links,
         history::{Step, steps},
@@ -57,7 +58,7 @@ pub(super) async fn get(
 async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
     let asked = Asked::read(query, &["page", "as_of"])?;
     let wanted = site.wanted(organization, &asked).await?;
-    let organization = site.api.store().public_organization(&wanted.parent, wanted.revision).await?;
+    let organization: Organization = site.api.store().existing(&wanted.parent, wanted.revision).await?;
     let tag = site.tag("history", &wanted, query)?;
     if known(headers, &tag) {
         return Ok(Page::new(HTML, tag, None::<String>));
@@ -85,11 +86,7 @@ async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &He
 }
 
 /// Every day up to now on which the list changed, the newest first, and whether there was more than was looked at.
-pub(super) async fn all_steps(
-    site: &Site,
-    wanted: &Wanted,
-    organization: crate::proto::v1::Organization,
-) -> Result<(Vec<Step>, bool)> {
+pub(super) async fn all_steps(site: &Site, wanted: &Wanted, organization: Organization) -> Result<(Vec<Step>, bool)> {
     let store = site.api.store();
     let (versions, vendors, cut) = store.public_versions(wanted).await?;
     let law = store.law(wanted.revision).await?;

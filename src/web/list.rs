@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    proto::v1::PublicPage,
+    proto::v1::{Organization, PublicPage},
     rules::publication::{
         Links, Objection, Publication,
         select::{Options, Selection},
@@ -90,7 +90,7 @@ async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &He
     let tag = site.tag("list", &wanted, query)?;
     if known(headers, &tag) {
         // It could have been deleted since.
-        site.api.store().public_organization(&wanted.parent, wanted.revision).await?;
+        site.api.store().existing::<Organization>(&wanted.parent, wanted.revision).await?;
         return Ok(Page::new(HTML, tag, None::<String>));
     }
     let published = site.published(&wanted).await?;

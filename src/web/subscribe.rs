@@ -108,7 +108,7 @@ async fn offering(site: &Site, id: &str) -> Result<Organization> {
     if !site.can_subscribe() {
         return Err(Error::new(Reason::ResourceNotFound, "Changes of this list are not sent by e-mail."));
     }
-    site.api.store().public_organization(&name, site.api.store().head().await?).await
+    site.api.store().existing(&name, site.api.store().head().await?).await
 }
 
 fn shown(site: &Site, organization: &Organization, written: Written, wrong: String) -> Result<String> {
@@ -337,6 +337,6 @@ async fn linked(
     if !site.api.channels().is_token(purpose, &known, token)? {
         return Err(not_valid());
     }
-    let organization = store.public_organization(&parent, store.head().await?).await?;
+    let organization: Organization = store.existing(&parent, store.head().await?).await?;
     Ok((organization, known))
 }

@@ -2,6 +2,7 @@
 
 mod channels;
 mod durable;
+mod locks;
 mod mail;
 mod mail_subscriptions;
 mod mending;

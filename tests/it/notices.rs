@@ -10,3 +10,4 @@ mod inbound;
 mod model;
 mod refusals;
 pub mod scene;
+mod unseen;

@@ -20,6 +20,7 @@ use crate::support::{Backend, Place, both};
 
 mod compare;
 pub mod fill;
+mod public;
 mod traffic;
 pub mod wire;
 
@@ -364,6 +365,7 @@ both! {
         bench.check_all::<v1::Objection>().await;
         bench.check_all::<v1::Subscription>().await;
         bench.check_comparisons().await;
+        bench.check_histories().await;
         println!("lists checked in {} ms", start.elapsed().as_millis());
         if let Some(statements) = bench.wire.as_ref().map(Wire::statements) {
             bench.check_statements(statements).await;

@@ -144,20 +144,27 @@ impl Recipient<'_> {
 
 impl Subject for Recipient<'_> {
     fn on(&self, day: &str) -> Vec<Draft> {
-        let by = match self.recipient.method() {
-            NoticeMethod::EmailToContacts => ("by mail to its contacts", "a contact with an address"),
-            NoticeMethod::Subscription => ("by its subscription", "a subscription that is ACTIVE"),
-            // These are told by being published, or by somebody who records it.
-            NoticeMethod::Unspecified | NoticeMethod::Publication | NoticeMethod::Manual => return Vec::new(),
+        let sent = ", and nothing has arrived";
+        let again = "send what failed again (RetryDelivery), or tell it yourself";
+        let (by, why, again, what) = match self.recipient.method() {
+            NoticeMethod::EmailToContacts => ("by mail to its contacts", sent, again, "a contact with an address"),
+            NoticeMethod::Subscription => ("by its subscription", sent, again, "a subscription that is ACTIVE"),
+            NoticeMethod::Unspecified | NoticeMethod::Publication => (
+                "by the page",
+                ", which does not show all that concerns it",
+                "tell it yourself",
+                "what that is about to be listed",
+            ),
+            // It is told by somebody who records it.
+            NoticeMethod::Manual => return Vec::new(),
         };
         if self.to_be_told_since().is_none_or(|since| day < since.as_str()) {
             return Vec::new();
         }
-        let (Self { notice, recipient }, (how, what)) = (self, by);
+        let Self { notice, recipient } = self;
         let text = format!(
-            "{} was not told of \"{}\": it is told {how}, and nothing has arrived. What waits for it waits until it is \
-             told: send what failed again (RetryDelivery), or tell it yourself and record that (RecordDelivery); for the \
-             next notice it needs {what}",
+            "{} was not told of \"{}\": it is told {by}{why}. What waits for it waits until it is told: {again} and record \
+             that (RecordDelivery); for the next notice it needs {what}",
             recipient.customer, notice.title
         );
         let method = recipient.method().as_str_name().trim_start_matches("NOTICE_METHOD_");
@@ -237,8 +244,8 @@ mod tests {
         for (method, count) in [
             (NoticeMethod::Subscription, 1),
             (NoticeMethod::Manual, 0),
-            (NoticeMethod::Publication, 0),
-            (NoticeMethod::Unspecified, 0),
+            (NoticeMethod::Publication, 1),
+            (NoticeMethod::Unspecified, 1),
         ] {
             let mut one = untold.clone();
             one.set_method(method);

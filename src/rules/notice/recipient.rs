@@ -25,13 +25,20 @@ pub fn is_specific(agreement: Option<&Agreement>) -> bool {
     agreement.is_some_and(|agreement| agreement.authorization() == Authorization::Specific)
 }
 
-/// Begins with a recipient that is reached at `at`: told already where the notice is published to it.
+/// Whether a customer is told by nothing but the page.
+pub fn is_told_by_page(method: NoticeMethod) -> bool {
+    matches!(method, NoticeMethod::Unspecified | NoticeMethod::Publication)
+}
+
+/// Begins with a recipient that is reached at `at`: told already where the notice is published to it, and the page shows
+/// all of the changes that concern it (`shown`: the ids of those that it shows).
 ///
 /// # Errors
 /// If a clock ends beyond the last instant there is.
 pub fn begin(
     recipient: &mut NoticeRecipient,
     change_ids: Vec<String>,
+    shown: &[String],
     policy: &NoticePolicy,
     at: Timestamp,
 ) -> Result<()> {
@@ -42,12 +49,14 @@ pub fn begin(
         change
     };
     recipient.changes.extend(change_ids.into_iter().map(change));
-    if matches!(recipient.method(), NoticeMethod::Unspecified | NoticeMethod::Publication)
-        && recipient.send_time.is_none()
-    {
+    let by_page = is_told_by_page(recipient.method());
+    let is_shown = recipient.changes.iter().all(|change| shown.contains(&change.change_id));
+    if by_page && is_shown && recipient.send_time.is_none() {
         recipient.send_time = stamp(at);
     }
-    if clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
+    // Publishing on a page that does not show it starts nothing for whom only the page tells it.
+    let is_published = is_shown || !by_page;
+    if is_published && clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
         recipient.start_time = stamp(at);
     }
     start_clocks(recipient, policy)?;
@@ -62,7 +71,8 @@ fn clock_start(recipient: &NoticeRecipient) -> ClockStart {
 /// Sets the clocks by what is known of telling the customer; stops them where nothing is any more.
 fn start_clocks(recipient: &mut NoticeRecipient, policy: &NoticePolicy) -> Result<()> {
     match clock_start(recipient) {
-        ClockStart::Published => {}
+        // What publishing has not started starts when it is told.
+        ClockStart::Published => recipient.start_time = recipient.start_time.or(recipient.send_time),
         ClockStart::Delivered => recipient.start_time = recipient.deliver_time,
         ClockStart::Sent | ClockStart::Unspecified => recipient.start_time = recipient.send_time,
     }
@@ -351,9 +361,7 @@ pub fn come_back(recipient: &mut NoticeRecipient, now: Timestamp, policy: &Notic
     };
     (recipient.send_time, recipient.deliver_time) =
         (first(&[Receipt::Sent, Receipt::Delivered]), first(&[Receipt::Delivered]));
-    if clock_start(recipient) != ClockStart::Published {
-        start_clocks(recipient, policy)?;
-    }
+    start_clocks(recipient, policy)?;
     pass(recipient, now);
     Ok(())
 }
@@ -402,9 +410,7 @@ pub fn record(
         Receipt::Bounced => recipient.send_time = None,
         Receipt::Sent | Receipt::Unspecified => {}
     }
-    if clock_start(recipient) != ClockStart::Published {
-        start_clocks(recipient, policy)?;
-    }
+    start_clocks(recipient, policy)?;
     pass(recipient, now);
     Ok(Ok(()))
 }

@@ -131,15 +131,16 @@ impl Known<'_> {
         }
     }
 
-    /// How customers object, and in which periods, by a policy.
+    /// How customers object, and in which periods, by a policy: in those that are promised to everybody. Where it promises
+    /// no days to object, each agreement has its own, or none.
     pub(super) fn objection(&self, policy: &NoticePolicy) -> Objection {
         let page = self.organization.page.clone().unwrap_or_default();
         Objection {
             instructions: page.objection_instructions,
             email: page.contact_email,
             uri: page.contact_uri,
-            notice_days: policy.notice_days,
-            objection_days: policy.objection_days.or(policy.notice_days),
+            notice_days: policy.notice_days.filter(|days| *days > 0),
+            objection_days: policy.objection_days.filter(|days| *days > 0),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Version {
     pub subprocessor: Subprocessor,
     /// Whether it is the first one of its resource.
     pub first: bool,
+    /// Whether it is not known if the one before it was public: a history is not read without end.
+    pub continues: bool,
     /// When it was committed.
     pub from: Timestamp,
     /// When the next one was.
@@ -81,6 +83,7 @@ struct Event<'a> {
     name: &'a str,
     becomes: Option<&'a Version>,
     recorded: bool,
+    continues: bool,
 }
 
 /// The days up to `now` on which a list changed, the newest first.
@@ -91,10 +94,12 @@ pub fn steps(known: &Known<'_>, versions: &[Version], now: Timestamp) -> Vec<Ste
     let mut current: BTreeMap<&str, &Version> = BTreeMap::new();
     let mut steps = Vec::new();
     for of_day in events.chunk_by(|a, b| day(a.at) == day(b.at)) {
-        let mut before: BTreeMap<&str, (Option<&Version>, bool)> = BTreeMap::new();
+        let mut before: BTreeMap<&str, (Option<&Version>, bool, bool)> = BTreeMap::new();
         for event in of_day {
             let was = current.get(event.name).copied();
-            before.entry(event.name).or_insert((was, false)).1 |= event.recorded;
+            let (_, recorded, continues) = before.entry(event.name).or_insert((was, false, false));
+            *recorded |= event.recorded;
+            *continues |= event.continues;
             match event.becomes {
                 Some(version) => current.insert(event.name, version),
                 None => current.remove(event.name),
@@ -102,9 +107,11 @@ pub fn steps(known: &Known<'_>, versions: &[Version], now: Timestamp) -> Vec<Ste
         }
         let Some(last) = of_day.last() else { continue };
         let mut step = Step { date: day(last.at), at: last.at, ..Step::default() };
-        for (name, (was, recorded)) in before {
+        for (name, (was, recorded, continues)) in before {
             let entry = |version: &Version| known.entry(&version.subprocessor);
             match (was.map(entry), current.get(name).copied().map(entry)) {
+                // It may have been there, and nobody knows what was said of it.
+                (None, Some(_)) if continues => {}
                 (None, Some(after)) if recorded => step.recorded.push(after),
                 (None, Some(after)) => step.added.push(after),
                 (Some(before), None) => step.removed.push(before),
@@ -159,9 +166,9 @@ fn events(version: &Version) -> Vec<Event<'_>> {
         return Vec::new();
     }
     let begin = if over { Timestamp::MIN } else { begin };
-    let event = |at, becomes, recorded| Event { at, name: one.name.as_str(), becomes, recorded };
-    let begins = event(begin, Some(version), recorded);
-    std::iter::once(begins).chain(end.map(|end| event(end, None, false))).collect()
+    let event = |at, becomes| Event { at, name: one.name.as_str(), becomes, recorded: false, continues: false };
+    let begins = Event { recorded, continues: version.continues, ..event(begin, Some(version)) };
+    std::iter::once(begins).chain(end.map(|end| event(end, None))).collect()
 }
 
 /// The UTC day of an instant.
@@ -198,7 +205,8 @@ mod tests {
         };
         one.set_state(State::Active);
         change(&mut one);
-        Version { subprocessor: one, first: true, from: at(from), to: (!to.is_empty()).then(|| at(to)) }
+        let to = (!to.is_empty()).then(|| at(to));
+        Version { subprocessor: one, first: true, continues: false, from: at(from), to }
     }
 
     /// Each step as `date +joined -left ~changed *recorded`.
@@ -242,6 +250,14 @@ mod tests {
             assert_eq!(of(hidden), ["2026-03-05 -a", "2026-03-01 +a"]);
         }
         assert_eq!(told(&[second(|one| one.set_state(State::Announced))]), [""; 0]);
+    }
+
+    #[test]
+    fn what_may_have_been_there_before_does_not_join() {
+        let cut = Version { first: false, continues: true, ..version("a", NOON, LATER, |_| {}) };
+        let next = Version { first: false, ..version("a", LATER, "", |one| one.purposes = vec!["x".into()]) };
+        assert_eq!(told(&[cut.clone(), next]), ["2026-03-05 ~a"]);
+        assert_eq!(told(&[cut]), ["2026-03-05 -a"]);
     }
 
     #[test]

@@ -282,6 +282,22 @@ fn a_change_has_a_before_and_an_after() {
 }
 
 #[test]
+fn only_days_that_are_promised_are_shown() {
+    let shown = |notice_days, objection_days| {
+        let mut material = material();
+        let policy = material.notices[0].policy.get_or_insert_default();
+        (policy.notice_days, policy.objection_days) = (notice_days, objection_days);
+        let objection = build(&material).upcoming[0].objection.clone().expect("there is whom to write to");
+        (objection.notice_days, objection.objection_days)
+    };
+    assert_eq!(shown(Some(30), Some(14)), (Some(30), Some(14)));
+    // Whether there are days to object is for each agreement to say; and none are no promise.
+    assert_eq!(shown(Some(30), None), (Some(30), None));
+    assert_eq!(shown(Some(30), Some(0)), (Some(30), None));
+    assert_eq!(shown(Some(0), Some(14)), (None, Some(14)));
+}
+
+#[test]
 fn a_mechanism_that_carries_nothing_is_not_claimed() {
     let titles = |material: &Material| {
         let list = build(material).subprocessors;

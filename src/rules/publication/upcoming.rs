@@ -26,10 +26,17 @@ pub fn is_public(notice: &Notice) -> bool {
     told && !notice.inbound && notice.publish_time.is_some() && notice.delete_time.is_none()
 }
 
+/// Whether the page shows a change: what it is about is listed, as it is or as it will be. `now`: as it is, from before
+/// the change; none if there is none.
+pub fn is_shown(change: &NoticeChange, now: Option<&Subprocessor>) -> bool {
+    let (before, after) = sides(change, now);
+    before.iter().chain(&after).any(|one| one.listed)
+}
+
 /// One change of a notice that customers were told of, whatever became of it; none if it is about nothing public. What
 /// it is about is taken as [`Known::subprocessors`] has it: from before the change.
 pub fn announced(known: &Known<'_>, notice: &Notice, change: &NoticeChange) -> Option<Upcoming> {
-    let (before, after) = sides(known, change);
+    let (before, after) = sides(change, known.subprocessors.get(&change.subprocessor));
     let (before, after) = (before.filter(|one| one.listed), after.filter(|one| one.listed));
     let subject = after.as_ref().or(before.as_ref())?;
     let replaces = change.replaces.iter().filter_map(|name| known.subprocessors.get(name));
@@ -64,8 +71,8 @@ pub fn announced(known: &Known<'_>, notice: &Notice, change: &NoticeChange) -> O
 }
 
 /// What a change is about as it is, and as it will be.
-fn sides(known: &Known<'_>, change: &NoticeChange) -> (Option<Subprocessor>, Option<Subprocessor>) {
-    let now = known.subprocessors.get(&change.subprocessor).cloned();
+fn sides(change: &NoticeChange, now: Option<&Subprocessor>) -> (Option<Subprocessor>, Option<Subprocessor>) {
+    let now = now.cloned();
     let proposed = change.proposed.as_ref();
     match change.kind() {
         ChangeKind::Add | ChangeKind::Replace => {

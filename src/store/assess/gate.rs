@@ -15,7 +15,7 @@ use crate::{
         transfer::assess,
     },
     store::{
-        read::{fetch_stored, in_effect, version_query},
+        read::{existing_query, fetch_stored, in_effect},
         version::column,
         writer::Writer,
     },
@@ -85,12 +85,8 @@ impl Writer {
 
     /// The transfers to an importer that take place on a day, by name.
     async fn transfers_to(&self, importer: &str, day: &str) -> Result<Vec<Transfer>> {
-        let mut query = version_query(Kind::Transfer);
-        query
-            .and_where(Expr::col(column("importer")).eq(importer))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false))
-            .cond_where(in_effect(Kind::Transfer, day));
+        let mut query = existing_query(Kind::Transfer);
+        query.and_where(Expr::col(column("importer")).eq(importer)).cond_where(in_effect(Kind::Transfer, day));
         let stored = fetch_stored::<Transfer>(self.tx(), &query).await?;
         let mut transfers: Vec<Transfer> = stored.into_iter().map(|stored| stored.message).collect();
         transfers.sort_by(|a, b| a.name.cmp(&b.name));

@@ -398,13 +398,12 @@ impl Store {
     }
 }
 
-/// Recipients that are to be told by mail or by subscription, and for whom something waits.
+/// Recipients that the registry is to tell, and for whom something waits.
 pub(super) fn waiting(named: Option<Filter>) -> Filter {
     let method = Field::new("method", FieldKind::Choice("subprocessor.registry.v1.Agreement.NoticeMethod"));
     let statuses = Field::new("statuses", FieldKind::Choices("subprocessor.registry.v1.RecipientChange.Status"));
-    let by = |one: NoticeMethod| Filter::Compare(method, Op::Equal, Literal::Number(i32::from(one).into()));
-    let told_so = Filter::Any([NoticeMethod::EmailToContacts, NoticeMethod::Subscription].map(by).into());
-    let all = [told_so, Filter::Has(statuses, "PENDING".to_owned())];
+    let by_hand = Filter::Compare(method, Op::Equal, Literal::Number(i32::from(NoticeMethod::Manual).into()));
+    let all = [Filter::Not(Box::new(by_hand)), Filter::Has(statuses, "PENDING".to_owned())];
     Filter::All(all.into_iter().chain(named).collect())
 }
 

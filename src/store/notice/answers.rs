@@ -249,7 +249,7 @@ impl Writer {
     /// The notice of a recipient, unless it is withdrawn.
     async fn live_notice(&self, recipient: &Name) -> Result<Option<Notice>> {
         let Some(name) = recipient.parent() else { return Ok(None) };
-        let notice = self.find::<Notice>(&name).await?.filter(|notice| !notice.is_deleted());
+        let notice = self.existing::<Notice>(&name).await?;
         let told = |notice: &Notice| matches!(notice.state(), State::Published | State::Held | State::Effective);
         Ok(notice.map(|notice| notice.message).filter(told))
     }

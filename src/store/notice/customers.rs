@@ -1,5 +1,7 @@
 //! What follows for open notices from customers that come and go.
 
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use super::stamp;
 use crate::{
     error::Result,
@@ -28,13 +30,20 @@ impl Writer {
         let mut names: Vec<String> = written.iter().map(|customer| customer.name.clone()).collect();
         names.sort();
         let known = self.recipients_of(&names).await?;
-        let mut touched = std::collections::BTreeMap::<String, i32>::new();
+        let mut shown = BTreeMap::<String, Vec<String>>::new();
+        let mut touched = BTreeMap::<String, i32>::new();
         for customer in &written {
             for notice in &open {
                 let name = Name::of(Kind::Notice, "name", notice.name())?;
-                let own = known.iter().find(|one| one.message.name == name_of(&name, &customer.name).as_str());
-                let reached = super::publish::recipient(&notice.message, &name, customer, now)?;
-                let (Some(mut new), None) = (reached, own) else { continue };
+                if known.iter().any(|one| one.message.name == name_of(&name, &customer.name).as_str()) {
+                    continue;
+                }
+                let shown = match shown.entry(notice.name().to_owned()) {
+                    Entry::Vacant(unknown) => unknown.insert(self.shown(&notice.message).await?),
+                    Entry::Occupied(known) => known.into_mut(),
+                };
+                let reached = super::publish::recipient(&notice.message, &name, customer, shown, now)?;
+                let Some(mut new) = reached else { continue };
                 // Whose turn has not come yet is reached with all the others.
                 if !notice.message.audience_complete && customer.name > self.last_reached(notice.name()).await? {
                     continue;

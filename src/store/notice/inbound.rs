@@ -65,7 +65,7 @@ impl Writer {
                 Some(name) => {
                     name.kind() == Kind::Subprocessor
                         && name.organization() == organization
-                        && self.find::<Subprocessor>(&name).await?.is_some_and(|stored| !stored.is_deleted())
+                        && self.existing::<Subprocessor>(&name).await?.is_some()
                 }
                 None => false,
             };

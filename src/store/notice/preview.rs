@@ -8,22 +8,22 @@ use super::publish::{earliest, last_clear, recipient};
 use crate::{
     error::{Error, Result},
     proto::v1::{
-        Customer, Notice, PreviewNoticeResponse, PreviewedCustomer, Subprocessor, Subscription,
+        Customer, Notice, NoticeRecipient, PreviewNoticeResponse, PreviewedCustomer, Subscription,
         agreement::NoticeMethod, subscription,
     },
     resource::name::{Kind, Name},
     rules::{
-        event::NOTICE_PUBLISHED,
+        event,
         notice::{
             audience::{Reach, reach},
             effect::{binds, emergency},
             instant,
-            recipient::{begin, clears_in_silence},
+            recipient::{begin, clears_in_silence, is_told_by_page},
             stamp,
         },
     },
     store::{
-        read::{fetch_all, version_query},
+        read::{existing_query, fetch_stored},
         resource,
         version::{Stored, column, day},
         writer::Writer,
@@ -45,24 +45,35 @@ pub struct Preview {
 
 /// What it takes to tell customers.
 struct Ways {
-    /// Those that have a subscription to which notices are sent.
+    /// Those that have a subscription to which the notice is sent.
     subscribed: HashSet<String>,
-    /// Whether the page of the organization shows any of it.
-    is_shown: bool,
+    /// The changes that the page of the organization shows.
+    shown: Vec<String>,
 }
 
 impl Ways {
     /// Why a customer cannot be told in the way that was agreed.
-    fn obstacle(&self, customer: &Customer, method: NoticeMethod) -> Option<&'static str> {
-        match method {
+    fn obstacle(&self, customer: &Customer, recipient: &NoticeRecipient) -> Option<String> {
+        match recipient.method() {
             NoticeMethod::EmailToContacts if customer.contacts.iter().all(|contact| contact.email.is_empty()) => {
-                Some("it has no contact with an address")
+                Some("it has no contact with an address".to_owned())
             }
             NoticeMethod::Subscription if !self.subscribed.contains(&customer.name) => {
-                Some("it has no subscription that is ACTIVE and takes notices")
+                Some("it has no subscription that is ACTIVE and takes notices".to_owned())
             }
-            NoticeMethod::Publication | NoticeMethod::Unspecified if !self.is_shown => {
-                Some("the page shows nothing of it, because none of what it is about is listed")
+            method if is_told_by_page(method) => {
+                let ids = recipient.changes.iter().map(|change| change.change_id.as_str());
+                let hidden: Vec<&str> = ids.filter(|id| !self.shown.iter().any(|shown| shown == id)).collect();
+                match hidden.len() {
+                    0 => None,
+                    all if all == recipient.changes.len() => {
+                        Some("the page shows nothing of it, because none of what it is about is listed".to_owned())
+                    }
+                    _ => {
+                        let hidden = hidden.join(", ");
+                        Some(format!("the page does not show all of it: what {hidden} is about is not listed"))
+                    }
+                }
             }
             _ => None,
         }
@@ -70,40 +81,22 @@ impl Ways {
 }
 
 impl Writer {
-    /// Those of some customers that have a subscription to which notices are sent.
-    async fn subscribed(&self, organization: &str, customers: &[Stored<Customer>]) -> Result<HashSet<String>> {
+    /// Those of some customers that have a subscription to which the notice is sent.
+    async fn subscribed(&self, notice: &Notice, customers: &[Stored<Customer>]) -> Result<HashSet<String>> {
         // Here alone: it gives everything a `max` of its own.
         use sea_orm::sea_query::{Expr, ExprTrait};
+        let Some(event) = event::of_notice(None, notice) else { return Ok(HashSet::new()) };
+        let organization = Name::parse(&notice.name).and_then(|name| name.organization());
+        let organization = organization.map(|name| name.to_string()).unwrap_or_default();
         let names = customers.iter().map(|customer| customer.message.name.as_str());
-        let mut query = version_query(Kind::Subscription);
+        let mut query = existing_query(Kind::Subscription);
         query
-            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization)))
-            .and_where(Expr::col(column("customer")).is_in(names))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false));
-        let rows = fetch_all(self.tx(), &query).await?;
-        let stored = rows.into_iter().map(Stored::<Subscription>::decode).collect::<Result<Vec<_>>>()?;
-        let active = stored.into_iter().flatten().map(|stored| stored.message).filter(|one| {
-            let takes = one.event_types.is_empty() || one.event_types.iter().any(|kind| kind == NOTICE_PUBLISHED);
-            one.state() == subscription::State::Active && takes
-        });
+            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(&organization)))
+            .and_where(Expr::col(column("customer")).is_in(names));
+        let stored = fetch_stored::<Subscription>(self.tx(), &query).await?;
+        let active = stored.into_iter().map(|stored| stored.message);
+        let active = active.filter(|one| one.state() == subscription::State::Active && event::wants(one, &event));
         Ok(active.map(|one| one.customer).collect())
-    }
-
-    /// Whether anything that a notice is about is listed, or is to be.
-    async fn is_shown(&self, notice: &Notice) -> Result<bool> {
-        for change in notice.changes.iter().filter(|change| change.withdraw_time.is_none()) {
-            if change.proposed.as_ref().is_some_and(|proposed| proposed.listed) {
-                return Ok(true);
-            }
-            for name in change.replaces.iter().chain([&change.subprocessor]).filter(|name| !name.is_empty()) {
-                let name = Name::of(Kind::Subprocessor, "subprocessor", name)?;
-                if self.find::<Subprocessor>(&name).await?.is_some_and(|stored| stored.message.listed) {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// Answers a preview. The name of the last customer on the page is the position of the next.
@@ -125,19 +118,19 @@ impl Writer {
         let effective_day = requested.map(day);
         let held_at = requested.max(Some(at)).unwrap_or(at);
         let mut answer = PreviewNoticeResponse { revision: self.revision(), ..PreviewNoticeResponse::default() };
-        let is_shown = self.is_shown(&notice).await?;
+        let mut ways = Ways { subscribed: HashSet::new(), shown: self.shown(&notice).await? };
         let mut latest = None;
         let mut cursor = String::new();
         loop {
             let page = self.customers(&organization.name, &cursor, super::publish::CHUNK).await?;
             let Some(last) = page.last() else { break };
             last.name().clone_into(&mut cursor);
-            let ways = Ways { subscribed: self.subscribed(&organization.name, &page).await?, is_shown };
+            ways.subscribed = self.subscribed(&notice, &page).await?;
             for customer in &page {
                 let customer = &customer.message;
                 let mut seen = PreviewedCustomer { customer: customer.name.clone(), ..PreviewedCustomer::default() };
                 match (
-                    recipient(&notice, &name, customer, at)?,
+                    recipient(&notice, &name, customer, &ways.shown, at)?,
                     reach(customer, &notice.changes, &day(at), effective_day.as_deref()),
                 ) {
                     (Some(mut one), Reach::Reached { change_ids, reason }) => {
@@ -145,7 +138,7 @@ impl Writer {
                             // As if it were told at publication, however that is done.
                             (one.send_time, one.deliver_time) = (stamp(at), stamp(at));
                             one.changes.clear();
-                            begin(&mut one, change_ids, &notice.policy.unwrap_or_default(), at)?;
+                            begin(&mut one, change_ids, &ways.shown, &notice.policy.unwrap_or_default(), at)?;
                         }
                         latest = latest.max(last_clear(&notice, &one));
                         let held = |id: &str| {
@@ -158,9 +151,9 @@ impl Writer {
                         });
                         seen.held_back_change_ids = blocked.map(|change| change.change_id.clone()).collect();
                         (seen.reached, seen.reason) = (true, reason);
-                        if let Some(obstacle) = ways.obstacle(customer, one.method()) {
+                        if let Some(obstacle) = ways.obstacle(customer, &one) {
                             seen.reason.push_str("; nobody can be told: ");
-                            seen.reason.push_str(obstacle);
+                            seen.reason.push_str(&obstacle);
                         }
                         answer.recipient_count += 1;
                         answer.held_back_count += i32::from(!seen.held_back_change_ids.is_empty());

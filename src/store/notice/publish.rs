@@ -22,16 +22,19 @@ use crate::{
         name::{Kind, Name},
         shape::{self, Violations},
     },
-    rules::notice::{
-        audience::{Reach, reach},
-        clock::Terms,
-        effect::{Standing, Turn, turn},
-        instant,
-        recipient::begin,
-        stamp,
+    rules::{
+        notice::{
+            audience::{Reach, reach},
+            clock::Terms,
+            effect::{Standing, Turn, turn},
+            instant,
+            recipient::begin,
+            stamp,
+        },
+        publication::upcoming::is_shown,
     },
     store::{
-        read::{fetch_stored, version_query},
+        read::{existing_query, fetch_stored, version_query},
         recipient::name_of,
         resource,
         standard::{match_etag, refuse_deleted},
@@ -160,11 +163,24 @@ impl Writer {
         stored.refuse_conflicts(self).await
     }
 
+    /// The changes of a notice that the page shows, by their ids.
+    pub(super) async fn shown(&self, notice: &Notice) -> Result<Vec<String>> {
+        let mut shown = Vec::new();
+        for change in notice.changes.iter().filter(|change| change.withdraw_time.is_none()) {
+            let now = self.engagement(&change.subprocessor).await?.filter(|one| !one.is_deleted());
+            if is_shown(change, now.as_ref().map(|one| &one.message)) {
+                shown.push(change.change_id.clone());
+            }
+        }
+        Ok(shown)
+    }
+
     /// The next of those whom a published notice reaches: as many as fit into a revision. Says in the notice how many it
     /// has now, and whether that is all of them.
     pub(super) async fn audience(&self, notice: &mut Notice, at: Timestamp) -> Result<Vec<NoticeRecipient>> {
         let name = Name::of(Kind::Notice, "name", &notice.name)?;
         let organization = name.organization().ok_or_else(|| Error::internal("a notice without an organization"))?;
+        let shown = self.shown(notice).await?;
         let mut after = self.last_reached(&notice.name).await?;
         let (mut reached, mut bytes) = (Vec::new(), 0);
         notice.audience_complete = false;
@@ -177,7 +193,7 @@ impl Writer {
                     break;
                 }
                 customer.name().clone_into(&mut after);
-                let told = recipient(notice, &name, &customer.message, at)?;
+                let told = recipient(notice, &name, &customer.message, &shown, at)?;
                 bytes += told.as_ref().map_or(0, Message::encoded_len);
                 reached.extend(told);
             }
@@ -205,12 +221,10 @@ impl Writer {
         after: &str,
         size: usize,
     ) -> Result<Vec<Stored<Customer>>> {
-        let mut query = version_query(Kind::Customer);
+        let mut query = existing_query(Kind::Customer);
         query
             .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization)))
             .and_where(Expr::col(column("name")).gt(after))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false))
             .order_by(column("name"), Order::Asc)
             .limit(size as u64);
         fetch_stored(self.tx(), &query).await
@@ -341,11 +355,13 @@ fn promise(policy: &NoticePolicy) -> NoticePolicy {
     NoticePolicy { objection_days: Some(0), ..*policy }
 }
 
-/// What is written of a customer whom a notice reaches at `at`; `None` if it does not.
+/// What is written of a customer whom a notice reaches at `at`; `None` if it does not. `shown`: the changes that the page
+/// shows.
 pub(super) fn recipient(
     notice: &Notice,
     name: &Name,
     customer: &Customer,
+    shown: &[String],
     at: Timestamp,
 ) -> Result<Option<NoticeRecipient>> {
     let effective = instant(notice.requested_effective_time.as_ref()).map(day);
@@ -361,7 +377,7 @@ pub(super) fn recipient(
         release_time: end_of(customer),
         ..NoticeRecipient::default()
     };
-    begin(&mut recipient, change_ids, &notice.policy.unwrap_or_default(), at)?;
+    begin(&mut recipient, change_ids, shown, &notice.policy.unwrap_or_default(), at)?;
     Ok(Some(recipient))
 }
 

@@ -238,7 +238,8 @@ impl Store {
         let subscriptions = self.listening(organization_id, event::DELIVERY_DEAD).await?;
         let own: Vec<Subscription> = subscriptions.into_iter().filter(|it| it.state() == Stage::Active).collect();
         let planned = self.deliveries_to(own.iter(), &kind, self.head().await?).await?;
-        let event_key = format!("{}:{}", kind.kind, dead.id());
+        // What is tried again and given up again is told again.
+        let event_key = format!("{}:{}:{}", kind.kind, dead.id(), dead.attempt_count + 1);
         let planned = planned.into_iter().map(|one| Planned { event_key: event_key.clone(), revision: 0, ..one });
         Ok((organization, organization_id, planned.collect()))
     }
@@ -247,7 +248,7 @@ impl Store {
 /// What else the key of an event names: see [`super::follow::key`], and where it is told that a delivery was given up.
 fn about<'a>(event_type: &str, event_key: &'a str) -> &'a str {
     let rest = match event_type {
-        event::DELIVERY_DEAD => event_key.split_once(':').map(|(_, rest)| rest),
+        event::DELIVERY_DEAD => event_key.split(':').nth(1),
         event::OBJECTION_LODGED | event::OBJECTION_RESOLVED => event_key.splitn(4, ':').nth(3),
         _ => None,
     };
@@ -333,6 +334,7 @@ mod tests {
     fn keys_name_what_an_event_is_about_and_those_from_before_nothing() {
         for (event_type, key, wanted) in [
             (event::DELIVERY_DEAD, "delivery.dead:abc", "abc"),
+            (event::DELIVERY_DEAD, "delivery.dead:abc:9", "abc"),
             (event::OBJECTION_RESOLVED, "7:objection.resolved:n:o-1", "o-1"),
             (event::OBJECTION_LODGED, "7:objection.lodged:n", ""),
             (event::NOTICE_PUBLISHED, "7:notice.published:n", ""),

@@ -19,7 +19,10 @@ use crate::{
         subscription::State,
     },
     resource::name::{Kind, Name},
-    rules::event::{self, Event},
+    rules::{
+        event::{self, Event},
+        publication::upcoming::is_shown,
+    },
     store::{
         Store,
         entity::change,
@@ -240,15 +243,11 @@ impl Store {
         Ok(told)
     }
 
-    /// Whether the changes of a notice are about something that is on the public list, or is to be.
+    /// Whether the page shows any of the changes of a notice.
     async fn is_public(&self, notice: Notice, revision: i64) -> Result<bool> {
-        let about = notice.changes;
-        if about.iter().any(|one| one.proposed.as_ref().is_some_and(|one| one.listed)) {
-            return Ok(true);
-        }
-        let names = about.into_iter().flat_map(|one| one.replaces.into_iter().chain([one.subprocessor])).collect();
+        let names = notice.changes.iter().map(|one| one.subprocessor.clone()).collect();
         let known: HashMap<String, Subprocessor> = self.at("name", names, revision).await?;
-        Ok(known.values().any(|one| one.listed))
+        Ok(notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor))))
     }
 
     /// Whether anybody of an organization is subscribed: most changes are of nobody's interest, and need not be read.

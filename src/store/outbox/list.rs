@@ -26,7 +26,7 @@ use crate::{
     rules::event,
     store::{
         Store, filter,
-        read::{fetch_stored, version_query},
+        read::{existing_query, fetch_stored},
         standard::refuse_deleted,
         subscription::wrong_state,
         version::{column, timestamp},
@@ -146,12 +146,8 @@ impl Store {
     pub(super) async fn listening(&self, organization_id: i64, kind: &str) -> Result<Vec<Subscription>> {
         let field = Field::new("event_types", FieldKind::Texts);
         let has = filter::condition(filter::Rows::Versions(Kind::Subscription), &Filter::Has(field, kind.to_owned()));
-        let mut query = version_query(Kind::Subscription);
-        query
-            .and_where(Expr::col(column("organization_id")).eq(organization_id))
-            .and_where(Expr::col(column("to_revision")).is_null())
-            .and_where(Expr::col(column("deleted")).eq(false))
-            .cond_where(has);
+        let mut query = existing_query(Kind::Subscription);
+        query.and_where(Expr::col(column("organization_id")).eq(organization_id)).cond_where(has);
         let stored = fetch_stored::<Subscription>(self.reads(), &query).await?;
         Ok(stored.into_iter().map(|stored| stored.message).collect())
     }

@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::scene::{KEY, Manner, NEARBY, Receiver, Scene};
 use crate::{
-    notices::scene::{ACME, add, at, customer, general, notice, read, specific},
+    notices::scene::{ACME, add, add_unseen, at, customer, general, notice, read, specific},
     sink::{Kept, Sink},
     support::{Backend, Server, both, refused},
 };
@@ -115,12 +115,15 @@ both! {
         let other = Subscription { event_types: vec!["list.changed".into()], ..own("asks-for-other-news") };
         scene.agreed("other", &mut receiver, other).await;
 
-        let hidden = add("hidden");
-        let mut listed = add("host");
-        listed.proposed.as_mut().expect("proposed").listed = true;
-        for (changes, is_shown) in [(vec![hidden.clone()], false), (vec![hidden, listed], true)] {
+        let (hidden, listed) = (add_unseen("hidden"), add("host"));
+        let nothing = "the page shows nothing of it, because none of what it is about is listed";
+        let in_part = "the page does not show all of it: what c1 is about is not listed";
+        for (id, changes, unseen) in [
+            ("hidden", vec![hidden.clone()], Some(nothing)),
+            ("both", vec![hidden, listed.clone()], Some(in_part)),
+            ("shown", vec![listed], None),
+        ] {
             let draft = Notice { changes, ..Notice::default() };
-            let id = if is_shown { "shown" } else { "hidden" };
             scene.create(id, draft).await.expect("drafted");
             let request = v1::PreviewNoticeRequest { name: notice(id), ..Default::default() };
             let foreseen = scene.server.notices.preview_notice(request).await.expect("foreseen").into_inner().customers;
@@ -134,11 +137,53 @@ both! {
                 (customer("asks-for-other-news"), subscription),
                 (customer("nowhere"), "it has no contact with an address"),
             ];
-            if !is_shown {
-                expected.push((customer("reads"), "the page shows nothing of it, because none of what it is about is listed"));
-            }
+            expected.extend(unseen.map(|why| (customer("reads"), why)));
             obstacles.sort();
             assert_eq!(obstacles, expected);
+        }
+    }
+
+    async fn a_preview_knows_of_which_products_a_subscription_is(backend: Backend) {
+        let mut scene = Scene::required(backend, &[]).await;
+        scene.customer("hooked", Agreement { notice_method: NoticeMethod::Subscription.into(), ..general(30, 30) }).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        let own = Subscription { customer: customer("hooked"), products: vec!["us".into()], ..Subscription::default() };
+        scene.agreed("hook", &mut receiver, own).await;
+        for (id, products, is_told) in [("of-eu", vec!["eu"], false), ("of-us", vec!["us"], true), ("of-all", vec![], true)] {
+            let mut change = add(id);
+            change.proposed.as_mut().expect("proposed").products = products.into_iter().map(str::to_owned).collect();
+            scene.create(id, Notice { changes: vec![change], ..Notice::default() }).await.expect("drafted");
+            let request = v1::PreviewNoticeRequest { name: notice(id), ..Default::default() };
+            let foreseen = scene.server.notices.preview_notice(request).await.expect("foreseen").into_inner().customers.remove(0);
+            assert_eq!(!foreseen.reason.contains("nobody can be told"), is_told, "{id}: {}", foreseen.reason);
+            scene.approve(id).await.expect("approved");
+            scene.publish(id).await.expect("published");
+            if is_told {
+                assert_eq!(receiver.next().await.event()["data"]["notice"]["name"], notice(id));
+            }
+        }
+        scene.settled(&format!("notice = \"{}\"", notice("of-us")), &[("DELIVERED", 1)]).await;
+        assert!(scene.recipient("of-eu", "hooked").await.send_time.is_none());
+    }
+
+    async fn what_has_no_page_is_told_without_naming_one(backend: Backend) {
+        let (mut scene, mut sink) = posted(backend).await;
+        scene.customer_as("berlin", with_contacts(berlin(), &["dpo@berlin.example"])).await;
+        scene.customer("hooked", Agreement { notice_method: NoticeMethod::Subscription.into(), ..general(30, 30) }).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        let own = Subscription { customer: customer("hooked"), ..Subscription::default() };
+        scene.agreed("hook", &mut receiver, own).await;
+        let page = "https://trust.acme.example/organizations/acme/notices/";
+        for (id, change, has_page) in [("seen", add("host"), true), ("unseen", add_unseen("hidden"), false)] {
+            scene.announce_for(id, vec![change], "2026-06-01T00:00:00Z").await;
+            let letter = letters(&mut sink, 1).await.remove("dpo@berlin.example").expect("a mail");
+            for body in [letter.text(), letter.html().replace("&#x2f;", "/")] {
+                assert_eq!(body.contains(&format!("{page}{id}")), has_page, "{body}");
+                assert!(!body.contains(page) || has_page, "{body}");
+            }
+            let event = receiver.next().await.event();
+            let link = has_page.then(|| format!("{page}{id}"));
+            assert_eq!(event["data"]["changes"][0]["link"].as_str(), link.as_deref(), "{event}");
         }
     }
 
@@ -337,7 +382,7 @@ both! {
         let mut receiver = Receiver::start(Manner::Kind).await;
         scene.agreed("hook", &mut receiver, Subscription::default()).await;
         scene.customer_as("berlin", with_contacts(berlin(), &["dpo@berlin.example", "code-450-rcpt@berlin.example"])).await;
-        scene.announce_for("n", vec![add("host")], "").await;
+        scene.announce_for("n", vec![add_unseen("host")], "").await;
         letters(&mut sink, 1).await;
         let about = format!("notice = \"{}\"", notice("n"));
         scene.settled(&about, &[("DELIVERED", 1), ("RETRYING", 1)]).await;

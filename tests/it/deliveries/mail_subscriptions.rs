@@ -12,7 +12,7 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    notices::scene::{ACME, add, change, customer, general, notice, proposal},
+    notices::scene::{ACME, add, add_unseen, change, customer, general, notice},
     sink::{Kept, Sink},
     support::{both, refused},
 };
@@ -90,12 +90,11 @@ both! {
         assert_can_be_ended(&letter, "jo");
 
         // A notice about what is not on the public list is none of its business.
-        scene.announce_for("hidden", vec![add("hidden")], "").await;
+        scene.announce_for("hidden", vec![add_unseen("hidden")], "").await;
         // Of one about both, only what is.
-        let listed = v1::NoticeChange { proposed: Some(v1::Subprocessor { listed: true, ..proposal("shown") }), ..add("shown") };
         let moved = v1::Subprocessor { purposes: vec!["Payments".into()], ..Default::default() };
         let widened = change(v1::notice_change::Kind::ChangePurpose, "stripe", moved, &["purposes"]);
-        scene.announce_for("n", vec![listed, add("secret"), widened], "2026-05-01T00:00:00Z").await;
+        scene.announce_for("n", vec![add("shown"), add_unseen("secret"), widened], "2026-05-01T00:00:00Z").await;
         let letter = sink.kept().await;
         assert_eq!(letter.subject(), "Acme: n");
         let text = letter.text();
@@ -119,6 +118,40 @@ both! {
         assert!(letter.text().contains("SHOWN"), "{}", letter.text());
         assert_can_be_ended(&letter, "jo");
         scene.settled("", &[("DELIVERED", 6)]).await;
+    }
+
+    async fn what_is_held_back_from_a_customer_is_not_mailed_to_it_as_in_effect(backend: Backend) {
+        let (mut scene, mut sink) = posted(backend).await;
+        for id in ["cleared", "objects"] {
+            scene.customer(id, v1::Agreement { notice_method: NoticeMethod::Subscription.into(), ..general(10, 10) }).await;
+            let own = Subscription { customer: customer(id), ..email(&format!("{id}@reader.example")) };
+            agreed(&mut scene, &mut sink, id, own).await;
+        }
+        scene.announce_for("n", vec![add("host")], "2026-05-01T00:00:00Z").await;
+        letters(&mut sink, 2).await;
+        let about = format!("notice = \"{}\"", notice("n"));
+        scene.settled(&about, &[("DELIVERED", 2)]).await;
+        scene.object("n", "objects", "o").await.expect("lodged");
+        scene.pass_to("2026-05-01T00:00:00Z");
+        scene.revision().await;
+        let letter = letters(&mut sink, 1).await.remove("cleared@reader.example").expect("a mail");
+        assert_eq!(letter.subject(), "Acme: now in effect: n");
+        scene.settled(&about, &[("DELIVERED", 3), ("DEAD", 1)]).await;
+    }
+
+    async fn a_mail_that_does_not_count_as_telling_names_no_deadline(backend: Backend) {
+        let (mut scene, mut sink) = posted(backend).await;
+        let days = |method: NoticeMethod| v1::Agreement { notice_method: method.into(), ..general(10, 10) };
+        for (id, method) in [("letters", NoticeMethod::Manual), ("mails", NoticeMethod::Subscription)] {
+            scene.customer(id, days(method)).await;
+            let own = Subscription { customer: customer(id), ..email(&format!("{id}@reader.example")) };
+            agreed(&mut scene, &mut sink, id, own).await;
+        }
+        scene.announce_for("n", vec![add("host")], "2026-05-01T00:00:00Z").await;
+        let told = letters(&mut sink, 2).await;
+        let until = |who: &str| told[&format!("{who}@reader.example")].text().contains("You can object until: ");
+        assert_eq!((until("letters"), until("mails")), (false, true));
+        assert!(scene.recipient("n", "letters").await.start_time.is_none());
     }
 
     async fn what_the_mail_server_says_decides(backend: Backend) {
@@ -231,7 +264,7 @@ both! {
         };
         let jane = scene.customer_as("jane", jane).await;
         scene.list("aws", &[]).await;
-        scene.announce_for("n", vec![add("host")], "2026-06-01T00:00:00Z").await;
+        scene.announce_for("n", vec![add_unseen("host")], "2026-06-01T00:00:00Z").await;
         letters(&mut sink, 2).await;
         scene.settled("", &[("DELIVERED", 3), ("DEAD", 1), ("RETRYING", 1)]).await;
         let recipient = scene.recipient("n", "jane").await;

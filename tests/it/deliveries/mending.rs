@@ -179,6 +179,90 @@ both! {
         assert!(dropped.error.contains("withdrawn"), "{dropped:?}");
     }
 
+    async fn what_is_withdrawn_in_part_is_told_afterwards_as_it_stands(backend: Backend) {
+        let mut sink = Sink::start(&["--moods"]).await;
+        let port = sink.port.to_string();
+        let mut scene = Scene::required(backend, &mailing(&port)).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        scene.agreed("hook", &mut receiver, Subscription::default()).await;
+        scene.customer_as("berlin", with_contact("dpo@berlin.example")).await;
+        scene.customer_as("boston", Customer { products: vec!["us".into()], ..with_contact("dpo@boston.example") }).await;
+        let (mut stays, mut goes) = (add("stays"), add("goes"));
+        for (change, product) in [(&mut stays, "eu"), (&mut goes, "us")] {
+            change.proposed.as_mut().expect("proposed").products = vec![product.into()];
+        }
+        sink.mood("451").await;
+        receiver.behave(Manner::Status(500));
+        scene.announce_for("n", vec![stays, goes], "2026-06-01T00:00:00Z").await;
+        assert_eq!(receiver.next().await.event()["data"]["changes"].as_array().map(Vec::len), Some(2));
+        let filter = format!("notice = \"{}\"", notice("n"));
+        scene.settled(&filter, &[("RETRYING", 3)]).await;
+        sink.mood("").await;
+        receiver.behave(Manner::Kind);
+        scene.withdraw("n", &["c2"]).await.expect("withdrawn");
+        for letter in letters(&mut sink, 2).await.values() {
+            assert_eq!(letter.subject(), "Acme: withdrawn: n");
+        }
+        assert_eq!(receiver.next().await.kind(), "notice.withdrawn");
+        scene.settled(&filter, &[("DELIVERED", 3), ("RETRYING", 3)]).await;
+        scene.pass_to("2026-03-23T10:02:00Z");
+        let letter = letters(&mut sink, 1).await.remove("dpo@berlin.example").expect("a mail");
+        assert_eq!(letter.subject(), "Acme: n");
+        assert!(letter.text().contains("STAYS") && !letter.text().contains("GOES"), "{}", letter.text());
+        let event = receiver.next().await.event();
+        let changes = event["data"]["changes"].as_array().expect("changes");
+        assert_eq!((changes.len(), &changes[0]["change"]), (1, &"c1".into()), "{event}");
+        // Of what concerns the other nothing stands.
+        let settled = scene.settled(&filter, &[("DELIVERED", 5), ("DEAD", 1)]).await;
+        let dropped = settled.iter().find(|one| one.state() == State::Dead).expect("one");
+        assert_eq!(dropped.endpoint, "dpo@boston.example");
+    }
+
+    async fn who_is_a_customer_no_more_is_not_told_afterwards(backend: Backend) {
+        let mut sink = Sink::start(&["--moods"]).await;
+        let port = sink.port.to_string();
+        let mut scene = Scene::required(backend, &mailing(&port)).await;
+        for id in ["stays", "leaves"] {
+            scene.customer_as(id, with_contact(&format!("dpo@{id}.example"))).await;
+        }
+        sink.mood("451").await;
+        scene.announce_for("n", vec![add("host")], "2026-06-01T00:00:00Z").await;
+        let filter = format!("notice = \"{}\"", notice("n"));
+        scene.settled(&filter, &[("RETRYING", 2)]).await;
+        sink.mood("").await;
+        let end = v1::DeleteCustomerRequest { name: customer("leaves"), ..Default::default() };
+        scene.server.organizations.delete_customer(end).await.expect("ended");
+        scene.pass_to("2026-03-23T10:02:00Z");
+        assert_eq!(letters(&mut sink, 1).await["dpo@stays.example"].subject(), "Acme: n");
+        let settled = scene.settled(&filter, &[("DELIVERED", 1), ("DEAD", 1)]).await;
+        let dropped = settled.iter().find(|one| one.state() == State::Dead).expect("one");
+        assert_eq!((dropped.error.as_str(), dropped.attempt_count), ("the customer is deleted", 1));
+    }
+
+    async fn what_is_tried_again_and_given_up_again_is_told_again(backend: Backend) {
+        let mut scene = Scene::with(backend, &[("WEBHOOK__RETRY_SCHEDULE_SECONDS", "60"), ("WEBHOOK__RETRY_JITTER", "0.0")]).await;
+        let (mut receiver, mut watcher) = (Receiver::start(Manner::Kind).await, Receiver::start(Manner::Kind).await);
+        let own = Subscription { event_types: vec!["delivery.dead".into()], ..Subscription::default() };
+        scene.agreed("watcher", &mut watcher, own).await;
+        let hook = scene.agreed("hook", &mut receiver, Subscription::default()).await;
+        receiver.behave(Manner::Status(500));
+        scene.list("aws", &[]).await;
+        let filter = format!("subscription = \"{}\" AND revision > 0", hook.name);
+        scene.tried(&filter, 1).await;
+        scene.place.set_clock("2026-03-23T10:01:01Z");
+        let mut told = Vec::new();
+        for attempts in [2, 3] {
+            let dead = scene.tried(&filter, attempts).await;
+            assert_eq!(dead.state(), State::Dead);
+            let news = watcher.next().await;
+            assert_eq!((news.kind().as_str(), &news.event()["data"]["delivery"]["name"]), ("delivery.dead", &dead.name.clone().into()));
+            told.push(news.header("webhook-id").to_owned());
+            let retry = v1::RetryDeliveryRequest { name: dead.name, ..Default::default() };
+            scene.server.notices.retry_delivery(retry).await.expect("queued");
+        }
+        assert_ne!(told[0], told[1]);
+    }
+
     async fn a_long_title_is_cut_in_the_subject_and_whole_in_the_mail(backend: Backend) {
         let (mut scene, mut sink) = posted(backend).await;
         scene.customer_as("berlin", with_contact("dpo@berlin.example")).await;

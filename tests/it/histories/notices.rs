@@ -134,6 +134,7 @@ fn message(history: &History, row: &Row) -> v1::Subprocessor {
         vendor: format!("vendors/{}", id(&row.key)),
         role: v1::Role::SubProcessor.into(),
         dpa: Some(v1::Dpa { status: v1::dpa::Status::Signed.into(), ..Default::default() }),
+        listed: true,
         ..message
     }
 }

@@ -14,7 +14,7 @@ mod tamper_log;
 mod watch;
 mod watch_from;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use sha2::{Digest, Sha256};
@@ -272,4 +272,14 @@ impl Arithmetic {
 /// Whether this is PostgreSQL.
 pub fn is_postgres(place: &Place) -> bool {
     place.backend == Backend::Postgres
+}
+
+/// Waits until somebody waits for a lock in the database of `db`.
+pub async fn somebody_waits(db: &DatabaseConnection) {
+    let begun = Instant::now();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while number(db, waiting).await == 0 {
+        assert!(begun.elapsed() < PATIENCE, "nobody waits");
+    }
 }

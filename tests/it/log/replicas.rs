@@ -1,15 +1,14 @@
 //! Several servers on one PostgreSQL, and a transaction that somebody holds open.
 
-use std::time::Instant;
-
 use futures::future::join_all;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use subprocessor_registry::proto::v1;
 
 use super::{
-    PATIENCE, all_after, assert_verifies, checkpoint, is_postgres, number, raw, rename_vendor, revision, until, watch,
+    PATIENCE, all_after, assert_verifies, checkpoint, is_postgres, raw, rename_vendor, revision, somebody_waits, until,
+    watch,
 };
-use crate::support::{Backend, Place, Server, both, fresh, vendor};
+use crate::support::{Backend, Place, Server, both, fresh, organization, vendor};
 
 async fn write(server: &Server, prefix: &str, count: usize) -> Vec<i64> {
     let mut vendors = server.vendors.clone();
@@ -21,16 +20,6 @@ async fn write(server: &Server, prefix: &str, count: usize) -> Vec<i64> {
         numbers.push(vendors.create_vendor(request).await.expect("created").into_inner().revision);
     }
     numbers
-}
-
-/// Waits until somebody waits for the lock that `db` holds.
-async fn somebody_waits(db: &DatabaseConnection) {
-    let begun = Instant::now();
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while number(db, waiting).await == 0 {
-        assert!(begun.elapsed() < PATIENCE, "nobody waits");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,6 +66,31 @@ async fn a_stream_resumes_on_another_server() {
 }
 
 both! {
+    async fn a_preview_waits_for_no_write(backend: Backend) {
+        let (place, mut server) = fresh(backend).await;
+        organization(&mut server, "acme").await;
+        let holder = raw(&place).await;
+        let begin = if is_postgres(&place) { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        holder.execute_unprepared(begin).await.expect("begun");
+        holder.execute_unprepared("UPDATE counter SET batch = batch + 1").await.expect("locked");
+        let change = v1::NoticeChange {
+            kind: v1::notice_change::Kind::Add.into(),
+            subprocessor: "organizations/acme/subprocessors/host".into(),
+            proposed: Some(v1::Subprocessor { display_name: "Host".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        let request = v1::PreviewNoticeRequest {
+            parent: "organizations/acme".into(),
+            notice: Some(v1::Notice { title: "n".into(), changes: vec![change], ..Default::default() }),
+            ..Default::default()
+        };
+        let foreseen = tokio::time::timeout(PATIENCE, server.notices.preview_notice(request)).await;
+        let foreseen = foreseen.expect("it does not wait").expect("foreseen").into_inner();
+        assert_eq!((foreseen.revision, foreseen.recipient_count), (1, 0));
+        holder.execute_unprepared("ROLLBACK").await.expect("ended");
+        assert_eq!(server.revision().await, 1);
+    }
+
     async fn a_transaction_held_open_hides_nothing(backend: Backend) {
         let (place, mut server) = fresh(backend).await;
         vendor(&mut server, "aws").await;

@@ -149,7 +149,7 @@ async fn engage(scene: &mut Scene, entries: &[Json]) {
 
 /// An inbound notice of `aws` that adds something, to take effect at an instant.
 fn coming(effective: &str) -> Notice {
-    let proposed = v1::Subprocessor { display_name: "Braintrust".into(), ..Default::default() };
+    let proposed = v1::Subprocessor { display_name: "Braintrust".into(), listed: true, ..Default::default() };
     Notice {
         title: "Supabase tells".into(),
         inbound: true,

@@ -64,7 +64,12 @@ pub fn add(id: &str) -> NoticeChange {
     }
 }
 
-/// What meets every gate but that of the notice.
+/// The same of one that the page does not show.
+pub fn add_unseen(id: &str) -> NoticeChange {
+    NoticeChange { proposed: Some(v1::Subprocessor { listed: false, ..proposal(id) }), ..add(id) }
+}
+
+/// What the page shows, and what meets every gate but that of the notice.
 pub fn proposal(id: &str) -> v1::Subprocessor {
     v1::Subprocessor {
         display_name: id.to_uppercase(),
@@ -73,6 +78,7 @@ pub fn proposal(id: &str) -> v1::Subprocessor {
         purposes: vec!["Hosting".into()],
         dpa: Some(v1::Dpa { status: v1::dpa::Status::Signed.into(), ..Default::default() }),
         section: id.into(),
+        listed: true,
         ..Default::default()
     }
 }

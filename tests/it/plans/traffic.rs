@@ -6,7 +6,7 @@ use subprocessor_registry::proto::v1;
 
 use super::wire::Wire;
 use crate::deliveries::scene::{KEY, Manner, NEARBY, Receiver, webhook};
-use crate::support::{Backend, Place, Server, organization, subprocessor, vendor};
+use crate::support::{Backend, Place, Server, ask, organization, subprocessor, vendor};
 
 const ORGANIZATION: &str = "organizations/acme";
 
@@ -22,6 +22,7 @@ pub async fn statements() -> BTreeSet<String> {
     find(&mut server).await;
     follow(&mut server).await;
     deliver(&mut server).await;
+    look(&server).await;
     server.stop().await;
     wire.statements()
 }
@@ -152,6 +153,16 @@ async fn write(server: &mut Server) {
     let manifest = server.registry.export_manifest(export).await.expect("exported").into_inner().manifest;
     let apply = v1::ApplyManifestRequest { manifest, prune: true, ..Default::default() };
     server.registry.apply_manifest(apply).await.expect("applied");
+}
+
+/// What everybody can ask for.
+async fn look(server: &Server) {
+    for path in ["", "/history", "/feed.atom", "/subprocessors.json"] {
+        let answer = ask(server, "GET", &format!("/{ORGANIZATION}{path}"), &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    let answer = ask(server, "GET", "/.well-known/subprocessors.json", &[]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 /// Findings of every kind of subject, and what is said to one.

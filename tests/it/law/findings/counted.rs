@@ -5,13 +5,16 @@ use std::sync::Arc;
 use subprocessor_registry::{
     catalog::territories,
     clock::Clock,
-    proto::v1::{self, Regime, finding::Severity},
+    proto::v1::{
+        self, Regime,
+        finding::{Kind, Severity},
+    },
     resource::name::Parent,
     rules::finding::Window,
     store::{self, Store, findings::Question},
 };
 
-use super::{ACME, engage, publish, whole};
+use super::{ACME, engage, of_kind, publish, whole};
 use crate::{
     plans::wire::Wire,
     support::{Backend, Place, Server, organization, vendor},
@@ -78,6 +81,27 @@ async fn walk(store: &Store, wire: &Wire) -> (usize, usize) {
     (found.len(), wire.executed() - before)
 }
 
+/// One to which something was said is found where its subject is, without a walk.
+async fn look_up(server: &mut Server, store: &Store, wire: &Wire) {
+    let window = Window { date: "2026-03-23".into(), last: "2026-06-23".into() };
+    let one = of_kind(server, Kind::TransferNotCovered, "2026-03-23").await.pop().expect("a finding");
+    let mut statements = Vec::new();
+    for _ in 0..2 {
+        let before = wire.executed();
+        let found = store.finding(&one.name, &window).await.expect("looked for").expect("found");
+        assert_eq!((found.name, found.subject), (one.name.clone(), one.subject.clone()));
+        statements.push(wire.executed() - before);
+        let said = v1::AcknowledgeFindingRequest {
+            name: one.name.clone(),
+            reason: "known".into(),
+            return_date: "2199-01-01".into(),
+            ..Default::default()
+        };
+        server.mechanisms.acknowledge_finding(said).await.expect("acknowledged");
+    }
+    assert!(statements[1] < statements[0], "{statements:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statements_do_not_grow_with_what_is_read() {
     let place = Place::new(Backend::Postgres).await;
@@ -96,6 +120,7 @@ async fn statements_do_not_grow_with_what_is_read() {
     add(&mut server, 2..60).await;
     walk(&store, &wire).await;
     let (many, again) = walk(&store, &wire).await;
+    look_up(&mut server, &store, &wire).await;
     assert!(many > 20 * few, "{few} {many}");
     assert_eq!(again, statements, "for {many} instead of {few}");
     assert!(statements < 45, "{statements}");
