@@ -13,7 +13,10 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Refusal, data, html, items, page::Page};
+use super::{
+    Refusal, data, html, items,
+    page::{Cell, Page},
+};
 
 /// Reads a page.
 pub(super) fn read(text: &str) -> Result<Page, Refusal> {
@@ -33,6 +36,11 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
         page.front = front.blocks;
     }
     Ok(page)
+}
+
+/// A text with its links and what is bold in it, from Markdown or HTML.
+pub(super) fn inline(text: &str) -> Option<Cell> {
+    html::cell(&to_html(text)).filter(|cell| !cell.is_empty())
 }
 
 /// The data between `---` lines at the top, and what is below it.

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use super::super::{
-    columns::{self, Field},
+    columns::{self, Field, Headings},
+    html::MAX_ROWS,
     items,
     page::{Block, Cell, Item, List, Row, Run, Table},
 };
@@ -180,7 +181,6 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
         out.extend(run.drain(..).flat_map(|record| record.blocks));
         return;
     }
-    let mut header: Vec<String> = vec!["name".to_owned()];
     // What is said without a key is the purpose, where others have a key for that.
     let is_purpose = |key: &str| columns::by_words(key).first().is_some_and(|guess| guess.field == Field::Purpose);
     let purpose = run.iter().flat_map(|record| &record.keys).map(|(key, _)| key).find(|key| is_purpose(key)).cloned();
@@ -191,31 +191,19 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
         }
     }
     let described = run.iter().any(|record| !record.said.is_empty());
-    if described {
-        header.push(String::new());
-    }
+    let mut header = Headings::new(if described { &["name", ""] } else { &["name"] });
     let mut rows = Vec::new();
     let line = run.first().map_or(1, |record| record.row.line);
-    for record in run.drain(..) {
+    let count = run.len();
+    for record in run.drain(..).take(MAX_ROWS) {
         let mut row = record.row;
-        row.cells.resize(header.len(), Cell::default());
-        if let Some(slot) = row.cells.get_mut(1).filter(|_| described) {
-            *slot = record.said;
+        if described {
+            row.cells.push(record.said);
         }
         for (key, value) in record.keys {
-            let at = header.iter().position(|known| columns::same_heading(known, &key)).unwrap_or_else(|| {
-                header.push(key);
-                header.len() - 1
-            });
-            if row.cells.len() <= at {
-                row.cells.resize(at + 1, Cell::default());
-            }
-            if let Some(slot) = row.cells.get_mut(at) {
-                items::append(slot, value);
-            }
+            header.put(&mut row.cells, &key, value);
         }
         rows.push(row);
     }
-    let header = header.into_iter().map(|key| Cell::plain(line, key)).collect();
-    out.push(Block::Table(Table { line, header, count: rows.len(), rows, ..Table::default() }));
+    out.push(Block::Table(Table { line, header: header.into_header(line), count, rows, ..Table::default() }));
 }
