@@ -98,6 +98,8 @@ impl<'a> Reader<'a> {
             Some("navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "tablist") => {
                 return Role::Skipped;
             }
+            // What opens the panel below it names it.
+            _ if self.opens_panel(id) => return Role::Heading(7),
             Some("heading") => {
                 let level = self.dom.attribute(id, "aria-level").and_then(|level| level.parse().ok());
                 return Role::Heading(level.unwrap_or(2).clamp(1, 6));
@@ -126,6 +128,15 @@ impl<'a> Reader<'a> {
             | "option" => Role::Apart,
             _ => Role::Inline,
         }
+    }
+
+    /// Whether a button shows and hides what stands below it, as those of accordions do.
+    fn opens_panel(&self, id: Id) -> bool {
+        let dom = self.dom;
+        let class = || dom.attribute(id, "class").unwrap_or_default().to_ascii_lowercase();
+        dom.tag(id) == "button"
+            && (dom.attribute(id, "aria-expanded").is_some()
+                || ["accordion", "collaps"].iter().any(|word| class().contains(word)))
     }
 
     /// Reads what is below a node.
@@ -199,8 +210,10 @@ impl<'a> Reader<'a> {
 
     /// A heading. What follows one that is not closed stands inside it: only its text up to there is its own.
     fn heading(&mut self, id: Id, level: u8, style: &Style, depth: usize) {
-        let stands_apart =
-            |child: &Id| !matches!(self.role(*child), Role::Inline | Role::Break | Role::Skipped | Role::Apart);
+        let stands_apart = |child: &Id| {
+            !matches!(self.role(*child), Role::Inline | Role::Break | Role::Skipped | Role::Apart)
+                && !self.opens_panel(*child)
+        };
         let children = self.dom.children(id);
         let end = children.iter().position(stands_apart).unwrap_or(children.len());
         let mut cell = Cell { line: self.dom.line(id), ..Cell::default() };

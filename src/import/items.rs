@@ -139,6 +139,10 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Headings
         name = bare;
         own.push(("Address".to_owned(), inside));
     }
+    if let Some((address, rest)) = address_first(&purpose, places) {
+        own.push(("Address".to_owned(), address));
+        purpose = rest;
+    }
     if let Some((key, value)) = keyed(&purpose) {
         own.insert(0, (key, value));
         purpose = Cell::default();
@@ -187,6 +191,13 @@ fn is_address(words: &str, places: Places) -> bool {
     parts.len() > 2
         && words.chars().any(|c| c.is_ascii_digit())
         && parts.last().is_some_and(|last| places.read(last, false).is_whole())
+}
+
+/// The address with which what is said begins, as a sentence of its own, and the rest: "1 Road, Leeds, UK. Hosting".
+fn address_first(cell: &Cell, places: Places) -> Option<(Cell, Cell)> {
+    let raw = cell.raw();
+    let at = raw.find(". ").filter(|at| is_address(&text::collapse(&raw[..*at]), places))?;
+    Some((before(cell, at), after(cell, at + 2)))
 }
 
 /// The place in "Data is processed in the EU", where it is the last sentence of what is said.

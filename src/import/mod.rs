@@ -216,7 +216,8 @@ pub fn read(bytes: &[u8], options: &Options, known: &Index) -> Result<List, Refu
     }
     report.title = page.title.clone().or_else(|| first_heading(&page));
     page.title.clone_from(&report.title);
-    if let Some(list) = published::table(&page, &mut report) {
+    let is_told = !options.map.is_empty() || !options.at.is_empty();
+    if !is_told && let Some(list) = published::table(&page, &mut report) {
         return list.map_err(|refusal| Refusal { report: Some(Box::new(report)), ..refusal });
     }
     draft(page, options, known, format, report)

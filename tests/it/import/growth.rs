@@ -30,6 +30,22 @@ fn brackets_and_sentences_of_an_item_are_looked_at_once() {
 }
 
 #[test]
+fn places_and_marks_of_a_cell_are_looked_at_once() {
+    let rest =
+        ["Germany, ", "x, ", "US (", ") ", "* ", "[1] ", "a. ", "EU/US ", "in Berlin - ", "2020-01-01 ", "us-east-1 "];
+    for piece in rest {
+        let cell = piece.repeat(60_000 / piece.len());
+        let row = format!("| Acme Inc. {cell} | mail | {cell} |\n");
+        let rows = format!("{}| Zeta Ltd | mail | Germany |\n", row.repeat(5));
+        answered("a.md", &format!("# Subprocessors\n\n| Subprocessor | Purpose | Location |\n|---|---|---|\n{rows}"));
+    }
+    let notes = numbered(100_000, |n| format!("[^{n}]: only if you ask\n"));
+    let rows = numbered(2_400, |n| format!("| Acme {n} Inc.[x{n}] | mail [y{n}] |\n"));
+    let text = format!("# Subprocessors\n\n| Subprocessor | Purpose |\n|---|---|\n{rows}\n{notes}");
+    assert_eq!(answered("b.md", &text).map(|rows| rows.len()), Some(2_400));
+}
+
+#[test]
 fn keys_beyond_those_of_any_table_share_a_column() {
     let keys = numbered(20_000, |n| format!("**Key {n}:** value {n}\n\n"));
     let headings = format!("# Subprocessors\n\n## Acme Inc.\n\nPurpose: x\n\n{keys}## Zeta Ltd\n\nPurpose: y\n");
@@ -40,7 +56,7 @@ fn keys_beyond_those_of_any_table_share_a_column() {
     let all = format!("{:?}", rows[0].annotations);
     assert!((0..300).all(|n| all.contains(&format!("value {n}"))), "{all}");
 
-    let items = numbered(2_000, |n| format!("- **Acme {n}**: mail\n  - **Key {n}:** a\n  - **Other {n}:** b\n"));
+    let items = numbered(2_000, |n| format!("- **Acme {n} Inc.**: mail\n  - **Key {n}:** a\n  - **Other {n}:** b\n"));
     assert_eq!(answered("b.md", &format!("# Subprocessors\n\n{items}")).map(|rows| rows.len()), Some(2_000));
     let components = numbered(1_200, |n| {
         let values = numbered(40, |k| format!(" k{n}x{k}=\"v\""));
@@ -85,7 +101,7 @@ fn rows_that_are_alike_are_not_compared_with_each_other() {
 
 #[test]
 fn ids_of_names_that_begin_alike_are_found_at_once() {
-    let long = "a very long name that is the same for each of them until its end ".repeat(2);
+    let long = "A".repeat(66);
     let rows = numbered(1_500, |n| format!("{long}{n} Inc.,x\n"));
     assert_eq!(answered("a.csv", &format!("Subprocessor,Purpose\n{rows}")).expect("read").len(), 1_500);
     let products = numbered(4_000, |n| format!("Stripe,{}\n", numbered(40, |k| format!("p{n}x{k}; "))));
