@@ -5,6 +5,7 @@
 //! between paragraphs are all the same to the reader. The HTML has the lines of the source, so that what is read from
 //! it knows its place.
 
+mod aligned;
 mod component;
 mod literal;
 mod template;
@@ -24,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
     let above = text.len() - body.len();
     let lines = text[..above].matches('\n').count();
     let (body, taken) = component::take(&format!("{}{}", "\n".repeat(lines), template::without_comments(body)));
-    let mut page = html::read(&to_html(&template::without(&body)))?;
+    let mut page = html::read(&to_html(&aligned::tables(&template::without(&body))))?;
     for list in taken.into_iter().rev() {
         let at = page.blocks.iter().position(|block| block.line() > list.line).unwrap_or(page.blocks.len());
         page.blocks.splice(at..at, list.blocks);

@@ -163,8 +163,16 @@ fn record(level: u8, blocks: Vec<Block>) -> Result<Record, Vec<Block>> {
     if !keys.iter().any(|(key, _)| tells(key)) || !items::is_name_like(text) {
         return Err(blocks);
     }
-    let row = Row { line: *line, cells: vec![Cell::plain(*line, text.as_str())], ..Row::default() };
+    let row = Row { line: *line, cells: vec![Cell::plain(*line, without_number(text))], ..Row::default() };
     Ok(Record { level, row, keys, said, blocks })
+}
+
+/// A heading without the number with which it begins: "2. Acme Inc."
+fn without_number(text: &str) -> &str {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - rest.len();
+    let name = rest.strip_prefix(['.', ')']).and_then(|rest| rest.strip_prefix(' '));
+    name.filter(|_| (1..=3).contains(&digits)).map_or(text, str::trim_start)
 }
 
 /// Whether a key is for what a list says of a company.
