@@ -222,10 +222,9 @@ impl Index {
         }
         // "Acme Corporation UK Ltd": its whole legal name, and a place.
         let is_branch = |rest: &[String]| rest.iter().all(|word| words::is_place(word));
-        if known.via == Via::LegalName && entry.cut == Cut::Whole {
-            if legal_form::behind(rest, &known.form).is_some_and(is_branch) {
-                return Some((0.88, How::Place));
-            }
+        let is_legal_whole = known.via == Via::LegalName && entry.cut == Cut::Whole;
+        if is_legal_whole && legal_form::behind(rest, &known.form).is_some_and(is_branch) {
+            return Some((0.88, How::Place));
         }
         let whole = entry.cut == Cut::Whole;
         let is_legal = known.via == Via::LegalName;
