@@ -1,35 +1,33 @@
 //! Drafts as a manifest: vendors chosen, rows that say the same made one, ids given, and what the registry already
 //! holds of the organization taken over.
 
+mod merge;
+mod organization;
 mod stage;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     List, Refusal,
     draft::Draft,
-    report::{Merged, Report},
+    ids::{self, Ids},
+    report::Report,
     text,
-    vendors::{Chooser, Matches, short_hash},
+    vendors::{Chooser, Matches},
 };
 use crate::{
     manifest::{self, Flavour, Manifest, Sections},
-    proto::v1::{Document, Organization, Product, Subprocessor, document::Kind as DocumentKind, subprocessor::State},
+    proto::v1::{Document, Subprocessor, document::Kind as DocumentKind, subprocessor::State},
     resource::{
         json,
         name::{Kind, Name, is_id},
-        text::LONG,
     },
-    rules::{engagement, publication::Publisher},
 };
 
-/// Entries of a manifest (as manifests are read).
-const MAX_ENTRIES: usize = 5_000;
+use organization::Products;
+
 /// Changes in one revision (as the registry writes them).
 const MAX_CHANGES: usize = 1_000;
-
-/// Sources of one row: rows that say the same can be many.
-const MAX_SOURCES: usize = 100;
 
 /// What the registry knows that a page does not.
 #[derive(Debug, Default)]
@@ -65,14 +63,19 @@ pub struct Imported {
 
 /// Makes the manifest.
 pub(super) fn assemble(list: List, known: &Known) -> Result<Imported, Refusal> {
-    let List { drafts, mut report, publisher } = list;
+    let List { drafts, mut report, organization: named, publisher } = list;
     let organization_name = Name::new(Kind::Organization, None, &known.organization);
     let document_name = Name::new(Kind::Document, Some(&organization_name), &known.document);
-    let mut organization = organization(known, &organization_name, &report);
-    let product_ids = publisher.map(|one| published(one, known, &mut organization, &mut report)).unwrap_or_default();
+    let mut organization = organization::organization(known, &organization_name, named);
+    let mut products = Products::of(&organization);
+    let product_ids = publisher.as_ref().map(|one| products.published(one, &mut report)).unwrap_or_default();
+    if let Some(publisher) = publisher {
+        organization::publish(publisher, known, &mut organization);
+    }
     let document = document(known, &document_name, &report);
     report.vendors_from.clone_from(&known.vendors_from);
 
+    let before = Before::of(known);
     let mut chooser = Chooser::new(&known.matches, &known.vendor_ids, document_name.as_str());
     let mut rows = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -80,18 +83,23 @@ pub(super) fn assemble(list: List, known: &Known) -> Result<Imported, Refusal> {
         for source in row.sources.iter_mut().filter(|source| source.document.is_empty()) {
             document_name.as_str().clone_into(&mut source.document);
         }
-        let before = previous(known, &row);
-        match before.filter(|before| !before.vendor.is_empty()) {
+        match before.of_row(&row).filter(|before| !before.vendor.is_empty()) {
             Some(before) => keep_vendor(before, &mut row),
             None => choose(&mut chooser, &draft, &mut row, &mut report),
         }
-        rename_products(&product_ids, &mut row);
-        products(&draft.products, &mut organization, &mut row, &mut report);
+        organization::rename_products(&product_ids, &mut row);
+        for name in &draft.products {
+            let id = products.named(name, &mut report);
+            if !row.products.contains(&id) {
+                row.products.push(id);
+            }
+        }
         stage::begin(&mut row, &draft, known, &mut report);
         rows.push((draft.line, row));
     }
-    let rows = merge(rows, &mut report);
-    let rows = name(rows, known, &organization_name, &mut report);
+    organization.products.extend(products.into_new());
+    let rows = merge::merge(rows, &mut report);
+    let rows = name(rows, known, &before, &organization_name, &mut report);
     report.rows_out = rows.len();
     let wanted: BTreeSet<&str> = rows
         .iter()
@@ -124,15 +132,17 @@ pub(super) fn assemble(list: List, known: &Known) -> Result<Imported, Refusal> {
 }
 
 fn within_limits(rows: usize, vendors: usize, report: &mut Report) -> Result<(), Refusal> {
-    // The organization and its document are resources too.
-    let entries = rows.max(vendors);
-    if entries > MAX_ENTRIES {
+    // The document is an entry too.
+    let entries = rows + vendors + 1;
+    if entries > manifest::MAX_ENTRIES {
         let text = format!(
-            "the list has {rows} rows and {vendors} new vendors; a manifest holds at most {MAX_ENTRIES} entries of a kind"
+            "the list has {rows} rows and {vendors} new vendors; with its document these are {entries} entries, and a manifest holds at most {}",
+            manifest::MAX_ENTRIES
         );
         return Err(Refusal::with(text, std::mem::take(report)));
     }
-    let changes = rows + vendors + 2;
+    // And so is, for a revision, the organization.
+    let changes = entries + 1;
     if changes > MAX_CHANGES {
         report.note(
             0,
@@ -140,50 +150,6 @@ fn within_limits(rows: usize, vendors: usize, report: &mut Report) -> Result<(),
         );
     }
     Ok(())
-}
-
-/// The organization as the registry has it, or a new one.
-fn organization(known: &Known, name: &Name, report: &Report) -> Organization {
-    if let Some(entry) = known.existing.as_ref().and_then(|existing| existing.organization.as_ref()) {
-        return entry.message.clone();
-    }
-    let display_name = known.display_name.clone().unwrap_or_else(|| {
-        let title = report.title.as_deref().and_then(name_in_title);
-        title.unwrap_or_else(|| known.organization.clone())
-    });
-    Organization { name: name.as_str().to_owned(), display_name, ..Organization::default() }
-}
-
-/// The company in a title such as "Subprocessors of Acme" or "Acme Sub-processors".
-fn name_in_title(title: &str) -> Option<String> {
-    let words: Vec<&str> = title.split_whitespace().collect();
-    let is_list = |word: &str| {
-        let bare = text::words(word).concat();
-        [
-            "subprocess",
-            "processor",
-            "unterauftrag",
-            "soustraitant",
-            "subencargad",
-            "subverwerk",
-            "list",
-            "liste",
-            "third",
-            "party",
-            "sub",
-            "vendors",
-            "data",
-            "page",
-        ]
-        .iter()
-        .any(|stem| bare.starts_with(stem))
-    };
-    let first = words.iter().position(|word| is_list(word))?;
-    let before = words[..first].join(" ");
-    let before =
-        before.trim_end_matches("'s").trim_end_matches("’s").trim_matches(|c: char| !c.is_alphanumeric() && c != '.');
-    (!before.is_empty() && text::words(before).concat() != "the" && before.chars().count() < 80)
-        .then(|| before.to_owned())
 }
 
 /// The document, with what the registry already knows of it.
@@ -220,15 +186,29 @@ fn choose(chooser: &mut Chooser<'_>, draft: &Draft, row: &mut Subprocessor, repo
     row.alternative_vendors = chosen.alternatives;
 }
 
-/// What the registry has under the row's name: the one of that name, or the one that is also for the same.
-fn previous<'a>(known: &'a Known, row: &Subprocessor) -> Option<&'a Subprocessor> {
-    let existing = known.existing.as_ref()?;
-    let mut named =
-        existing.subprocessors.iter().map(|entry| &entry.message).filter(|e| e.display_name == row.display_name);
-    let exact = named.clone().find(|e| {
-        e.section == row.section && e.purposes == row.purposes && e.service_description == row.service_description
-    });
-    exact.or_else(|| named.next().filter(|_| named.next().is_none()))
+/// The rows that the registry has, by their names.
+struct Before<'a>(HashMap<&'a str, Vec<&'a Subprocessor>>);
+
+impl<'a> Before<'a> {
+    fn of(known: &'a Known) -> Self {
+        let mut by_name: HashMap<&str, Vec<&Subprocessor>> = HashMap::new();
+        for entry in known.existing.iter().flat_map(|existing| &existing.subprocessors) {
+            by_name.entry(&entry.message.display_name).or_default().push(&entry.message);
+        }
+        Self(by_name)
+    }
+
+    /// What the registry has under a row's name: the one of that name, or the one that is also for the same.
+    fn of_row(&self, row: &Subprocessor) -> Option<&'a Subprocessor> {
+        let named = self.0.get(row.display_name.as_str())?;
+        let exact = named.iter().find(|e| {
+            e.section == row.section && e.purposes == row.purposes && e.service_description == row.service_description
+        });
+        match named.as_slice() {
+            [only] => Some(only),
+            _ => exact.copied(),
+        }
+    }
 }
 
 fn keep_vendor(before: &Subprocessor, row: &mut Subprocessor) {
@@ -294,154 +274,25 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     row.listed = before.listed;
 }
 
-/// Takes over what a list says of its publisher, as far as the registry does not know better. Returns the ids of its
-/// products, each with the id that the organization has for it.
-fn published(
-    publisher: Publisher,
-    known: &Known,
-    organization: &mut Organization,
-    report: &mut Report,
-) -> HashMap<String, String> {
-    if known.existing.as_ref().is_none_or(|existing| existing.organization.is_none()) {
-        if known.display_name.is_none() && !publisher.name.trim().is_empty() {
-            organization.display_name = publisher.name;
-        }
-        organization.legal_name = publisher.legal_name;
-        organization.region_code = publisher.region_code;
-        organization.website_uri = publisher.website_uri;
-    }
-    let mut ids = HashMap::new();
-    for product in publisher.products {
-        let there = organization.products.iter();
-        let mut there = there
-            .filter(|one| one.product_id == product.id || text::fold(&one.display_name) == text::fold(&product.name));
-        let id = match there.next() {
-            Some(one) => one.product_id.clone(),
-            None => {
-                report.note(0, format!("the organization gets the product \"{}\"", text::clip(&product.name, 60)));
-                let (product_id, display_name) = (product.id.clone(), product.name);
-                organization.products.push(Product { product_id, display_name, ..Product::default() });
-                product.id.clone()
-            }
-        };
-        ids.insert(product.id, id);
-    }
-    ids
-}
-
-/// Puts the organization's ids of products in the place of a list's.
-fn rename_products(ids: &HashMap<String, String>, row: &mut Subprocessor) {
-    let all = row.products.iter_mut().chain(row.locations.iter_mut().flat_map(|place| &mut place.products));
-    for id in all {
-        if let Some(own) = ids.get(id.as_str()) {
-            id.clone_from(own);
-        }
-    }
-}
-
-/// Products as ids; those that the organization does not have yet are added to it.
-fn products(names: &[String], organization: &mut Organization, row: &mut Subprocessor, report: &mut Report) {
-    for name in names {
-        let same =
-            |product: &&Product| product.product_id == *name || text::fold(&product.display_name) == text::fold(name);
-        let id = match organization.products.iter().find(same) {
-            Some(product) => product.product_id.clone(),
-            None => {
-                let id = text::slug(name);
-                if id.is_empty() || organization.products.iter().any(|product| product.product_id == id) {
-                    id
-                } else {
-                    report.note(0, format!("the organization gets the product \"{}\"", text::clip(name, 60)));
-                    let product = Product { product_id: id.clone(), display_name: name.clone(), ..Product::default() };
-                    organization.products.push(product);
-                    id
-                }
-            }
-        };
-        if !id.is_empty() && !row.products.contains(&id) {
-            row.products.push(id);
-        }
-    }
-}
-
-/// Makes one row of those that the registry takes for the same engagement: nothing that either says is lost.
-fn merge(rows: Vec<(u32, Subprocessor)>, report: &mut Report) -> Vec<(u32, Subprocessor)> {
-    let mut kept: Vec<(u32, Subprocessor)> = Vec::with_capacity(rows.len());
-    let mut by_vendor: HashMap<(String, String), Vec<usize>> = HashMap::new();
-    for (line, row) in rows {
-        let key = (row.vendor.clone(), row.display_name.clone());
-        let same = by_vendor
-            .get(&key)
-            .into_iter()
-            .flatten()
-            .copied()
-            .find(|at| kept.get(*at).is_some_and(|(_, other)| engagement::is_duplicate(other, &row)));
-        match same.and_then(|at| kept.get_mut(at)) {
-            None => {
-                by_vendor.entry(key).or_default().push(kept.len());
-                kept.push((line, row));
-            }
-            Some((into_line, into)) => {
-                report.merged.push(Merged { line, into_line: *into_line, name: row.display_name.clone() });
-                if !fold_into(into, row) {
-                    report.note(
-                        line,
-                        "what it says beside the row it is merged into is too much for one: it is only on the page",
-                    );
-                }
-            }
-        }
-    }
-    kept
-}
-
-/// Adds to a row what another says beside it; returns whether all of it had room.
-fn fold_into(into: &mut Subprocessor, row: Subprocessor) -> bool {
-    let mut fits = true;
-    let room = MAX_SOURCES.saturating_sub(into.sources.len());
-    into.sources.extend(row.sources.into_iter().take(room));
-    if into.website_uri.is_empty() {
-        into.website_uri = row.website_uri;
-    }
-    for (list, more) in [
-        (&mut into.data_categories, row.data_categories),
-        (&mut into.special_categories, row.special_categories),
-        (&mut into.data_subject_categories, row.data_subject_categories),
-    ] {
-        for item in more {
-            if !list.contains(&item) {
-                list.push(item);
-            }
-        }
-    }
-    for (key, value) in row.annotations {
-        match into.annotations.get_mut(&key) {
-            None => drop(into.annotations.insert(key, value)),
-            Some(there) if there.split('\n').any(|line| line == value) => {}
-            Some(there) if there.len() + value.len() < LONG => {
-                there.push('\n');
-                there.push_str(&value);
-            }
-            Some(_) => fits = false,
-        }
-    }
-    fits
-}
-
 /// Gives each row its id: the one that the registry has for it, else one made of its name, and where several have one
 /// name, of what tells them apart.
-fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, report: &mut Report) -> Vec<Subprocessor> {
+fn name(
+    rows: Vec<(u32, Subprocessor)>,
+    known: &Known,
+    before: &Before<'_>,
+    organization: &Name,
+    report: &mut Report,
+) -> Vec<Subprocessor> {
     let existing = known.existing.as_ref().map(|existing| existing.subprocessors.as_slice()).unwrap_or_default();
-    let mut used: BTreeSet<String> =
-        existing.iter().filter_map(|entry| Name::parse(&entry.message.name).map(|name| name.id().to_owned())).collect();
+    let used = existing.iter().filter_map(|entry| Name::parse(&entry.message.name).map(|name| name.id().to_owned()));
+    let mut given = Ids::new(used.collect());
     let mut reused: BTreeSet<String> = BTreeSet::new();
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut out: Vec<Subprocessor> = Vec::with_capacity(rows.len());
     // What a list calls its rows, and what they are called here.
     let mut ids: HashMap<String, String> = HashMap::new();
     for (line, mut row) in rows {
         let theirs = row.name.clone();
-        if let Some(before) = previous(known, &row).filter(|before| !reused.contains(&before.name)) {
+        if let Some(before) = before.of_row(&row).filter(|before| !reused.contains(&before.name)) {
             reused.insert(before.name.clone());
             row.name.clone_from(&before.name);
             if before.state() != State::Active {
@@ -454,13 +305,8 @@ fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, repo
             out.push(row);
             continue;
         }
-        let base = match text::slug(&row.display_name) {
-            _ if !row.name.is_empty() => row.name.clone(),
-            slug if slug.is_empty() => format!("row-{}", short_hash(&row.display_name)),
-            slug => slug,
-        };
-        let id = free(&base, &row, &mut names, &used);
-        used.insert(id.clone());
+        let base = if row.name.is_empty() { ids::of(&row.display_name, "row") } else { row.name.clone() };
+        let id = given.give(&own(&base, &row, &given));
         Name::new(Kind::Subprocessor, Some(organization), &id).as_str().clone_into(&mut row.name);
         ids.insert(theirs, row.name.clone());
         out.push(row);
@@ -474,28 +320,15 @@ fn name(rows: Vec<(u32, Subprocessor)>, known: &Known, organization: &Name, repo
     out
 }
 
-/// An id that is free: the name alone, with the section, the service or the purpose behind it, or with a number.
-fn free(base: &str, row: &Subprocessor, numbers: &mut BTreeMap<String, usize>, used: &BTreeSet<String>) -> String {
-    if !used.contains(base) {
+/// What a row can be called by: its name alone, or with the section, the service or the purpose behind it.
+fn own(base: &str, row: &Subprocessor, given: &Ids) -> String {
+    if !given.is_taken(base) {
         return base.to_owned();
     }
     let service = text::clip(&row.service_description, 60);
     let purpose = row.purposes.first().map(|purpose| text::clip(purpose, 60)).unwrap_or_default();
     let place = row.locations.first().map(|place| place.verbatim.as_str()).unwrap_or_default();
-    for more in [service.as_str(), row.section.as_str(), &purpose, place] {
-        let id = text::slug(&format!("{base} {more}"));
-        if id.len() > base.len() && !used.contains(&id) {
-            return id;
-        }
-    }
-    let end = base.len().min(58);
-    let stem = base.get(..end).unwrap_or(base).trim_end_matches('-');
-    let number = numbers.entry(base.to_owned()).or_insert(1);
-    loop {
-        *number += 1;
-        let id = format!("{stem}-{number}");
-        if !used.contains(&id) {
-            return id;
-        }
-    }
+    let with =
+        [service.as_str(), row.section.as_str(), &purpose, place].map(|more| text::slug(&format!("{base} {more}")));
+    with.into_iter().find(|id| id.len() > base.len() && !given.is_taken(id)).unwrap_or_else(|| base.to_owned())
 }

@@ -4,10 +4,14 @@
 mod phrases;
 mod words;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{
-    page::{Row, Table},
+    html::MAX_COLUMNS,
+    items,
+    page::{Cell, Row, Run, Table},
     places::Places,
     text,
 };
@@ -183,6 +187,64 @@ pub(super) fn words(heading: &str) -> Vec<String> {
 /// Whether two headings are the same to a caller who types them.
 pub(super) fn same_heading(a: &str, b: &str) -> bool {
     text::fold(a.trim()) == text::fold(b.trim())
+}
+
+/// Headings as rows bring them, each once. Those that are far too many share the last column.
+#[derive(Debug, Default)]
+pub(super) struct Headings {
+    texts: Vec<String>,
+    by_fold: HashMap<String, usize>,
+}
+
+impl Headings {
+    pub(super) fn new(first: &[&str]) -> Self {
+        let mut headings = Self::default();
+        for heading in first {
+            headings.column(heading);
+        }
+        headings
+    }
+
+    /// The column of a heading, and whether it is its own.
+    fn column(&mut self, heading: &str) -> (usize, bool) {
+        let folded = text::fold(heading.trim());
+        if let Some(at) = self.by_fold.get(&folded) {
+            return (*at, true);
+        }
+        let (count, last) = (self.texts.len(), MAX_COLUMNS - 1);
+        if count < last {
+            self.by_fold.insert(folded, count);
+            self.texts.push(heading.to_owned());
+            return (count, true);
+        }
+        if count == last {
+            self.texts.push("more".to_owned());
+        }
+        (last, false)
+    }
+
+    /// Puts a value of a row under its heading, behind what is there.
+    pub(super) fn put(&mut self, cells: &mut Vec<Cell>, heading: &str, mut value: Cell) {
+        let (column, is_own) = self.column(heading);
+        if !is_own {
+            value.runs.insert(0, Run { text: format!("{heading}: "), ..Run::default() });
+        }
+        if cells.len() <= column {
+            cells.resize(column + 1, Cell::default());
+        }
+        if let Some(cell) = cells.get_mut(column) {
+            items::append(cell, value);
+        }
+    }
+
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The headings as those of a table.
+    pub(super) fn into_header(self, line: u32) -> Vec<Cell> {
+        self.texts.into_iter().map(|text| Cell::plain(line, text)).collect()
+    }
 }
 
 /// What the columns of a table hold.

@@ -1,10 +1,13 @@
 //! Data files, YAML or JSON: lists of records at any depth, records by name, groups of records; and the front matter of
 //! pages, which is the same.
 
+use std::collections::HashSet;
+
 use super::{
     Refusal,
     columns::{self, Field},
-    html::MAX_COLUMNS,
+    html::{MAX_COLUMNS, MAX_ROWS},
+    markdown,
     page::{Block, Cell, Item, List, Page, Row, Run, Table},
     text,
 };
@@ -60,16 +63,16 @@ fn describe(member: &Member, page: &mut Page) {
 fn members(node: &Node) -> Vec<&Member> {
     let Some(own) = node.as_map() else { return Vec::new() };
     let mut all: Vec<&Member> = own.iter().filter(|member| member.key != "<<").collect();
+    if all.len() == own.len() {
+        return all;
+    }
+    let mut seen: HashSet<&str> = all.iter().map(|member| member.key.as_str()).collect();
     for merged in own.iter().filter(|member| member.key == "<<") {
         let sources = match &merged.value.value {
             Value::List(items) => items.iter().collect(),
             _ => vec![&merged.value],
         };
-        for member in sources.into_iter().filter_map(Node::as_map).flatten() {
-            if !all.iter().any(|existing| existing.key == member.key) {
-                all.push(member);
-            }
-        }
+        all.extend(sources.into_iter().filter_map(Node::as_map).flatten().filter(|member| seen.insert(&member.key)));
     }
     all
 }
@@ -89,8 +92,56 @@ fn items(node: &Node) -> &[Node] {
     }
 }
 
-fn is_map(node: &Node) -> bool {
-    node.as_map().is_some()
+/// Whether a value has values under keys; a text that is linked has not.
+pub(super) fn is_map(node: &Node) -> bool {
+    node.as_map().is_some() && link_of(node).is_none()
+}
+
+/// A text with the address that it links to, as a value.
+pub(super) fn linked(text: Node, address: Node) -> Value {
+    let member = |key: &str, value: Node| Member { key: key.to_owned(), line: value.line, column: 1, value };
+    Value::Map(vec![member("text", text), member("href", address)])
+}
+
+/// The text and the address of a mapping that says no more: `{text: Acme, href: "https://acme.example"}`.
+fn link_of(node: &Node) -> Option<(String, String)> {
+    let members = node.as_map().filter(|members| members.len() == 2)?;
+    let of = |keys: &[&str]| {
+        let member = members.iter().find(|member| keys.iter().any(|key| member.key.eq_ignore_ascii_case(key)))?;
+        scalar(&member.value)
+    };
+    let address =
+        of(&["href", "url", "link", "to"]).filter(|address| is_address(address) || address.starts_with('/'))?;
+    let text = of(&["text", "label", "title", "name", "children"])?;
+    Some((if text.trim().is_empty() { address.clone() } else { text }, address))
+}
+
+fn is_address(text: &str) -> bool {
+    (text.starts_with("http://") || text.starts_with("https://")) && !text.contains(char::is_whitespace)
+}
+
+/// Reads the data of a script in a page, which begins in a line; nothing of what is no data.
+pub(super) fn embedded(text: &str, line: u32) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut problems = Problems::default();
+    let root = node::parse_data(text, MAX_BYTES, &mut problems).filter(|_| problems.list().is_empty());
+    if let Some(mut root) = root {
+        move_down(&mut root, line.saturating_sub(1));
+        walk(&root, 1, &mut blocks);
+    }
+    blocks
+}
+
+fn move_down(node: &mut Node, by: u32) {
+    node.line = node.line.saturating_add(by);
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::List(items) => items.iter_mut().for_each(|item| move_down(item, by)),
+        Value::Map(members) => members.iter_mut().for_each(|member| {
+            member.line = member.line.saturating_add(by);
+            move_down(&mut member.value, by);
+        }),
+    }
 }
 
 /// Finds the lists below a value and writes each under the keys that lead to it.
@@ -216,7 +267,7 @@ fn table(line: u32, records: &[(Option<&str>, &Node)]) -> Table {
         header.push(if named { "key" } else { "name" }.to_owned());
     }
     let mut rows = Vec::new();
-    for (key, record) in records {
+    for (key, record) in records.iter().take(MAX_ROWS) {
         let mut cells = vec![Cell::default(); header.len()];
         if let (Some(key), Some(first)) = (key, cells.first_mut()) {
             *first = Cell::plain(record.line, *key);
@@ -234,12 +285,13 @@ fn table(line: u32, records: &[(Option<&str>, &Node)]) -> Table {
         rows.push(Row { line: record.line, cells, ..Row::default() });
     }
     let header = header.into_iter().map(|key| Cell::plain(line, key)).collect();
-    Table { line, header, count: rows.len(), rows, ..Table::default() }
+    Table { line, header, count: records.len(), rows, ..Table::default() }
 }
 
 /// Puts a record's values under its keys; those of mappings inside it under both keys.
 fn fill(record: &Node, prefix: &str, header: &mut Vec<String>, cells: &mut Vec<Cell>) {
-    for member in members(record) {
+    // `@type`, `$ref`, `__typename` and the like are for programs.
+    for member in members(record).into_iter().filter(|member| !member.key.starts_with(['@', '$', '_'])) {
         let key = if prefix.is_empty() { member.key.clone() } else { format!("{prefix} {}", member.key) };
         if is_map(&member.value) {
             fill(&member.value, &key, header, cells);
@@ -270,33 +322,46 @@ fn fill(record: &Node, prefix: &str, header: &mut Vec<String>, cells: &mut Vec<C
 
 /// A value as a cell: the values of a list are its items.
 pub(super) fn cell(node: &Node) -> Cell {
-    let mut texts = Vec::new();
-    gather(node, &mut texts);
+    let mut values = Vec::new();
+    gather(node, &mut values);
     let is_list = matches!(node.value, Value::List(_));
+    let items = if is_list { values.iter().map(Cell::text).collect() } else { Vec::new() };
     let mut runs = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        if index > 0 {
+    for value in values {
+        if !runs.is_empty() {
             runs.push(Run { text: ", ".to_owned(), ..Run::default() });
         }
-        let address = text::collapse(text);
-        let is_link = (address.starts_with("http://") || address.starts_with("https://"))
-            && !address.contains(char::is_whitespace);
-        let link = is_link.then_some(address);
-        runs.push(Run { text: text.clone(), link, ..Run::default() });
+        runs.extend(value.runs);
     }
-    let items = if is_list { texts.iter().map(|text| text::collapse(text)).collect() } else { Vec::new() };
     Cell { line: node.line, runs, items }
 }
 
 /// The texts of a value; a mapping inside a list is one text.
-fn gather(node: &Node, out: &mut Vec<String>) {
+fn gather(node: &Node, out: &mut Vec<Cell>) {
+    if let Some((text, address)) = link_of(node) {
+        let run = Run { text, link: Some(address), ..Run::default() };
+        out.push(Cell { line: node.line, runs: vec![run], items: Vec::new() });
+        return;
+    }
     match &node.value {
-        Value::Scalar(_) => out.extend(scalar(node).filter(|text| !text.is_empty())),
+        Value::Scalar(_) => out.extend(scalar(node).filter(|text| !text.is_empty()).map(|text| words(text, node.line))),
         Value::List(items) => items.iter().for_each(|item| gather(item, out)),
         Value::Map(_) => {
             let mut inside = Vec::new();
             members(node).iter().for_each(|member| gather(&member.value, &mut inside));
-            out.push(inside.join(", "));
+            let texts: Vec<String> = inside.iter().map(Cell::raw).collect();
+            out.push(Cell::plain(node.line, texts.join(", ")));
         }
     }
+}
+
+/// A text as a cell: an address links to itself, and a text that holds links has them.
+fn words(text: String, line: u32) -> Cell {
+    let address = text::collapse(&text);
+    if is_address(&address) {
+        return Cell { line, runs: vec![Run { text, link: Some(address), ..Run::default() }], items: Vec::new() };
+    }
+    let is_markup = text.contains("</") || text.contains("](http");
+    let read = is_markup.then(|| markdown::inline(&text)).flatten();
+    Cell { line, ..read.unwrap_or_else(|| Cell::plain(line, text)) }
 }

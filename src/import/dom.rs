@@ -3,16 +3,18 @@
 //! Bounded: markup that nests too deep, or that the parser's repairs multiply, ends the reading with a refusal. Both
 //! are looked at between pieces of the text, so that no page can hold the parser for long.
 
+mod feed;
+
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
 };
 
 use html5ever::{
-    Attribute, ExpandedName, ParseOpts, QualName,
+    Attribute, ExpandedName, QualName,
     interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink},
-    local_name, ns, parse_document,
-    tendril::{StrTendril, TendrilSink},
+    local_name, ns,
+    tendril::StrTendril,
 };
 
 use super::Refusal;
@@ -21,10 +23,6 @@ use super::Refusal;
 const MAX_DEPTH: u16 = 400;
 /// How many nodes a page may become: ten million bytes of the densest tables are fewer.
 const MAX_NODES: usize = 4_000_000;
-/// Attributes of a tag.
-const MAX_ATTRIBUTES: usize = 2_000;
-/// Bytes that are parsed before the limits are looked at again.
-const PIECE: usize = 16 * 1024;
 
 /// A node of a [`Dom`].
 pub(super) type Id = usize;
@@ -69,21 +67,7 @@ pub(super) enum Kind<'a> {
 impl Dom {
     /// Parses a page.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
-        refuse_endless_tags(text)?;
-        let mut parser = parse_document(Sink::default(), ParseOpts::default());
-        let mut rest = text;
-        while !rest.is_empty() {
-            let mut end = rest.len().min(PIECE);
-            while !rest.is_char_boundary(end) {
-                end += 1;
-            }
-            let (piece, after) = rest.split_at(end);
-            parser.process(StrTendril::from_slice(piece));
-            parser.tokenizer.sink.sink.check()?;
-            rest = after;
-        }
-        let sink = parser.finish();
-        sink.check()?;
+        let sink = feed::parse(text)?;
         Ok(Self { nodes: sink.nodes.into_inner() })
     }
 
@@ -96,6 +80,14 @@ impl Dom {
             Some(Data::Element { name, .. }) if name.ns == ns!(html) => Kind::Element(&name.local),
             // Drawings and formulas.
             Some(Data::Element { .. } | Data::Other) | None => Kind::Other,
+        }
+    }
+
+    /// The text that a node is.
+    pub(super) fn text(&self, id: Id) -> Option<&str> {
+        match self.kind(id) {
+            Kind::Text(text) => Some(text),
+            Kind::Element(_) | Kind::Other => None,
         }
     }
 
@@ -134,55 +126,6 @@ impl Dom {
             Some(next)
         })
     }
-}
-
-/// Refuses a tag of so many attributes that the parser, which compares each with all before it, would not come back.
-fn refuse_endless_tags(text: &str) -> Result<(), Refusal> {
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        let tag = &rest[at + 1..];
-        // What these hold is no markup.
-        let raw = [("!--", "-->"), ("script", "</script"), ("style", "</style")];
-        let begins = |name: &str| tag.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        if let Some((name, end)) = raw.iter().find(|(name, _)| begins(name)) {
-            let body = &tag[name.len()..];
-            let ends = |at: &usize| body.get(*at..*at + end.len()).is_some_and(|found| found.eq_ignore_ascii_case(end));
-            let end = body.match_indices(&end[..1]).map(|(at, _)| at).find(ends);
-            rest = end.map_or("", |at| &body[at + 1..]);
-            continue;
-        }
-        if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            rest = tag;
-            continue;
-        }
-        let (mut quote, mut blanks, mut blank, mut length) = (None, 0, false, tag.len());
-        // A quotation mark opens a value only behind the sign that begins one.
-        let mut begins_value = false;
-        for (at, byte) in tag.bytes().enumerate() {
-            match (quote, byte) {
-                (None, b'>') => {
-                    length = at;
-                    break;
-                }
-                (None, b'"' | b'\'') if begins_value => quote = Some(byte),
-                (Some(open), _) if open == byte => quote = None,
-                _ => {}
-            }
-            begins_value = byte == b'=' || (begins_value && byte.is_ascii_whitespace());
-            let is_blank = byte.is_ascii_whitespace() || byte == b'/';
-            if quote.is_none() && is_blank && !blank {
-                blanks += 1;
-            }
-            blank = is_blank;
-            if blanks > MAX_ATTRIBUTES {
-                let line = 1 + text[..text.len() - tag.len()].matches('\n').count();
-                let rule = format!("line {line}: a tag has more than {MAX_ATTRIBUTES} attributes, or does not end");
-                return Err(Refusal::new(rule));
-            }
-        }
-        rest = tag.get(length..).unwrap_or_default();
-    }
-    Ok(())
 }
 
 /// Takes what the parser makes.

@@ -3,7 +3,7 @@
 mod cells;
 mod stage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     columns::{Column, Field},
@@ -93,13 +93,13 @@ pub(super) struct Drafter<'a> {
     pub(super) footnotes: &'a Footnotes,
     pub(super) report: &'a mut Report,
     /// Marks without a footnote, each said once.
-    unexplained: Vec<String>,
+    unexplained: HashSet<String>,
     formulas: usize,
 }
 
 impl<'a> Drafter<'a> {
     pub(super) fn new(places: Places, footnotes: &'a Footnotes, report: &'a mut Report) -> Self {
-        Self { places, footnotes, report, unexplained: Vec::new(), formulas: 0 }
+        Self { places, footnotes, report, unexplained: HashSet::new(), formulas: 0 }
     }
 
     /// The rows of a part.
@@ -252,8 +252,7 @@ impl<'a> Drafter<'a> {
     /// Attaches the footnote of a mark. `of_row`: the mark stands behind the name, so that it is about all of the row.
     fn footnote(&mut self, draft: &mut Draft, mark: &str, of_row: bool) {
         let Some(note) = self.footnotes.find(mark, draft.line) else {
-            if !self.unexplained.iter().any(|known| known == mark) {
-                self.unexplained.push(mark.to_owned());
+            if self.unexplained.insert(mark.to_owned()) {
                 self.report.note(draft.line, format!("the mark {mark} has no footnote on the page"));
             }
             return;

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::{
     columns::{self, Column, Field},
-    draft, items,
+    data, draft, items,
     page::{Block, Cell, List, Page, Row, Table},
     places::Places,
 };
 use crate::rules::vendor_name::{Index, MATCH};
 
 use context::Context;
-pub(super) use context::{Stated, has_legal_form, is_coined, sentence};
+pub(super) use context::{Stated, has_legal_form, is_coined, sentence, speaks};
 pub(super) use table::names_columns;
 
 /// Names that are looked up to judge a table or list.
@@ -94,6 +94,13 @@ pub(super) fn find(page: Page, search: Search<'_>) -> Found {
     finder.blocks(page.front);
     finder.context = Context::new(page.title.as_deref());
     finder.blocks(page.blocks);
+    // What a page shows is its list; where it shows none, the data is that it will be made of.
+    for (line, text) in page.embedded {
+        if finder.found.parts.is_empty() {
+            finder.context = Context::new(page.title.as_deref());
+            finder.blocks(data::embedded(&text, line));
+        }
+    }
     finder.found
 }
 
@@ -193,7 +200,7 @@ impl Finder<'_> {
             return Err("what stands in place of names are sentences".to_owned());
         }
         let known = self.share(&names);
-        let by_name = self.share_of_known(&names);
+        let by_name = self.share_of_sure(&names);
         let spoken = if self.search.is_data { 2 } else { self.context.score(caption) };
         let strong = name.confidence >= 0.9 && !name.heading.is_empty();
         let by_heading = name.confidence > 0.55 && !name.heading.is_empty();
@@ -205,7 +212,7 @@ impl Finder<'_> {
             || (spoken > 1 && known >= 0.4)
             || (spoken > 2 && known >= 0.2);
         if taken {
-            return Ok(self.because(known, spoken));
+            return Ok(self.because(&names, spoken));
         }
         Err(if others == 0 && known < 0.25 {
             "no column says what companies do, where, or with which data".to_owned()
@@ -214,8 +221,13 @@ impl Finder<'_> {
         })
     }
 
-    fn because(&self, known: f64, spoken: u8) -> String {
-        let names = format!("{:.0} % of its names are known", known * 100.0);
+    /// Why a table or list was taken: what the page says, and how many of its first names are those of known vendors.
+    fn because(&self, names: &[Cell], spoken: u8) -> String {
+        let known = names.iter().filter(|cell| self.is_known(&items::name_line(cell))).count();
+        let names = match names.len() {
+            1 => format!("{known} name of 1 is known"),
+            all => format!("{known} names of {all} are known"),
+        };
         match spoken {
             0 => names,
             _ => format!("the page speaks of subprocessors, and {names}"),
@@ -232,15 +244,20 @@ impl Finder<'_> {
     }
 
     /// How many of the names are known, or have the form of a company's: 0 to 1.
-    fn share_of_known(&self, names: &[Cell]) -> f64 {
-        let known = names.iter().filter(|cell| self.is_known(&items::name_line(cell))).count();
-        if names.is_empty() { 0.0 } else { known as f64 / names.len() as f64 }
+    fn share_of_sure(&self, names: &[Cell]) -> f64 {
+        let sure = names.iter().filter(|cell| self.is_sure(&items::name_line(cell))).count();
+        if names.is_empty() { 0.0 } else { sure as f64 / names.len() as f64 }
     }
 
+    /// Whether a name is known, or has the form of a company's.
+    fn is_sure(&self, name: &str) -> bool {
+        items::is_name_like(name) && (context::has_legal_form(name) || self.is_known(name))
+    }
+
+    /// Whether a name is that of a known vendor.
     fn is_known(&self, name: &str) -> bool {
         items::is_name_like(name)
-            && (context::has_legal_form(name)
-                || self.search.known.resolve(name, 1).first().is_some_and(|found| found.score >= MATCH))
+            && self.search.known.resolve(name, 1).first().is_some_and(|found| found.score >= MATCH)
     }
 
     /// How much a name looks like that of a company.
@@ -250,7 +267,7 @@ impl Finder<'_> {
             return 0.0;
         }
         let links_out = cell.links().iter().any(|link| link.starts_with("http"));
-        if self.is_known(&text) {
+        if self.is_sure(&text) {
             1.0
         } else if links_out {
             0.8
@@ -341,7 +358,7 @@ impl Finder<'_> {
         let firm = names.iter().filter(|cell| self.weight(cell) >= 0.8).count();
         let beside = self.context.is_beside_taken() && spoken > 1 && mostly_said && firm * 10 >= names.len() * 3;
         if taken || beside {
-            Ok(self.because(known, spoken))
+            Ok(self.because(&names, spoken))
         } else if spoken == 0 {
             Err("nothing above it speaks of subprocessors".to_owned())
         } else {

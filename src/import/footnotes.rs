@@ -1,5 +1,7 @@
 //! Footnotes: the marks behind names and the texts that they lead to.
 
+use std::collections::HashMap;
+
 use super::{
     page::{Block, Cell, Page},
     text,
@@ -17,9 +19,9 @@ pub(super) struct Footnote {
     pub(super) line: u32,
 }
 
-/// The footnotes of a page.
+/// The footnotes of a page, by their marks, those of one mark in the order of their lines.
 #[derive(Debug, Default)]
-pub(super) struct Footnotes(Vec<Footnote>);
+pub(super) struct Footnotes(HashMap<String, Vec<Footnote>>);
 
 impl Footnotes {
     /// Finds them: paragraphs that begin with a mark, and what the page itself marks as footnotes.
@@ -34,23 +36,32 @@ impl Footnotes {
                 Block::Heading { .. } | Block::Table(_) | Block::List(_) => {}
             }
         }
-        Self(notes)
+        let mut all = Self::default();
+        all.add(notes);
+        all
+    }
+
+    fn add(&mut self, notes: Vec<Footnote>) {
+        for note in notes {
+            self.0.entry(note.mark.clone()).or_default().push(note);
+        }
+        self.0.values_mut().for_each(|notes| notes.sort_by_key(|note| note.line));
     }
 
     /// Adds items of lists that were meant as footnotes: their `*` became a bullet.
     pub(super) fn add_starred(&mut self, items: Vec<(String, u32)>) {
-        self.0.extend(items.into_iter().map(|(text, line)| {
+        let note = |(text, line): (String, u32)| {
             let rest = text.trim_start_matches(['*', ' ']);
             let stars = text[..text.len() - rest.len()].matches('*').count();
             Footnote { mark: "*".repeat(1 + stars), text: rest.to_owned(), line }
-        }));
+        };
+        self.add(items.into_iter().map(note).collect());
     }
 
     /// The footnote of a mark: the first below the line where the mark stands, else the first of all.
     pub(super) fn find(&self, mark: &str, line: u32) -> Option<&Footnote> {
-        let wanted = normal(mark);
-        let mut of_mark = self.0.iter().filter(|note| note.mark == wanted);
-        of_mark.clone().find(|note| note.line >= line).or_else(|| of_mark.next())
+        let of_mark = self.0.get(&normal(mark))?;
+        of_mark.get(of_mark.partition_point(|note| note.line < line)).or_else(|| of_mark.first())
     }
 }
 
@@ -119,7 +130,8 @@ pub(super) fn split_marks(cell: &Cell) -> (String, Vec<String>) {
     }
     let kept = cell.runs.len().saturating_sub(raised);
     let raw: String = cell.runs.iter().take(kept).map(|run| run.text.as_str()).collect();
-    let mut rest = text::collapse(&raw);
+    let whole = text::collapse(&raw);
+    let mut rest = whole.as_str();
     if rest.is_empty() {
         return (cell.text(), Vec::new());
     }
@@ -131,10 +143,10 @@ pub(super) fn split_marks(cell: &Cell) -> (String, Vec<String>) {
         });
         let end = if signs < rest.len() { signs } else { bracket.unwrap_or(rest.len()) };
         if end == rest.len() || rest[..end].trim().is_empty() {
-            return (rest, marks);
+            return (rest.to_owned(), marks);
         }
         marks.push(rest[end..].to_owned());
-        rest = rest[..end].trim_end().to_owned();
+        rest = rest[..end].trim_end();
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod aside;
 mod name;
+mod split;
 
 use super::{
-    columns::{self, Column, Field},
+    columns::{self, Column, Field, Headings},
     find,
+    html::MAX_ROWS,
     page::{Cell, Item, List, Row, Run, Table},
     places::Places,
     text,
@@ -14,36 +16,31 @@ use super::{
 pub(super) use aside::begins_with_key;
 use aside::{ending_brackets, keyed_sentences, place_apart, place_in_brackets, split_brackets};
 pub(super) use name::{address_behind, is_name_like, name_line};
-
-/// What stands between a name and what is said of it, in the order in which they are tried.
-const SEPARATORS: [&str; 8] = [" – ", " — ", " - ", ": ", " | ", " → ", " -- ", "\t"];
-
-/// Endings after which a point ends no sentence.
-const ABBREVIATIONS: [&str; 22] = [
-    "inc", "ltd", "co", "corp", "llc", "pty", "pvt", "s.a", "b.v", "n.v", "a.s", "s.r.o", "s.r.l", "s.p.a", "o.o",
-    "gmbh", "plc", "dr", "st", "no", "aka", "u.s",
-];
+pub(super) use split::begins_with_name;
+use split::{comma, common_separator, is_said, split};
 
 /// A list as a table with the columns name, purpose and location, and one for every key that items use ("Location:
 /// Germany"). The columns are given with it: they have no headings that could be read.
 pub(super) fn tabulate(list: &List, places: Places) -> (Table, Vec<Column>) {
     let mut rows = Vec::new();
-    let mut keys: Vec<String> = Vec::new();
+    let mut keys = Headings::default();
     let separator = common_separator(list);
     let grouped = is_grouped(list, separator);
-    for item in &list.items {
-        if grouped && !item.children.is_empty() {
-            let section = item.content.text().trim_end_matches([':', ' ']).to_owned();
-            for child in &item.children {
-                let mut row = row(child, separator, places, &mut keys);
-                row.section = Some(section.clone());
-                rows.push(row);
-            }
-        } else {
-            rows.push(row(item, separator, places, &mut keys));
+    let items = list.items.iter().flat_map(|item| match grouped && !item.children.is_empty() {
+        true => item.children.iter().map(|child| (Some(item), child)).collect(),
+        false => vec![(None, item)],
+    });
+    let mut count = 0;
+    for (group, item) in items {
+        count += 1;
+        if rows.len() < MAX_ROWS {
+            let section = group.map(|group| group.content.text().trim_end_matches([':', ' ']).to_owned());
+            rows.push(Row { section, ..row(item, separator, places, &mut keys) });
         }
     }
+    let all = rows.len();
     rows.retain(|row| !row.is_empty());
+    count -= all - rows.len();
     let column = |heading: &str, field: Field, reason: &str| Column {
         heading: heading.to_owned(),
         field,
@@ -55,7 +52,7 @@ pub(super) fn tabulate(list: &List, places: Places) -> (Table, Vec<Column>) {
         column("", Field::Purpose, "what an item says of it"),
         column("", Field::Location, "the place in brackets behind it"),
     ];
-    for key in &keys {
+    for key in keys.texts() {
         let guess = columns::by_words(key).into_iter().next();
         columns.push(match guess {
             Some(guess) if guess.field != Field::Name => {
@@ -64,7 +61,7 @@ pub(super) fn tabulate(list: &List, places: Places) -> (Table, Vec<Column>) {
             _ => column(key, Field::Annotation, "no field has this name"),
         });
     }
-    let table = Table { line: list.line, count: rows.len(), rows, ..Table::default() };
+    let table = Table { line: list.line, count, rows, ..Table::default() };
     (table, columns)
 }
 
@@ -116,7 +113,7 @@ fn is_key(text: &str) -> bool {
     !is_sentence && (1..=40).contains(&text.chars().count()) && !columns::by_words(text).is_empty()
 }
 
-fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<String>) -> Row {
+fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Headings) -> Row {
     let mut own: Vec<(String, Cell)> = Vec::new();
     let mut said: Vec<Cell> = Vec::new();
     // Lines of an item can be keyed, as items below it can.
@@ -141,6 +138,10 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
     if let Some((bare, inside)) = ending_brackets(&name).filter(|(_, inside)| is_address(&inside.text(), places)) {
         name = bare;
         own.push(("Address".to_owned(), inside));
+    }
+    if let Some((address, rest)) = address_first(&purpose, places) {
+        own.push(("Address".to_owned(), address));
+        purpose = rest;
     }
     if let Some((key, value)) = keyed(&purpose) {
         own.insert(0, (key, value));
@@ -176,17 +177,11 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Vec<Stri
         append(&mut purpose, cell);
     }
     let mut cells = vec![name, purpose, place];
+    let mut others = Vec::new();
     for (key, value) in own {
-        let at = keys.iter().position(|known| columns::same_heading(known, &key)).unwrap_or_else(|| {
-            keys.push(key);
-            keys.len() - 1
-        });
-        let column = at + 3;
-        if cells.len() <= column {
-            cells.resize(column + 1, Cell::default());
-        }
-        append(&mut cells[column], value);
+        keys.put(&mut others, &key, value);
     }
+    cells.append(&mut others);
     Row { line: item.content.line, cells, ..Row::default() }
 }
 
@@ -196,6 +191,13 @@ fn is_address(words: &str, places: Places) -> bool {
     parts.len() > 2
         && words.chars().any(|c| c.is_ascii_digit())
         && parts.last().is_some_and(|last| places.read(last, false).is_whole())
+}
+
+/// The address with which what is said begins, as a sentence of its own, and the rest: "1 Road, Leeds, UK. Hosting".
+fn address_first(cell: &Cell, places: Places) -> Option<(Cell, Cell)> {
+    let raw = cell.raw();
+    let at = raw.find(". ").filter(|at| is_address(&text::collapse(&raw[..*at]), places))?;
+    Some((before(cell, at), after(cell, at + 2)))
 }
 
 /// The place in "Data is processed in the EU", where it is the last sentence of what is said.
@@ -224,7 +226,8 @@ fn gather(item: &Item, into: &mut Cell, apart: &mut Vec<Cell>) {
         apart.push(own);
         return;
     }
-    if into.text().trim_end().ends_with(':') {
+    let last = into.runs.iter().rev().map(|run| run.text.trim_end()).find(|text| !text.is_empty());
+    if last.is_some_and(|text| text.ends_with(':')) {
         // The first of what its key announces.
         into.runs.push(Run { text: " ".to_owned(), ..Run::default() });
         into.runs.extend(content.runs);
@@ -268,139 +271,6 @@ pub(super) fn cell_lines(cell: &Cell) -> Vec<Cell> {
     }
     lines.retain(|line| !line.is_empty());
     lines
-}
-
-/// The separator that splits most items of a list.
-fn common_separator(list: &List) -> Option<&'static str> {
-    let texts: Vec<String> = list.items.iter().take(200).map(|item| text::collapse(&item.content.raw())).collect();
-    let count = |separator: &str| texts.iter().filter(|text| text.contains(separator)).count();
-    let best = SEPARATORS.iter().rev().map(|separator| (count(separator), *separator)).max_by_key(|(count, _)| *count);
-    best.filter(|(count, _)| *count > 0).map(|(_, separator)| separator)
-}
-
-/// Splits an item into its name and what is said of it.
-fn split(cell: &Cell, separator: Option<&str>) -> (Cell, Cell) {
-    if let Some(end) = lead(cell) {
-        let (name, rest) = (before(cell, end), after(cell, end));
-        return join_brackets(name, rest, separator);
-    }
-    let raw = cell.raw();
-    let flat = raw.replace('\n', " ");
-    let common = separator.and_then(|separator| Some((flat.find(separator)?, separator.len())));
-    let any = || SEPARATORS.iter().filter_map(|separator| Some((flat.find(separator)?, separator.len()))).min();
-    let found = common.or_else(any).or_else(|| sentence_end(&flat)).or_else(|| comma(&flat));
-    match found {
-        Some((at, length)) if is_name_like(&flat[..at]) => (before(cell, at), after(cell, at + length)),
-        _ => (cell.clone(), Cell::default()),
-    }
-}
-
-/// Whether a paragraph begins with a name that is bold or a link, with a sign behind it and more: "**Acme** – hosting".
-pub(super) fn begins_with_name(cell: &Cell) -> bool {
-    let Some(end) = lead(cell) else { return false };
-    let (raw, name) = (cell.raw(), before(cell, end).text());
-    let rest = raw.get(end..).unwrap_or_default();
-    let is_apart = name.ends_with(':') || rest.trim_start().starts_with(['–', '—', '-', ':', '|', '(']);
-    is_apart && !rest.trim().is_empty() && is_name_like(&name) && keyed(cell).is_none()
-}
-
-/// Where the bold or linked text ends with which an item begins.
-fn lead(cell: &Cell) -> Option<usize> {
-    let mut end = 0;
-    let mut style: Option<(bool, bool)> = None;
-    for run in &cell.runs {
-        let this = (run.strong, run.link.is_some());
-        let blank = run.text.trim().is_empty();
-        match style {
-            None if blank => {}
-            None if this == (false, false) => return None,
-            None => style = Some(this),
-            // A bold name with a link in it goes on as long as it is bold.
-            Some((strong, link)) if blank || (strong && this.0) || (!strong && link && this.1) => {}
-            Some(_) => break,
-        }
-        end += run.text.len();
-    }
-    style.map(|_| end)
-}
-
-/// Puts what stands in brackets behind a name, and before what is said of it, with the name: "AWS (Amazon Web
-/// Services) – hosting".
-fn join_brackets(name: Cell, rest: Cell, separator: Option<&str>) -> (Cell, Cell) {
-    let raw = rest.raw();
-    let trimmed = raw.trim_start();
-    let skipped = raw.len() - trimmed.len();
-    if !trimmed.starts_with('(') {
-        return (name, strip_separator(&rest));
-    }
-    let Some(close) = trimmed.find(')') else { return (name, strip_separator(&rest)) };
-    let tail = trimmed[close + 1..].trim_start();
-    if tail.trim_matches(['.', ' ']).is_empty() {
-        // Brackets alone: whether they hold an alias, a place or a purpose is seen later.
-        let mut joined = name;
-        joined.runs.extend(before(&rest, skipped + close + 1).runs);
-        return (joined, Cell::default());
-    }
-    let goes_on = tail.starts_with(['-', '–', '—', ':', '|', '.', ',']) && tail.trim_matches(['.', ' ']).len() > 1;
-    let end = skipped + close + 1;
-    let inside = before(&after(&rest, skipped + 1), close - 1);
-    if goes_on && is_said(&inside.text()) {
-        // Not another name, but the first of what is said: "Acme (payments): see its terms".
-        let mut said = inside;
-        append(&mut said, strip_separator(&after(&rest, end)));
-        return (name, said);
-    }
-    if goes_on || separator.is_some_and(|separator| tail.starts_with(separator.trim())) {
-        let mut joined = name;
-        joined.runs.extend(before(&rest, end).runs);
-        return (joined, strip_separator(&after(&rest, end)));
-    }
-    (name, strip_separator(&rest))
-}
-
-/// What is said of a name, without the sign that separates it.
-fn strip_separator(cell: &Cell) -> Cell {
-    let raw = cell.raw();
-    let rest = raw.trim_start_matches(|c: char| {
-        c.is_whitespace() || matches!(c, '.' | ':' | ',' | ';' | '-' | '–' | '—' | '|' | '→')
-    });
-    after(cell, raw.len() - rest.len())
-}
-
-/// Whether words in brackets are what is said of a name: a name has capitals, what a company does is written small.
-fn is_said(words: &str) -> bool {
-    let alias = ["aka", "a.k.a", "formerly", "d/b/a", "dba", "now ", "previously", "part of", "owned by"];
-    words.chars().next().is_some_and(char::is_lowercase)
-        && !alias.iter().any(|word| words.starts_with(word))
-        && !super::find::is_coined(words)
-}
-
-/// A sentence's end behind a name: ". " that ends no abbreviation.
-fn sentence_end(text: &str) -> Option<(usize, usize)> {
-    let is_end = |at: &usize| text[at + 2..].trim_start().starts_with(|c: char| !c.is_lowercase());
-    text.match_indices(". ")
-        .map(|(at, _)| at)
-        .filter(is_end)
-        .find(|at| {
-            let before = text[..*at].to_lowercase();
-            !ABBREVIATIONS.iter().any(|word| {
-                before.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with([' ', ',', '(', '.']))
-            })
-        })
-        .map(|at| (at, 2))
-}
-
-/// A comma behind a name, unless a legal form follows.
-fn comma(text: &str) -> Option<(usize, usize)> {
-    let at = text.find(", ")?;
-    let next = text[at + 2..].split([' ', ',']).next().unwrap_or_default().trim_end_matches('.').to_lowercase();
-    let form =
-        ["inc", "llc", "ltd", "limited", "corp", "gmbh", "pbc", "co", "plc", "lp", "llp", "sa", "ag", "bv", "nv"];
-    if !form.contains(&next.as_str()) {
-        return Some((at, 2));
-    }
-    let again = at + 2 + text[at + 2..].find(", ")?;
-    Some((again, 2))
 }
 
 /// The sign between a name and what is said of it can stand inside the bold of the name.

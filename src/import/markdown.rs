@@ -5,6 +5,7 @@
 //! between paragraphs are all the same to the reader. The HTML has the lines of the source, so that what is read from
 //! it knows its place.
 
+mod aligned;
 mod component;
 mod literal;
 mod template;
@@ -13,7 +14,10 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::{Refusal, data, html, items, page::Page};
+use super::{
+    Refusal, data, html, items,
+    page::{Cell, Page},
+};
 
 /// Reads a page.
 pub(super) fn read(text: &str) -> Result<Page, Refusal> {
@@ -21,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
     let above = text.len() - body.len();
     let lines = text[..above].matches('\n').count();
     let (body, taken) = component::take(&format!("{}{}", "\n".repeat(lines), template::without_comments(body)));
-    let mut page = html::read(&to_html(&template::without(&body)))?;
+    let mut page = html::read(&to_html(&aligned::tables(&template::without(&body))))?;
     for list in taken.into_iter().rev() {
         let at = page.blocks.iter().position(|block| block.line() > list.line).unwrap_or(page.blocks.len());
         page.blocks.splice(at..at, list.blocks);
@@ -33,6 +37,11 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
         page.front = front.blocks;
     }
     Ok(page)
+}
+
+/// A text with its links and what is bold in it, from Markdown or HTML.
+pub(super) fn inline(text: &str) -> Option<Cell> {
+    html::cell(&to_html(text)).filter(|cell| !cell.is_empty())
 }
 
 /// The data between `---` lines at the top, and what is below it.

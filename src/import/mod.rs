@@ -19,6 +19,7 @@ mod draft;
 mod find;
 mod footnotes;
 mod html;
+mod ids;
 mod items;
 mod markdown;
 mod page;
@@ -26,9 +27,10 @@ mod places;
 mod published;
 mod report;
 mod text;
+mod title;
 mod vendors;
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use sha2::{Digest, Sha256};
 
@@ -165,6 +167,8 @@ impl std::error::Error for Refusal {}
 pub struct List {
     drafts: Vec<draft::Draft>,
     report: Report,
+    /// Whose list its title or a heading says it is.
+    organization: Option<String>,
     /// Whose list it says it is, where it says so as data.
     publisher: Option<Publisher>,
 }
@@ -212,6 +216,10 @@ pub fn read(bytes: &[u8], options: &Options, known: &Index) -> Result<List, Refu
     }
     report.title = page.title.clone().or_else(|| first_heading(&page));
     page.title.clone_from(&report.title);
+    let is_told = !options.map.is_empty() || !options.at.is_empty();
+    if !is_told && let Some(list) = published::table(&page, &mut report) {
+        return list.map_err(|refusal| Refusal { report: Some(Box::new(report)), ..refusal });
+    }
     draft(page, options, known, format, report)
 }
 
@@ -230,6 +238,7 @@ fn draft(
     mut report: Report,
 ) -> Result<List, Refusal> {
     let places = places::Places::builtin();
+    let organization = title::organization(&page);
     let mut footnotes = footnotes::Footnotes::of(&page);
     let is_data = matches!(format, Format::Csv | Format::Yaml);
     let search = find::Search { told: &options.map, at: &options.at, known, places, is_data };
@@ -262,7 +271,7 @@ fn draft(
     if drafts.is_empty() {
         return Err(Refusal::with("no list of subprocessors was found: no row could be read", report));
     }
-    Ok(List { drafts, report, publisher: None })
+    Ok(List { drafts, report, organization, publisher: None })
 }
 
 /// That there is no list, with what there is instead.
@@ -289,14 +298,14 @@ fn nothing_found(report: &Report) -> String {
 
 /// Refuses a mapping of a column that is nowhere.
 fn told_columns_exist(options: &Options, report: &Report) -> Result<(), Refusal> {
+    if options.map.is_empty() {
+        return Ok(());
+    }
     let mut there: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for part in &report.parts {
-        for (index, column) in part.columns.iter().enumerate() {
-            let label = column.label(index);
-            if !there.contains(&label) {
-                there.push(label);
-            }
-        }
+        let labels = part.columns.iter().enumerate().map(|(index, column)| column.label(index));
+        there.extend(labels.filter(|label| seen.insert(label.clone())));
     }
     let missing: Vec<&str> = options
         .map

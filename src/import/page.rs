@@ -14,6 +14,8 @@ pub(super) struct Page {
     pub(super) front: Vec<Block>,
     /// What stands on it.
     pub(super) blocks: Vec<Block>,
+    /// Data that its scripts hold, each with its line: pages are made of it that show nothing before scripts run.
+    pub(super) embedded: Vec<(u32, String)>,
     /// What a reader should know of how it was read.
     pub(super) notes: Vec<(u32, String)>,
 }

@@ -27,6 +27,11 @@ impl Places {
         reading::read(self.0, text, codes)
     }
 
+    /// Whether a word is that of an area, as the registry has it.
+    pub(super) fn is_area(self, word: &str) -> bool {
+        self.0.is_area(word)
+    }
+
     /// Whether the cells of a column are codes of two letters, nearly all of them.
     pub(super) fn are_codes<'a>(self, cells: impl Iterator<Item = &'a str>) -> bool {
         let (mut all, mut codes) = (0_usize, 0_usize);

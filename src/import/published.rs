@@ -1,12 +1,15 @@
-//! The machine-readable list that registries publish ([`crate::rules::publication`]): read field by field, with nothing
-//! to guess. It comes from somebody else all the same, so every text is taken as a page's would be, and the manifest that
+//! The list that registries publish ([`crate::rules::publication`]), for programs or as a table: read field by field,
+//! with nothing to guess. It comes from somebody else all the same, so every text is taken as a page's would be, and the manifest that
 //! is made of it has to pass every rule.
+
+mod table;
 
 use serde_json::Value as Json;
 
 use super::{
-    List, Refusal,
-    draft::{Draft, MAX_QUOTE},
+    List, MAX_ROWS, Refusal,
+    draft::{Draft, MAX_QUOTE, to_line},
+    page::Page,
     report::{PartReport, Report},
     text,
 };
@@ -52,18 +55,39 @@ pub(super) fn read(text: &str, report: &mut Report) -> Option<Result<List, Refus
     Some(Ok(list(publication, report)))
 }
 
+/// Reads the list of a page that is a registry's, written as a table; none if it is anybody else's.
+pub(super) fn table(page: &Page, report: &mut Report) -> Option<Result<List, Refusal>> {
+    let (publication, lines) = table::read(page)?;
+    let rows = lines.len();
+    if rows > MAX_ROWS {
+        return Some(Err(Refusal::new(format!(
+            "the list has {rows} rows; a manifest holds at most {MAX_ROWS} entries"
+        ))));
+    }
+    let mut list = list(publication, report);
+    for (draft, line) in list.drafts.iter_mut().zip(lines) {
+        draft.line = line;
+        draft.message.sources.iter_mut().for_each(|source| source.line = to_line(line));
+    }
+    Some(Ok(list))
+}
+
 fn list(publication: Publication, report: &mut Report) -> List {
     let Publication { organization, date, subprocessors, upcoming, .. } = publication;
-    report.stated_date = crate::resource::text::date(&date).is_ok().then(|| date.clone());
-    report.stated_date_text = Some(text::clip(&date, 100));
-    report.title = Some(format!("Sub-processors of {}", text::clip(&organization.name, 200)));
+    if !date.is_empty() {
+        report.stated_date = crate::resource::text::date(&date).is_ok().then(|| date.clone());
+        report.stated_date_text = Some(text::clip(&date, 100));
+    }
+    if !organization.name.is_empty() {
+        report.title = Some(format!("Sub-processors of {}", text::clip(&organization.name, 200)));
+    }
     report.rows_in = subprocessors.len();
     report.parts.push(PartReport {
         kind: PartKind::List,
         line: 1,
         section: None,
         rows: subprocessors.len(),
-        reason: "it is a machine-readable list".to_owned(),
+        reason: "it is a list as a registry publishes it".to_owned(),
         place: None,
         columns: Vec::new(),
     });
@@ -75,7 +99,7 @@ fn list(publication: Publication, report: &mut Report) -> List {
             .note(0, "what transfers rest on is not taken over: a list proves no papers; record transfers with theirs");
     }
     let drafts = subprocessors.into_iter().map(draft).collect();
-    List { drafts, report: report.clone(), publisher: Some(organization) }
+    List { drafts, report: report.clone(), organization: None, publisher: Some(organization) }
 }
 
 fn draft(entry: Entry) -> Draft {

@@ -2,6 +2,8 @@
 
 mod human;
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::{
@@ -50,6 +52,9 @@ pub struct Report {
     pub not_understood: Vec<NotUnderstood>,
     /// What else a reader should know.
     pub notes: Vec<Note>,
+    /// What was noted already.
+    #[serde(skip)]
+    pub(super) noted: HashSet<Note>,
 }
 
 /// A table or list that is part of the list.
@@ -140,7 +145,7 @@ pub struct NotUnderstood {
 }
 
 /// Something to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Note {
     /// The line; 0: of the file as a whole.
     pub line: u32,
@@ -152,7 +157,7 @@ impl Report {
     /// Adds a note.
     pub fn note(&mut self, line: u32, text: impl Into<String>) {
         let note = Note { line, text: text.into() };
-        if !self.notes.contains(&note) {
+        if self.noted.insert(note.clone()) {
             self.notes.push(note);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     draft::{Draft, to_line},
     find::has_legal_form,
+    ids::{self, Ids},
     items,
     report::{Outcome, Report, VendorNote},
     text,
@@ -24,8 +25,7 @@ pub type Matches = HashMap<String, Vec<VendorMatch>>;
 /// Chooses vendors for rows.
 pub(super) struct Chooser<'a> {
     matches: &'a Matches,
-    /// Ids that cannot be given to a new vendor.
-    taken: BTreeSet<String>,
+    ids: Ids,
     document: &'a str,
     /// Proposed vendors by their folded names.
     proposed: BTreeMap<String, Vendor>,
@@ -47,7 +47,7 @@ pub(super) struct Chosen {
 
 impl<'a> Chooser<'a> {
     pub(super) fn new(matches: &'a Matches, taken: &BTreeSet<String>, document: &'a str) -> Self {
-        Self { matches, taken: taken.clone(), document, proposed: BTreeMap::new(), order: Vec::new() }
+        Self { matches, ids: Ids::new(taken.clone()), document, proposed: BTreeMap::new(), order: Vec::new() }
     }
 
     /// The vendors that are proposed and still wanted, in the order in which they came.
@@ -181,17 +181,7 @@ impl<'a> Chooser<'a> {
     }
 
     fn vendor(&mut self, draft: &Draft, name: &str) -> Vendor {
-        let slug = match text::slug(name) {
-            slug if slug.is_empty() => format!("vendor-{}", short_hash(name)),
-            slug => slug,
-        };
-        let mut id = slug.clone();
-        let mut number = 2;
-        while !self.taken.insert(id.clone()) {
-            let end = slug.char_indices().nth(58).map_or(slug.len(), |(at, _)| at);
-            id = format!("{}-{number}", slug[..end].trim_end_matches('-'));
-            number += 1;
-        }
+        let id = self.ids.give(&ids::of(name, "vendor"));
         let address = draft.address.as_ref().filter(|_| name == draft.bare);
         let country = draft.corporate.clone().filter(|_| name == draft.bare);
         let mut entities = Vec::new();
@@ -257,12 +247,6 @@ fn reason(found: &VendorMatch) -> String {
 
 fn round(score: f64) -> f64 {
     (score * 100.0).round() / 100.0
-}
-
-/// A few digits that a name always gives.
-pub(super) fn short_hash(name: &str) -> String {
-    use sha2::{Digest, Sha256};
-    hex::encode(Sha256::digest(name.as_bytes()).get(..4).unwrap_or_default())
 }
 
 /// The names to look up for a name: itself, and its parts where it names several companies.

@@ -30,7 +30,7 @@ use crate::{
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// How many resources a file may hold. One call cannot write even a fifth of them; they would all be built first.
-const MAX_ENTRIES: usize = 5_000;
+pub const MAX_ENTRIES: usize = 5_000;
 
 /// How many errors are reported. Beyond them they are only counted.
 const MAX_PROBLEMS: usize = 1_000;

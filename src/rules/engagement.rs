@@ -128,24 +128,33 @@ pub(crate) fn annex_iii_gaps(subprocessor: &Subprocessor, vendor: Option<&Vendor
     missing
 }
 
-/// Whether two engagements are the same: same vendor entity, display name, section, service, products, purposes,
-/// locations and condition, and overlapping dates. Rows without a vendor are never duplicates of each other.
-pub fn is_duplicate(a: &Subprocessor, b: &Subprocessor) -> bool {
-    if a.vendor.is_empty() || b.vendor.is_empty() {
-        return false;
+/// What makes two engagements the same, their dates aside: vendor entity, display name, section, service, products,
+/// purposes, locations and condition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    texts: [String; 7],
+    sets: [BTreeSet<String>; 3],
+    locations: Vec<String>,
+}
+
+/// What makes an engagement the same as another; none of a row without a vendor, which never is.
+pub fn identity(subprocessor: &Subprocessor) -> Option<Identity> {
+    let s = subprocessor;
+    if s.vendor.is_empty() {
+        return None;
     }
+    let mut locations: Vec<_> = s.locations.iter().map(|l| format!("{l:?}")).collect();
+    locations.sort();
     // Every field is named, so that a new one must be decided on here.
-    let key = |s: &Subprocessor| {
-        let set = |texts: &[String]| texts.iter().cloned().collect::<BTreeSet<_>>();
-        let mut locations: Vec<_> = s.locations.iter().map(|l| format!("{l:?}")).collect();
-        locations.sort();
-        (
-            (s.vendor.clone(), s.vendor_entity.clone(), s.display_name.clone(), s.section.clone(), s.condition.clone()),
-            (s.service_description.clone(), s.engaged_by.clone()),
-            (set(&s.vendor_services), set(&s.products), set(&s.purposes), locations),
-        )
-    };
-    key(a) == key(b) && overlap(a, b)
+    let texts =
+        [&s.vendor, &s.vendor_entity, &s.display_name, &s.section, &s.condition, &s.service_description, &s.engaged_by];
+    let sets = [&s.vendor_services, &s.products, &s.purposes].map(|texts| texts.iter().cloned().collect());
+    Some(Identity { texts: texts.map(Clone::clone), sets, locations })
+}
+
+/// Whether two engagements are the same ([`identity`]) at any time.
+pub fn is_duplicate(a: &Subprocessor, b: &Subprocessor) -> bool {
+    identity(a).is_some_and(|one| identity(b).as_ref() == Some(&one)) && overlap(a, b)
 }
 
 /// Whether it is in use, or was: only then can it be on the list of a day.
@@ -161,7 +170,8 @@ pub fn is_on_list(subprocessor: &Subprocessor, day: &str) -> bool {
         && (subprocessor.end_date.is_empty() || day < subprocessor.end_date.as_str())
 }
 
-fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
+/// Whether there is a time at which two engagements both are.
+pub fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
     // An absent start is always, an absent end never.
     let before = |end: &str, start: &str| !end.is_empty() && !start.is_empty() && end <= start;
     // What has not begun, and does not say when it will, begins after what is over.

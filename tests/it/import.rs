@@ -2,5 +2,7 @@
 //! files that are no list, or hostile.
 
 pub mod expected;
+mod growth;
 mod hostile;
+mod organization;
 mod pages;

@@ -1,10 +1,80 @@
 //! The phrases of headings, in the languages in which lists are published: as many as there are words for such columns.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use super::Field;
+
+/// A phrase, with its words.
+#[derive(Debug)]
+pub(super) struct Phrase {
+    pub(super) field: Field,
+    pub(super) confidence: f64,
+    pub(super) text: &'static str,
+    /// Each with whether any ending may follow.
+    words: Vec<(&'static str, bool)>,
+}
+
+impl Phrase {
+    /// How many words it is.
+    pub(super) fn length(&self) -> usize {
+        self.words.len()
+    }
+
+    fn begins(&self, words: &[String]) -> bool {
+        let fits = |(word, (part, open)): (&String, &(&str, bool))| match open {
+            true => word.starts_with(part),
+            false => word == part,
+        };
+        words.len() >= self.words.len() && words.iter().zip(&self.words).all(fits)
+    }
+}
+
+/// The phrases, by what their first words begin with.
+#[derive(Debug, Default)]
+struct Phrases {
+    all: Vec<Phrase>,
+    by_first: HashMap<&'static str, Vec<usize>>,
+    longest: usize,
+}
+
+static TABLE: LazyLock<Phrases> = LazyLock::new(|| {
+    let mut table = Phrases::default();
+    for (field, confidence, phrases) in PHRASES {
+        for text in phrases.split("; ") {
+            let part = |word: &'static str| word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
+            let words: Vec<(&str, bool)> = text.split(' ').map(part).collect();
+            let Some((first, _)) = words.first() else { continue };
+            table.longest = table.longest.max(first.len());
+            table.by_first.entry(*first).or_default().push(table.all.len());
+            table.all.push(Phrase { field: *field, confidence: *confidence, text, words });
+        }
+    }
+    table
+});
+
+/// The phrases that stand among words, each with its place, in their own order.
+pub(super) fn among(words: &[String]) -> Vec<(usize, &'static Phrase)> {
+    let table = &*TABLE;
+    let mut found = Vec::new();
+    for at in 0..words.len() {
+        let Some((first, rest)) = words.get(at..).and_then(|rest| Some((rest.first()?, rest))) else { continue };
+        let ends = first.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= table.longest);
+        let numbers = ends.filter_map(|end| table.by_first.get(&first[..end])).flatten();
+        let fits = |number: &&usize| table.all.get(**number).is_some_and(|phrase| phrase.begins(rest));
+        found.extend(numbers.filter(fits).map(|number| (*number, at)));
+    }
+    found.sort_unstable();
+    found.into_iter().filter_map(|(number, at)| Some((at, table.all.get(number)?))).collect()
+}
+
+/// The words of phrases, without their endings.
+pub(super) fn parts() -> impl Iterator<Item = &'static str> {
+    TABLE.all.iter().flat_map(|phrase| phrase.words.iter().map(|(word, _)| *word))
+}
 
 /// Phrases of headings, each a sequence of words, with a semicolon between two of them; `*` at the end of a word stands
 /// for any ending. The longest phrase of a heading decides; of phrases of one length the surest.
-pub(super) const PHRASES: &[(Field, f64, &str)] = &[
+const PHRASES: &[(Field, f64, &str)] = &[
     (
         Field::Name,
         0.9,

@@ -1,6 +1,6 @@
 //! The words of headings, in the languages in which lists are published.
 
-use super::{Field, Guess, phrases::PHRASES, words};
+use super::{Field, Guess, phrases, words};
 
 /// Words that only link others.
 const FILLERS: [&str; 26] = [
@@ -105,25 +105,20 @@ fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
     let link = words.iter().skip(1).position(|word| LINKS.contains(&word.as_str())).map(|at| at + 1);
     let head = link.unwrap_or(words.len()).min(before_brackets.max(1)).saturating_sub(1);
     let mut found: Vec<(bool, usize, Guess)> = Vec::new();
-    for (field, confidence, phrases) in PHRASES {
-        for phrase in phrases.split("; ") {
-            for (at, length) in places(words, phrase) {
-                let on_head = (at..at + length).contains(&head);
-                let others = words
-                    .iter()
-                    .enumerate()
-                    .filter(|(i, w)| !(at..at + length).contains(i) && !FILLERS.contains(&w.as_str()));
-                // The whole heading is surest; a word beside the head, in a long heading, says nothing.
-                let confidence = match (others.count(), on_head) {
-                    (0, _) => *confidence,
-                    (_, true) => confidence * 0.85,
-                    (1, false) => confidence * 0.65,
-                    (_, false) => continue,
-                };
-                let reason = format!("\"{}\" in its heading", phrase.trim_end_matches('*'));
-                found.push((on_head, length, Guess { field: *field, confidence, reason }));
-            }
-        }
+    for (at, phrase) in phrases::among(words) {
+        let length = phrase.length();
+        let on_head = (at..at + length).contains(&head);
+        let others =
+            words.iter().enumerate().filter(|(i, w)| !(at..at + length).contains(i) && !FILLERS.contains(&w.as_str()));
+        // The whole heading is surest; a word beside the head, in a long heading, says nothing.
+        let confidence = match (others.count(), on_head) {
+            (0, _) => phrase.confidence,
+            (_, true) => phrase.confidence * 0.85,
+            (1, false) => phrase.confidence * 0.65,
+            (_, false) => continue,
+        };
+        let reason = format!("\"{}\" in its heading", phrase.text.trim_end_matches('*'));
+        found.push((on_head, length, Guess { field: phrase.field, confidence, reason }));
     }
     let best = found.iter().map(|(on_head, length, _)| (*on_head, *length)).max();
     found.retain(|(on_head, length, _)| Some((*on_head, *length)) == best);
@@ -142,19 +137,6 @@ fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
         new
     });
     guesses
-}
-
-/// Where a phrase stands among words, and how many words it is.
-fn places<'a>(words: &'a [String], phrase: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let parts: Vec<&str> = phrase.split(' ').collect();
-    let length = parts.len();
-    let fits = move |window: &[String]| {
-        window.iter().zip(&parts).all(|(word, part)| match part.strip_suffix('*') {
-            Some(stem) => word.starts_with(stem),
-            None => word == part,
-        })
-    };
-    words.windows(length).enumerate().filter(move |(_, window)| fits(window)).map(move |(at, _)| (at, length))
 }
 
 /// Whether the heading of a column of places says that data is there.
@@ -222,11 +204,8 @@ pub(super) fn is_bare_country(heading: &str) -> bool {
 /// A heading with a typing error as it was meant, if one word of it is one letter from one that headings have.
 fn mended(words: &[String]) -> Option<Vec<String>> {
     let known = |word: &str| {
-        let phrases = PHRASES.iter().flat_map(|(_, _, phrases)| phrases.split([';', ' ']));
-        phrases
-            .map(|part| part.trim_end_matches('*'))
-            .find(|part| part.len() >= 6 && strsim::osa_distance(part, word) == 1)
-            .map(ToOwned::to_owned)
+        let near = |part: &&str| part.len() >= 6 && strsim::osa_distance(part, word) == 1;
+        phrases::parts().find(near).map(ToOwned::to_owned)
     };
     let mut mended = words.to_vec();
     let at = mended.iter().position(|word| word.len() >= 6 && known(word).is_some())?;

@@ -252,7 +252,7 @@ impl Context {
 }
 
 /// How much a text speaks of subprocessors: 3, or 2 of other recipients of data.
-fn speaks(text: &str) -> u8 {
+pub(in super::super) fn speaks(text: &str) -> u8 {
     let joined = text::words(text).concat();
     if SUBPROCESSORS.iter().any(|word| joined.contains(&word.to_lowercase())) {
         3

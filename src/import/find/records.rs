@@ -3,14 +3,20 @@
 
 use std::collections::HashMap;
 
-use super::super::{
-    columns::{self, Field},
-    items,
-    page::{Block, Cell, Item, List, Row, Run, Table},
+use super::{
+    super::{
+        columns::{self, Field, Headings},
+        html::MAX_ROWS,
+        items,
+        page::{Block, Cell, Item, List, Row, Run, Table},
+    },
+    context::has_legal_form,
 };
 
 /// Characters of a label.
 const LABEL: usize = 40;
+/// Things that are said of one company.
+const MAX_KEYS: usize = 40;
 
 /// A heading with what is said below it.
 struct Record {
@@ -25,7 +31,7 @@ struct Record {
 
 /// Makes tables of headings that stand one after another over keyed lines.
 pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
-    let blocks = labels(blocks);
+    let blocks = named(labels(blocks));
     let mut out = Vec::with_capacity(blocks.len());
     let mut run: Vec<Record> = Vec::new();
     let mut rest = blocks.into_iter().peekable();
@@ -37,7 +43,12 @@ pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
         };
         let level = *level;
         let mut below = vec![block];
-        while let Some(next) = rest.next_if(|next| !matches!(next, Block::Heading { .. } | Block::Table(_))) {
+        let goes_on = |next: &Block| match next {
+            Block::Heading { .. } => false,
+            Block::Table(table) => is_keyed(table),
+            _ => true,
+        };
+        while let Some(next) = rest.next_if(goes_on) {
             below.push(next);
         }
         match record(level, below) {
@@ -145,19 +156,92 @@ fn record(level: u8, blocks: Vec<Block>) -> Result<Record, Vec<Block>> {
         match block {
             Block::Text(cell) => take(cell, &mut keys, &mut said),
             Block::List(list) => list.items.iter().for_each(|item| take_item(item, &mut keys, &mut said)),
+            Block::Table(table) => keys.extend(pairs(table)),
             _ => return Err(blocks),
         }
     }
-    let tells =
-        [Field::Purpose, Field::Location, Field::EntityCountry, Field::DataCategories, Field::Website, Field::Address];
-    let telling = keys.iter().filter(|(key, _)| {
-        columns::by_words(key).first().is_some_and(|guess| tells.contains(&guess.field) && guess.confidence > 0.5)
-    });
-    if telling.count() == 0 || !items::is_name_like(text) {
+    if !keys.iter().any(|(key, _)| tells(key)) || !items::is_name_like(text) {
         return Err(blocks);
     }
-    let row = Row { line: *line, cells: vec![Cell::plain(*line, text.as_str())], ..Row::default() };
+    let row = Row { line: *line, cells: vec![Cell::plain(*line, without_number(text))], ..Row::default() };
     Ok(Record { level, row, keys, said, blocks })
+}
+
+/// A heading without the number with which it begins: "2. Acme Inc."
+fn without_number(text: &str) -> &str {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - rest.len();
+    let name = rest.strip_prefix(['.', ')']).and_then(|rest| rest.strip_prefix(' '));
+    name.filter(|_| (1..=3).contains(&digits)).map_or(text, str::trim_start)
+}
+
+/// Whether a key is for what a list says of a company.
+fn tells(key: &str) -> bool {
+    let fields =
+        [Field::Purpose, Field::Location, Field::EntityCountry, Field::DataCategories, Field::Website, Field::Address];
+    columns::by_words(key).first().is_some_and(|guess| fields.contains(&guess.field) && guess.confidence > 0.5)
+}
+
+/// Whether a table says one thing of one company in each row, and its name elsewhere.
+fn is_keyed(table: &Table) -> bool {
+    let fields = |key: &str| columns::by_words(key).first().map(|guess| guess.field);
+    let mut keys = pairs(table).map(|(key, _)| key).peekable();
+    keys.peek().is_some()
+        && table.width() == 2
+        && table.rows.len() <= MAX_KEYS
+        && keys.all(|key| fields(&key).is_some_and(|field| field != Field::Name))
+}
+
+/// The rows of such a table.
+fn pairs(table: &Table) -> impl Iterator<Item = (String, Cell)> {
+    let rows = std::iter::once(&table.header).filter(|header| !header.is_empty());
+    rows.chain(table.rows.iter().map(|row| &row.cells)).filter_map(|cells| {
+        let key = cells.first()?.text().trim_end_matches([':', ' ']).to_owned();
+        Some((key, cells.get(1).cloned().unwrap_or_default()))
+    })
+}
+
+/// Makes headings of the names with which paragraphs begin that say more below them, line by line, where several stand
+/// one after another.
+fn named(blocks: Vec<Block>) -> Vec<Block> {
+    let mut out = Vec::with_capacity(blocks.len());
+    let mut rest = blocks.into_iter().peekable();
+    while let Some(block) = rest.next() {
+        let Some(first) = begins_record(&block) else {
+            out.push(block);
+            continue;
+        };
+        let is_one = rest.peek().and_then(begins_record).is_none();
+        let mut next = Some((block, first));
+        while let Some((block, (name, said))) = next.take() {
+            if is_one {
+                out.push(block);
+            } else {
+                out.push(Block::Heading { level: 7, text: name, line: said.line });
+                out.push(Block::Text(said));
+            }
+            let more = rest.peek().and_then(begins_record);
+            next = more.and_then(|found| Some((rest.next()?, found)));
+        }
+    }
+    out
+}
+
+/// The name in the first line of a paragraph, and the lines below it, if these say one thing each.
+fn begins_record(block: &Block) -> Option<(String, Cell)> {
+    let Block::Text(cell) = block else { return None };
+    let lines = items::cell_lines(cell);
+    let (name, said) = lines.split_first().filter(|(_, said)| (1..=MAX_KEYS).contains(&said.len()))?;
+    let key = |line: &Cell| items::keyed(line).or_else(|| items::keyed_in_bold(line)).map(|(key, _)| key);
+    let text = name.text();
+    let is_sentence = text.ends_with('.') && !has_legal_form(&text);
+    let is_name = key(name).is_none() && items::is_name_like(&text) && !is_sentence;
+    let is_told = said.iter().filter_map(key).any(|key| tells(&key));
+    (is_name && is_told).then(|| {
+        let joint = || Run { text: "\n".to_owned(), ..Run::default() };
+        let runs = said.iter().flat_map(|line| line.runs.iter().cloned().chain([joint()])).collect();
+        (text.trim_end_matches([':', ' ']).to_owned(), Cell { line: cell.line, runs, items: Vec::new() })
+    })
 }
 
 fn take(cell: &Cell, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
@@ -180,7 +264,6 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
         out.extend(run.drain(..).flat_map(|record| record.blocks));
         return;
     }
-    let mut header: Vec<String> = vec!["name".to_owned()];
     // What is said without a key is the purpose, where others have a key for that.
     let is_purpose = |key: &str| columns::by_words(key).first().is_some_and(|guess| guess.field == Field::Purpose);
     let purpose = run.iter().flat_map(|record| &record.keys).map(|(key, _)| key).find(|key| is_purpose(key)).cloned();
@@ -191,31 +274,19 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
         }
     }
     let described = run.iter().any(|record| !record.said.is_empty());
-    if described {
-        header.push(String::new());
-    }
+    let mut header = Headings::new(if described { &["name", ""] } else { &["name"] });
     let mut rows = Vec::new();
     let line = run.first().map_or(1, |record| record.row.line);
-    for record in run.drain(..) {
+    let count = run.len();
+    for record in run.drain(..).take(MAX_ROWS) {
         let mut row = record.row;
-        row.cells.resize(header.len(), Cell::default());
-        if let Some(slot) = row.cells.get_mut(1).filter(|_| described) {
-            *slot = record.said;
+        if described {
+            row.cells.push(record.said);
         }
         for (key, value) in record.keys {
-            let at = header.iter().position(|known| columns::same_heading(known, &key)).unwrap_or_else(|| {
-                header.push(key);
-                header.len() - 1
-            });
-            if row.cells.len() <= at {
-                row.cells.resize(at + 1, Cell::default());
-            }
-            if let Some(slot) = row.cells.get_mut(at) {
-                items::append(slot, value);
-            }
+            header.put(&mut row.cells, &key, value);
         }
         rows.push(row);
     }
-    let header = header.into_iter().map(|key| Cell::plain(line, key)).collect();
-    out.push(Block::Table(Table { line, header, count: rows.len(), rows, ..Table::default() }));
+    out.push(Block::Table(Table { line, header: header.into_header(line), count, rows, ..Table::default() }));
 }

@@ -2,12 +2,19 @@
 
 use super::{
     super::{page::Cell, places::Places},
-    after, before, is_key, is_said,
+    after, before, is_key, is_said, slice,
 };
 use crate::import::text;
 
 /// The longest key, with the sign behind it.
 const KEY: usize = 42;
+
+/// Brackets that are looked into for a place, and characters that a place in them has at most.
+const BRACKETS: usize = 16;
+const PLACE: usize = 120;
+
+/// Sentences of a cell that begin with a key, at most.
+const SENTENCES: usize = 64;
 
 /// Commas that are tried from the end for a place behind them.
 const COMMAS: usize = 3;
@@ -29,9 +36,12 @@ pub(super) fn split_brackets(name: Cell, places: Places) -> (Cell, Cell, Cell) {
 /// A place in brackets in the middle of what is said, which stays as it is.
 pub(super) fn place_in_brackets(cell: &Cell, places: Places) -> Option<Cell> {
     let raw = cell.raw();
-    let inside = raw.match_indices('(').filter_map(|(open, _)| Some((open + 1, raw[open..].find(')')? - 1)));
-    let mut found = inside.map(|(start, length)| before(&after(cell, start), length));
-    found.find(|inside| places.read(&inside.text(), false).is_whole())
+    raw.match_indices('(').take(BRACKETS).find_map(|(open, _)| {
+        let start = open + 1;
+        let length = raw[start..].char_indices().take(PLACE).find(|(_, c)| *c == ')')?.0;
+        let is_place = places.read(&text::collapse(&raw[start..start + length]), false).is_whole();
+        is_place.then(|| slice(cell, start, start + length))
+    })
 }
 
 /// What stands before the brackets at the end, and inside them.
@@ -85,8 +95,8 @@ pub(super) fn keyed_sentences(cell: Cell) -> Vec<Cell> {
     let starts = raw.match_indices(". ").map(|(at, _)| at).filter(|at| begins_with_key(&raw[at + 2..]));
     let mut cells = Vec::new();
     let mut from = 0;
-    for at in starts {
-        cells.push(before(&after(&cell, from), at - from));
+    for at in starts.take(SENTENCES) {
+        cells.push(slice(&cell, from, at));
         from = at + 2;
     }
     cells.push(after(&cell, from));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        columns::{self, Field},
+        columns::{self, Field, Headings},
         data,
         page::{Block, Cell, Row, Table},
         text,
@@ -369,7 +369,7 @@ fn header(values: &[Member], rows: &Node) -> Option<Vec<String>> {
 fn record(source: &str, tag: &Tag) -> Option<Record> {
     let mut parts = vec![(tag.start, tag.end)];
     let mut values: Keyed = Vec::new();
-    for member in tag.values.iter().filter(|member| !matches!(member.value.value, Value::Map(_))) {
+    for member in tag.values.iter().filter(|member| !data::is_map(&member.value)) {
         let folded = columns::words(&member.key).concat();
         if LOOKS.contains(&folded.as_str()) {
             continue;
@@ -439,22 +439,14 @@ fn body(source: &str, tag: &Tag) -> Option<(Keyed, (usize, usize))> {
 }
 
 fn table(line: u32, records: Vec<Record>) -> Table {
-    let mut header: Vec<String> = Vec::new();
+    let mut header = Headings::default();
     let mut rows = Vec::new();
     for record in records {
         let mut cells: Vec<Cell> = Vec::new();
         for (key, cell) in record.values {
-            let at = header.iter().position(|known| columns::same_heading(known, &key)).unwrap_or_else(|| {
-                header.push(key);
-                header.len() - 1
-            });
-            if cells.len() <= at {
-                cells.resize(at + 1, Cell::default());
-            }
-            cells[at] = cell;
+            header.put(&mut cells, &key, cell);
         }
         rows.push(Row { line: record.line, cells, ..Row::default() });
     }
-    let header = header.into_iter().map(|key| Cell::plain(line, key)).collect();
-    Table { line, header, count: rows.len(), rows, ..Table::default() }
+    Table { line, header: header.into_header(line), count: rows.len(), rows, ..Table::default() }
 }

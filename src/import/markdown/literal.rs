@@ -1,6 +1,7 @@
 //! Values as JavaScript writes them, in the code that pages of components have between their text. Only what stands
 //! there as data is read: what would have to be computed is its last name, or nothing.
 
+use super::super::data;
 use crate::manifest::node::{Member, Node, Scalar, Value};
 
 /// How deep values may nest.
@@ -112,8 +113,15 @@ impl<'a> Reader<'a> {
                 Some(self.text(whole, false))
             }
             '<' => {
-                let text = self.markup()?;
-                Some(self.text(text, false))
+                let (text, link) = self.markup()?;
+                let words = self.text(text, false);
+                Some(match link {
+                    None => words,
+                    Some(link) => {
+                        let link = self.text(link, false);
+                        self.node(data::linked(words, link))
+                    }
+                })
             }
             c if c.is_alphanumeric() || matches!(c, '_' | '$' | '-' | '.') => Some(self.name()),
             _ => None,
@@ -223,9 +231,10 @@ impl<'a> Reader<'a> {
         self.text(text, true)
     }
 
-    /// The text of an element.
-    fn markup(&mut self) -> Option<String> {
+    /// The text of an element, and where it links to first.
+    fn markup(&mut self) -> Option<(String, Option<String>)> {
         let mut out = String::new();
+        let mut link = None;
         let mut depth = 0_usize;
         loop {
             out.push_str(self.word(|c| !matches!(c, '<' | '{')));
@@ -245,7 +254,9 @@ impl<'a> Reader<'a> {
                 depth = depth.checked_sub(1)?;
             } else if self.eat("<") {
                 depth += 1;
-                if self.tag_ends()? {
+                let (is_whole, target) = self.tag_ends()?;
+                link = link.or(target);
+                if is_whole {
                     depth -= 1;
                 }
             } else {
@@ -256,25 +267,34 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
             if depth == 0 {
-                return Some(out.trim().to_owned());
+                return Some((out.trim().to_owned(), link));
             }
         }
     }
 
-    /// Goes to the end of a tag; returns whether the element ends with it.
-    fn tag_ends(&mut self) -> Option<bool> {
+    /// Goes to the end of a tag; returns whether the element ends with it, and where it links to.
+    fn tag_ends(&mut self) -> Option<(bool, Option<String>)> {
+        let mut link = None;
         loop {
             let passed = self.word(|c| !matches!(c, '>' | '"' | '\'' | '{'));
+            let is_target = passed.trim_end().ends_with("href=") || passed.trim_end().ends_with("to=");
             match self.peek()? {
-                '>' => return Some(passed.ends_with('/')),
+                '>' => return Some((passed.ends_with('/'), link)),
                 '{' => {
                     self.at += 1;
+                    self.blanks();
+                    if let Some(quote @ ('"' | '\'' | '`')) = self.peek().filter(|_| is_target) {
+                        link = link.or(self.string(quote));
+                    }
                     self.skip();
                     if !self.eat("}") {
                         return None;
                     }
                 }
-                quote => drop(self.string(quote)?),
+                quote => {
+                    let value = self.string(quote)?;
+                    link = link.or(Some(value).filter(|_| is_target));
+                }
             }
         }
     }
@@ -326,8 +346,9 @@ mod tests {
             ("{a: t('Hosting'), b: n => [n, 1], c: 2 as const}", r#"{"a":"Hosting","b":"n","c":2}"#),
             (
                 "{a: <a href=\"x>y\">Acme{' '}<b>Inc</b></a>, b: <Icon n={1} />, c: 'one ' +\n 'two'}",
-                r#"{"a":"Acme Inc","b":"","c":"one two"}"#,
+                r#"{"a":{"text":"Acme Inc","href":"x>y"},"b":"","c":"one two"}"#,
             ),
+            ("{a: <b><Link to={`/x`} id=\"i\">Acme</Link></b>}", r#"{"a":{"text":"Acme","href":"/x"}}"#),
             ("([1])", "[1]"),
         ] {
             assert_eq!(read(text).as_deref(), Some(json), "{text}");

@@ -32,6 +32,7 @@ pub(super) struct Table {
     /// Names that only stand for themselves if they are the whole text, such as "Korea, Republic of".
     whole: HashMap<Vec<String>, Place>,
     codes: HashMap<String, String>,
+    areas: HashSet<String>,
     states: HashSet<String>,
     members: HashMap<String, HashSet<String>>,
     clouds: Vec<(String, String)>,
@@ -55,6 +56,7 @@ impl Table {
             }
         }
         table.codes.insert("UK".to_owned(), "GB".to_owned());
+        table.areas.extend(entries(&root, "areas").into_iter().map(|(area, _)| area));
         type Made = fn(String) -> Place;
         let sections: [(&str, Made); 3] =
             [("areas", Place::Area), ("provinces", Place::State), ("within", Place::Within)];
@@ -121,6 +123,10 @@ impl Table {
 
     pub(super) fn is_code(&self, code: &str) -> bool {
         self.codes.contains_key(code) || matches!(code, "EU")
+    }
+
+    pub(super) fn is_area(&self, word: &str) -> bool {
+        self.areas.contains(word)
     }
 
     /// Whether letters stand for a state of the United States.

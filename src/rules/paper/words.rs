@@ -21,6 +21,13 @@ pub fn country(code: &str) -> String {
     COUNTRIES.get(code).map_or_else(|| code.to_owned(), |name| format!("{name} ({code})"))
 }
 
+/// The code of a country by its name.
+pub fn code(name: &str) -> Option<&'static str> {
+    static CODES: LazyLock<HashMap<&str, &str>> =
+        LazyLock::new(|| COUNTRIES.iter().map(|(code, name)| (*name, *code)).collect());
+    CODES.get(name).copied()
+}
+
 /// `a, b and c`.
 pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();

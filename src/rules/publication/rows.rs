@@ -44,7 +44,7 @@ pub const ROWS: [Row; 21] = [
 ];
 
 /// What is said of one that is on the list, but not in use.
-const SUSPENDED: &str = "not in use for now";
+pub const SUSPENDED: &str = "not in use for now";
 
 /// What is said of an entry that something is said of.
 pub fn said(entry: &Entry) -> impl Iterator<Item = (Row, Vec<String>)> + '_ {

@@ -9,6 +9,10 @@ use crate::{
     rules::paper::format::{escaped, guarded},
 };
 
+/// The columns of the Markdown, by their headings.
+pub const MARKDOWN_COLUMNS: [&str; 6] =
+    ["Name", "Legal entity", "Purpose", "Where data is processed", "Transfers rest on", "Since"];
+
 /// The list as CSV (RFC 4180, with a header), one line for each entry. No cell is a formula to a spreadsheet.
 ///
 /// # Errors
@@ -38,10 +42,9 @@ pub fn markdown(publication: &Publication) -> String {
     if subprocessors.is_empty() {
         lines.push("Nobody is on the list.".to_owned());
     } else {
-        let columns = ["Name", "Legal entity", "Purpose", "Where data is processed", "Transfers rest on", "Since"];
-        lines.push(format!("| {} |", columns.join(" | ")));
-        lines.push(format!("|{}", " --- |".repeat(columns.len())));
-        lines.extend(subprocessors.iter().map(|entry| line(entry, &columns)));
+        lines.push(format!("| {} |", MARKDOWN_COLUMNS.join(" | ")));
+        lines.push(format!("|{}", " --- |".repeat(MARKDOWN_COLUMNS.len())));
+        lines.extend(subprocessors.iter().map(line));
     }
     if !upcoming.is_empty() {
         lines.extend([String::new(), "## Announced changes".to_owned()]);
@@ -52,14 +55,14 @@ pub fn markdown(publication: &Publication) -> String {
     lines.join("\n") + "\n"
 }
 
-fn line(entry: &Entry, columns: &[&str]) -> String {
+fn line(entry: &Entry) -> String {
     let cell = |heading: &&str| {
         let row = ROWS.iter().find(|row| row.heading == *heading);
         let said = row.map(|row| (row.of)(entry)).unwrap_or_default();
         let said: Vec<String> = said.iter().map(|text| escaped(text)).collect();
         if said.is_empty() { "–".to_owned() } else { said.join("<br>") }
     };
-    format!("| {} |", columns.iter().map(cell).collect::<Vec<_>>().join(" | "))
+    format!("| {} |", MARKDOWN_COLUMNS.iter().map(cell).collect::<Vec<_>>().join(" | "))
 }
 
 fn announced(change: &Upcoming) -> Vec<String> {

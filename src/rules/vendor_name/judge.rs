@@ -2,6 +2,7 @@
 
 use super::{
     index::{Cut, Entry, Index, Known, host_of, is_distinct},
+    legal_form,
     near::{distance, slip},
     normalize::{Reading, fold},
     pieces::Piece,
@@ -214,8 +215,16 @@ impl Index {
         reading: &Reading,
     ) -> Option<(f64, How)> {
         let rest = reading.words.get(begin.len()..)?;
-        if rest.first().is_some_and(|word| words::is_joining(word)) {
+        // In "On-Call" it is part of a word.
+        let is_part = |word: &str| text.to_lowercase().contains(&format!(" {word}-"));
+        if rest.first().is_some_and(|word| words::is_joining(word) && !is_part(word)) {
             return None;
+        }
+        // "Acme Corporation UK Ltd": its whole legal name, and a place.
+        let is_branch = |rest: &[String]| rest.iter().all(|word| words::is_place(word));
+        let is_legal_whole = known.via == Via::LegalName && entry.cut == Cut::Whole;
+        if is_legal_whole && legal_form::behind(rest, &known.form).is_some_and(is_branch) {
+            return Some((0.88, How::Place));
         }
         let whole = entry.cut == Cut::Whole;
         let is_legal = known.via == Via::LegalName;
@@ -242,7 +251,7 @@ impl Index {
             (0.9, 0.83, How::Product)
         } else if all(&|word| words::is_corporate(word) || words::is_place(word)) {
             (0.88, 0.74, How::Place)
-        } else if rest.iter().any(|word| words::is_other_trade(word))
+        } else if rest.iter().any(|word| words::is_other_trade(word) || words::is_first_name(word))
             || rest.len() > 3
             || (!all(&is_understood) && is_company(rest, reading))
         {

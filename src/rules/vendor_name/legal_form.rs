@@ -195,6 +195,15 @@ pub(super) fn is_form(words: &[String]) -> bool {
     !words.is_empty()
 }
 
+/// What is behind a legal form with which words begin: of "corporation uk" the place.
+pub(super) fn behind<'a>(words: &'a [String], form: &str) -> Option<&'a [String]> {
+    (1..words.len()).rev().filter_map(|count| words.split_at_checked(count)).find_map(|(head, rest)| {
+        let mut whole: Vec<String> = std::iter::once("x".to_owned()).chain(head.iter().cloned()).collect();
+        let is_same = !form.is_empty() && is_form(head) && strip(&mut whole) == form;
+        is_same.then_some(rest)
+    })
+}
+
 /// The form that ends the words, and how many words it has.
 fn at_end(words: &[String]) -> Option<(usize, &'static str)> {
     let most = LONGEST.min(words.len().checked_sub(1)?);
@@ -306,5 +315,8 @@ mod tests {
         assert!(is_form(&fold("GmbH & Co. KG")) || is_form(&fold("GmbH")));
         assert!(is_form(&fold("L.L.C.")) && is_form(&fold("Pty. Ltd.")) && !is_form(&fold("Stripe Inc")));
         assert!(!is_form(&[]));
+        assert_eq!(behind(&fold("Corporation UK"), "corp"), Some(&fold("UK")[..]));
+        assert_eq!(behind(&fold("Pty Ltd New Zealand"), "pty ltd"), Some(&fold("New Zealand")[..]));
+        assert!(behind(&fold("Corporation UK"), "inc").is_none() && behind(&fold("UK"), "").is_none());
     }
 }

@@ -75,6 +75,24 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     stone stoves strings sunglasses sweets swimwear tea teas tents theatres timepieces tobacco tractors trailers trees \
     trucks umbrellas vegan vegetables violins walkers walks wedding windmills wine wool worship";
 
+/// First names: who writes about a vendor, or advises its customers, goes by the vendor's name and their own.
+const FIRST_NAMES: &str = "adam adrian alan albert alex alice amy andrea andreas andrew andy angela anna anne anthony antonio \
+    barbara ben benjamin bernd bernard betty bill bob brandon brian bruno carla carlos carol caroline cathy charles \
+    charlie chris christian christine christoph cindy clara connor dan daniel dave david dennis derek diana dieter donald \
+    doris doug dylan eddie edward elena elizabeth ellen emily emma eric erik ethan eva evelyn florian frances francesca \
+    francois franz fred frederic gary george georg gerard gerhard giovanni giulia greg hannah hans harry heather heidi \
+    heinz helen helga henri henry holger howard hugo ian ingrid isabel isabella jacob jacques jake james jamie jan jane \
+    janet jason jean jeff jennifer jenny jens jeremy jessica jim joanna joe johann johannes john johnny jonas jonathan \
+    jorge jose joseph joshua juan judith julia julian julie jurgen karen karin karl kate kathy katie keith kelly ken \
+    kenneth kevin klaus kurt larry lars laura lauren leo leon leonard linda lisa lorenzo louis luca lucas lucia lucy luis \
+    luke manfred manuel marc marco marcus margaret maria marie mario mark markus martha martin mary mateo matt matthew \
+    matthias mia michael michel michelle miguel mike monica nancy natalie nathan nicholas nick nicolas nina norbert oliver \
+    olivia oscar pablo pamela pascal patricia patrick paul paula pauline pedro peter petra phil philip philipp pierre \
+    rachel ralf ralph raymond rebecca rene richard rick rob robert roberto roger roland ronald rosa roy ryan sabine sally \
+    sam samantha samuel sandra sara sarah scott sean sebastian sharon simon sofia sophia sophie stefan stephanie stephen \
+    steve steven sue susan suzie sven teresa terry theresa thierry thomas tim timothy tina tobias todd tom tony tracy \
+    ursula uwe valentina vanessa veronica vincent walter wendy werner wilhelm william wolfgang xavier yvonne";
+
 /// Words of what software is and does, which its makers put behind their names; they are in names of their own too.
 const TECHNICAL: &str = "ads alerts beanstalk bi board boards browser cache calendar commerce containers copilot desk devops \
     dns docs drive edge events firewall functions gpt images kafka kubernetes lambda logs manager maps meetings messenger mfa \
@@ -121,6 +139,7 @@ static PRODUCT_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PRODUCT));
 static GENERIC_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(GENERIC));
 static LEFT_OUT_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(LEFT_OUT));
 static OTHER_TRADE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(OTHER_TRADES));
+static FIRST_NAME_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(FIRST_NAMES));
 static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
 static TECHNICAL_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TECHNICAL));
 static CITY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(CITIES));
@@ -144,6 +163,10 @@ pub(super) fn is_place(word: &str) -> bool {
 
 pub(super) fn is_other_trade(word: &str) -> bool {
     OTHER_TRADE_WORDS.contains(word)
+}
+
+pub(super) fn is_first_name(word: &str) -> bool {
+    FIRST_NAME_WORDS.contains(word)
 }
 
 pub(super) fn is_city(word: &str) -> bool {

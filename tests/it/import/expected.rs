@@ -43,6 +43,11 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Imported, Refusal> {
 
 /// The same, with options.
 pub fn import_with(options: &Options, bytes: &[u8]) -> Result<Imported, Refusal> {
+    import_into(None, options, bytes)
+}
+
+/// The same, into a registry that holds the organization already.
+pub fn import_into(existing: Option<Manifest>, options: &Options, bytes: &[u8]) -> Result<Imported, Refusal> {
     let (catalog, index) = catalog();
     let list = import::read(bytes, options, index)?;
     let known = Known {
@@ -52,6 +57,7 @@ pub fn import_with(options: &Options, bytes: &[u8]) -> Result<Imported, Refusal>
         matches: list.names().into_iter().map(|name| (name.clone(), index.resolve(&name, 4))).collect(),
         vendor_ids: catalog.vendors.iter().map(|v| v.name.trim_start_matches("vendors/").to_owned()).collect(),
         today: "2026-03-23".into(),
+        existing,
         ..Known::default()
     };
     list.assemble(&known)

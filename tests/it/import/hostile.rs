@@ -201,6 +201,13 @@ fn what_would_be_too_much_is_refused_with_the_numbers() {
     let imported = import("a.md", table(600).as_bytes()).expect("read");
     assert!(imported.report.notes.iter().any(|note| note.text.contains("1000 changes")), "{:?}", imported.report.notes);
     refused("a.md", table(5_001).as_bytes(), "5001 rows; a manifest holds at most 5000");
+    // Rows, new vendors and the document are entries, all of one manifest.
+    assert_eq!(rows_of(&import("a.md", table(2_499).as_bytes()).expect("read")).len(), 2_499);
+    refused(
+        "a.md",
+        table(2_500).as_bytes(),
+        "2500 rows and 2500 new vendors; with its document these are 5001 entries",
+    );
     refused("a.md", table(12_345).as_bytes(), "12345 rows");
     refused("a.csv", format!("Subprocessor,Purpose\n{}", "Acme Inc.,x\n".repeat(20_000)).as_bytes(), "20000 rows");
     refused("a.md", &vec![b'x'; 33 * 1024 * 1024], "at most 33554432 are read");
@@ -283,17 +290,6 @@ fn columns_can_be_told_and_lists_be_pointed_at() {
     let pointed = import_with(&options(&[], &[9]), text.as_bytes()).expect("read");
     assert_eq!(rows_of(&pointed).iter().map(|row| row.display_name.as_str()).collect::<Vec<_>>(), ["Foo", "Bar"]);
     assert!(import_with(&options(&[], &[2]), text.as_bytes()).is_err());
-}
-
-#[test]
-fn products_are_those_of_the_organization() {
-    let text = "Subprocessor,Product\nAcme Inc.,\"Cloud, Edge\"\nZeta Ltd,Cloud\n";
-    let options =
-        Options { file: "a.csv".into(), map: vec![("Product".into(), Field::Products)], ..Options::default() };
-    let manifest = manifest_of(&import_with(&options, text.as_bytes()).expect("read"));
-    let organization = &manifest.organization.expect("one").message;
-    assert_eq!(organization.products.iter().map(|p| p.product_id.as_str()).collect::<Vec<_>>(), ["cloud", "edge"]);
-    assert_eq!(manifest.subprocessors[0].message.products, ["cloud", "edge"]);
 }
 
 proptest! {

@@ -76,6 +76,7 @@ both! {
             ("names not tried before", expected(&more["fresh"]), 150),
             ("a second round", expected(&more["second"]), 100),
             ("a third round", expected(&more["third"]), 400),
+            ("a fourth round", expected(&more["fourth"]), 6),
         ] {
             let count = names.len();
             assert!(count >= least, "{what}: names got lost: {count}");
@@ -113,7 +114,7 @@ both! {
         let mut server = catalog(&place).await;
         let (given, more) = (read(NEGATIVES), read(STRANGERS));
         for (what, least) in [
-            (&given["names"], 40), (&given["not_an_entity"], 15), (&more["tried"], 150), (&more["fresh"], 120), (&more["second"], 90), (&more["third"], 200),
+            (&given["names"], 40), (&given["not_an_entity"], 15), (&more["tried"], 150), (&more["fresh"], 120), (&more["second"], 90), (&more["third"], 200), (&more["fourth"], 9),
         ] {
             let names = texts(what);
             assert!(names.len() >= least, "names got lost: {}", names.len());
