@@ -11,7 +11,7 @@ use std::{io::IsTerminal, time::Duration};
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tracing::{Metadata, Subscriber, subscriber::Interest};
+use tracing::{Level, Metadata, Subscriber, subscriber::Interest};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{self, FilterExt, LevelFilter},
@@ -103,7 +103,11 @@ pub fn init(settings: &Telemetry) -> Result<Guard> {
 
 /// What traces are made of: our own spans and what is said in them, and statements; nothing of what is not recorded.
 fn traced<S>() -> impl Filter<S> {
-    filter::dynamic_filter_fn(|metadata, _| is_statement(metadata) || trace::may_be_recorded())
+    let is_wanted = |metadata: &Metadata<'_>| match metadata {
+        one if is_statement(one) => true,
+        one => *one.level() <= Level::INFO && is_ours(one) && trace::may_be_recorded(),
+    };
+    filter::dynamic_filter_fn(move |metadata, _| is_wanted(metadata))
         .with_max_level_hint(LevelFilter::INFO)
         .with_callsite_filter(|metadata| match metadata {
             one if is_ours(one) => Interest::sometimes(),
