@@ -103,17 +103,11 @@ pub fn init(settings: &Telemetry) -> Result<Guard> {
 
 /// What traces are made of: our own spans and what is said in them, and statements; nothing of what is not recorded.
 fn traced<S>() -> impl Filter<S> {
-    let is_wanted = |metadata: &Metadata<'_>| match metadata {
-        one if is_statement(one) => true,
-        one => *one.level() <= Level::INFO && is_ours(one) && trace::may_be_recorded(),
-    };
-    filter::dynamic_filter_fn(move |metadata, _| is_wanted(metadata))
+    let may_be =
+        |metadata: &Metadata<'_>| *metadata.level() <= Level::INFO && (is_ours(metadata) || is_statement(metadata));
+    filter::dynamic_filter_fn(move |metadata, _| may_be(metadata) && trace::may_be_recorded())
         .with_max_level_hint(LevelFilter::INFO)
-        .with_callsite_filter(|metadata| match metadata {
-            one if is_ours(one) => Interest::sometimes(),
-            one if is_statement(one) => Interest::always(),
-            _ => Interest::never(),
-        })
+        .with_callsite_filter(move |metadata| if may_be(metadata) { Interest::sometimes() } else { Interest::never() })
 }
 
 /// Lets statements through in traces that are recorded. They are many, and nobody sees them in others. For all layers at

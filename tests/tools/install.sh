@@ -56,3 +56,6 @@ fi
 
 # --- Helm, promtool and the scanners of the chart, the image and the packaging.
 "$here/chart.sh"
+
+# --- The sources of what is linked on any system: cargo-deny looks at all of them, and not over the network.
+cargo fetch --locked --quiet

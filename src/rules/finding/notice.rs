@@ -149,14 +149,14 @@ impl Subject for Recipient<'_> {
         let (by, why, again, what) = match self.recipient.method() {
             NoticeMethod::EmailToContacts => ("by mail to its contacts", sent, again, "a contact with an address"),
             NoticeMethod::Subscription => ("by its subscription", sent, again, "a subscription that is ACTIVE"),
-            NoticeMethod::Unspecified | NoticeMethod::Publication => (
+            NoticeMethod::Publication => (
                 "by the page",
                 ", which does not show all that concerns it",
                 "tell it yourself",
                 "what that is about to be listed",
             ),
-            // It is told by somebody who records it.
-            NoticeMethod::Manual => return Vec::new(),
+            // It is told by somebody who records it, or was by publishing.
+            NoticeMethod::Manual | NoticeMethod::Unspecified => return Vec::new(),
         };
         if self.to_be_told_since().is_none_or(|since| day < since.as_str()) {
             return Vec::new();
@@ -245,7 +245,7 @@ mod tests {
             (NoticeMethod::Subscription, 1),
             (NoticeMethod::Manual, 0),
             (NoticeMethod::Publication, 1),
-            (NoticeMethod::Unspecified, 1),
+            (NoticeMethod::Unspecified, 0),
         ] {
             let mut one = untold.clone();
             one.set_method(method);

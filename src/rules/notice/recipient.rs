@@ -25,13 +25,8 @@ pub fn is_specific(agreement: Option<&Agreement>) -> bool {
     agreement.is_some_and(|agreement| agreement.authorization() == Authorization::Specific)
 }
 
-/// Whether a customer is told by nothing but the page.
-pub fn is_told_by_page(method: NoticeMethod) -> bool {
-    matches!(method, NoticeMethod::Unspecified | NoticeMethod::Publication)
-}
-
-/// Begins with a recipient that is reached at `at`: told already where the notice is published to it, and the page shows
-/// all of the changes that concern it (`shown`: the ids of those that it shows).
+/// Begins with a recipient that is reached at `at`. Where nothing was agreed, it is told by that; where it was agreed that
+/// the page tells it, only if that shows all of the changes that concern it (`shown`: the ids of those that it shows).
 ///
 /// # Errors
 /// If a clock ends beyond the last instant there is.
@@ -49,13 +44,16 @@ pub fn begin(
         change
     };
     recipient.changes.extend(change_ids.into_iter().map(change));
-    let by_page = is_told_by_page(recipient.method());
     let is_shown = recipient.changes.iter().all(|change| shown.contains(&change.change_id));
-    if by_page && is_shown && recipient.send_time.is_none() {
+    let (is_told, is_published) = match recipient.method() {
+        NoticeMethod::Unspecified => (true, true),
+        // Publishing on a page that does not show it starts nothing.
+        NoticeMethod::Publication => (is_shown, is_shown),
+        NoticeMethod::EmailToContacts | NoticeMethod::Subscription | NoticeMethod::Manual => (false, true),
+    };
+    if is_told && recipient.send_time.is_none() {
         recipient.send_time = stamp(at);
     }
-    // Publishing on a page that does not show it starts nothing for whom only the page tells it.
-    let is_published = is_shown || !by_page;
     if is_published && clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
         recipient.start_time = stamp(at);
     }

@@ -18,7 +18,7 @@ use crate::{
             audience::{Reach, reach},
             effect::{binds, emergency},
             instant,
-            recipient::{begin, clears_in_silence, is_told_by_page},
+            recipient::{begin, clears_in_silence},
             stamp,
         },
     },
@@ -61,7 +61,7 @@ impl Ways {
             NoticeMethod::Subscription if !self.subscribed.contains(&customer.name) => {
                 Some("it has no subscription that is ACTIVE and takes notices".to_owned())
             }
-            method if is_told_by_page(method) => {
+            NoticeMethod::Publication => {
                 let ids = recipient.changes.iter().map(|change| change.change_id.as_str());
                 let hidden: Vec<&str> = ids.filter(|id| !self.shown.iter().any(|shown| shown == id)).collect();
                 match hidden.len() {

@@ -42,7 +42,7 @@ both! {
         scene.customer_as("nothing-agreed", Customer::default()).await;
         scene.customer("published", by_page(ClockStart::Published)).await;
         scene.customer("sent", by_page(ClockStart::Sent)).await;
-        let all = ["nothing-agreed", "published", "sent"];
+        let all = ["published", "sent"];
         scene.announce_for("shown", vec![add("host")], "2026-06-01T00:00:00Z").await;
         scene.announce_for("unseen", vec![add_unseen("hidden")], "2026-06-01T00:00:00Z").await;
         for who in all {
@@ -50,6 +50,10 @@ both! {
             assert_eq!(times(&scene.recipient("unseen", who).await), ["", "", ""], "{who}");
         }
         assert_eq!(untold(&mut scene).await, all);
+        // With whom nothing was agreed, that is all there is.
+        for notice in ["shown", "unseen"] {
+            assert_eq!(times(&scene.recipient(notice, "nothing-agreed").await)[..2], [NOW, NOW], "{notice}");
+        }
         // Its silence says nothing, and nothing takes effect for it.
         scene.pass_to("2026-06-01T00:00:00Z");
         for who in all {
