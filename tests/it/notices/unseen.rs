@@ -39,7 +39,6 @@ const CLEAR: &str = "2026-04-03T00:00:00Z";
 both! {
     async fn who_is_told_by_the_page_is_not_told_of_what_it_does_not_show(backend: Backend) {
         let mut scene = Scene::with(backend, v1::NoticePolicy { notice_days: Some(10), ..required() }).await;
-        scene.customer_as("nothing-agreed", Customer::default()).await;
         scene.customer("published", by_page(ClockStart::Published)).await;
         scene.customer("sent", by_page(ClockStart::Sent)).await;
         let all = ["published", "sent"];
@@ -50,10 +49,6 @@ both! {
             assert_eq!(times(&scene.recipient("unseen", who).await), ["", "", ""], "{who}");
         }
         assert_eq!(untold(&mut scene).await, all);
-        // With whom nothing was agreed, that is all there is.
-        for notice in ["shown", "unseen"] {
-            assert_eq!(times(&scene.recipient(notice, "nothing-agreed").await)[..2], [NOW, NOW], "{notice}");
-        }
         // Its silence says nothing, and nothing takes effect for it.
         scene.pass_to("2026-06-01T00:00:00Z");
         for who in all {
@@ -70,6 +65,16 @@ both! {
         assert_eq!(untold(&mut scene).await, [""; 0]);
         scene.pass_to("2026-06-11T00:00:00Z");
         assert_eq!(scene.state("unseen").await, State::Effective);
+    }
+
+    async fn with_whom_nothing_was_agreed_is_told_by_publishing(backend: Backend) {
+        let mut scene = Scene::with(backend, v1::NoticePolicy { notice_days: Some(10), ..required() }).await;
+        scene.customer_as("nothing-agreed", Customer::default()).await;
+        for (notice, change) in [("shown", add("host")), ("unseen", add_unseen("hidden"))] {
+            scene.announce_for(notice, vec![change], "2026-06-01T00:00:00Z").await;
+            assert_eq!(times(&scene.recipient(notice, "nothing-agreed").await), [NOW, NOW, CLEAR], "{notice}");
+        }
+        assert_eq!(untold(&mut scene).await, [""; 0]);
     }
 
     async fn of_a_notice_that_is_shown_in_part_only_that_part_is_told(backend: Backend) {
