@@ -1,5 +1,7 @@
 //! The worst inputs, over the wire, to every method: whatever a field may hold that it should not. Nothing panics,
 //! nothing is answered with INTERNAL or UNKNOWN, and what is refused changes nothing.
+//!
+//! REGISTRY_HOSTILE_SCALE: how many times longer the long texts are (1 MB from 5 on).
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +18,7 @@ use subprocessor_registry::proto::{self, v1};
 use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use tonic_types::StatusExt;
 
-use crate::support::{Raw, Server, both, fresh, organization, subprocessor, vendor};
+use crate::support::{Raw, Server, both, fresh, organization, subprocessor, trials, vendor};
 
 /// How deep messages within messages are tried.
 const DEPTH: usize = 3;
@@ -41,6 +43,7 @@ fn count_panics() -> usize {
 /// Texts that are wrong nearly everywhere.
 fn texts() -> Vec<String> {
     let filter = "display_name = \"x\"";
+    let scale = trials("REGISTRY_HOSTILE_SCALE", 1);
     [
         "a\0b",
         "\u{1b}[31mred",
@@ -76,13 +79,13 @@ fn texts() -> Vec<String> {
     .map(str::to_owned)
     .chain([
         // Longer than any field may be, deeper than any stack is, and small enough for every field there is.
-        "x".repeat(200_000),
-        format!("{}{filter}{}", "(".repeat(20_000), ")".repeat(20_000)),
-        "NOT ".repeat(20_000) + filter,
-        vec![filter; 2_000].join(" OR "),
-        "[".repeat(20_000),
-        "a: {".repeat(20_000),
-        "ä".repeat(60_000),
+        "x".repeat(200_000 * scale),
+        format!("{}{filter}{}", "(".repeat(20_000 * scale), ")".repeat(20_000 * scale)),
+        "NOT ".repeat(20_000 * scale) + filter,
+        vec![filter; 2_000 * scale].join(" OR "),
+        "[".repeat(20_000 * scale),
+        "a: {".repeat(20_000 * scale),
+        "ä".repeat(60_000 * scale),
     ])
     .collect()
 }

@@ -60,6 +60,11 @@ pub fn postgres_url() -> String {
     )
 }
 
+/// How much of a trial is wanted: a number in the environment, set by `make soak`; else what `make test` takes.
+pub fn trials(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number: {text}")))
+}
+
 /// A fresh database: its URL, and the folder that holds it.
 pub struct Place {
     pub backend: Backend,

@@ -14,7 +14,7 @@ use subprocessor_registry::proto::v1::{self, Subscription};
 use super::scene::{Got, KEY, Manner, NEARBY, Receiver, Scene, webhook};
 use crate::{
     notices::scene as notices,
-    support::{Backend, Place, Server, both},
+    support::{Backend, Place, Server, both, trials},
 };
 
 /// A server in a process of its own.
@@ -120,7 +120,7 @@ async fn three_servers_send_each_event_once() {
 
 both! {
     async fn a_server_that_is_killed_while_it_sends_loses_nothing(backend: Backend) {
-        let kills: usize = std::env::var("REGISTRY_DELIVERY_KILLS").map_or(3, |text| text.parse().expect("a number"));
+        let kills = trials("REGISTRY_DELIVERY_KILLS", 3);
         let (count, changes) = if kills > 10 { (20, 50) } else { (10, 20) };
         let mut scene = Scene::new(backend).await;
         let mut receiver = Receiver::start(Manner::Kind).await;

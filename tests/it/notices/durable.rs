@@ -20,7 +20,7 @@ use subprocessor_registry::proto::v1::{
 use tonic::transport::Channel;
 
 use super::scene::{ACME, Scene, add, at, general, notice, read, specific};
-use crate::support::{Backend, Server, apply, both};
+use crate::support::{Backend, Server, apply, both, trials};
 
 const EAGER: [(&str, &str); 1] = [("SCHEDULE__POLL_INTERVAL_MS", "10")];
 const PATIENT: [(&str, &str); 1] = [("SCHEDULE__POLL_INTERVAL_MS", "60000")];
@@ -171,7 +171,7 @@ both! {
     }
 
     async fn a_server_that_is_killed_while_it_applies_what_is_due_loses_and_doubles_nothing(backend: Backend) {
-        let kills = std::env::var("REGISTRY_DUE_KILLS").map_or(3, |text| text.parse().expect("a number"));
+        let kills = trials("REGISTRY_DUE_KILLS", 3);
         let notices = Ord::min(8 * kills, 600);
         let expected = expected(notices).await;
         let scene = announced(backend, notices).await;

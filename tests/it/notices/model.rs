@@ -13,18 +13,14 @@ mod steps;
 
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
-use crate::support::{Backend, Place, Server};
+use crate::support::{Backend, Place, Server, trials};
 use drive::Drive;
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
-}
-
-fn histories(backend: Backend, share: u64) {
-    let cases = u32::try_from(number("REGISTRY_MODEL_RUNS").unwrap_or(200) * share / 200).expect("a number of runs");
+fn histories(backend: Backend, share: usize) {
+    let cases = u32::try_from(trials("REGISTRY_MODEL_RUNS", 200) * share / 200).expect("a number of runs");
     let config = Config {
         cases,
-        rng_seed: RngSeed::Fixed(number("REGISTRY_MODEL_SEED").unwrap_or(7)),
+        rng_seed: RngSeed::Fixed(trials("REGISTRY_MODEL_SEED", 7) as u64),
         failure_persistence: None,
         max_shrink_iters: 150,
         ..Config::default()
