@@ -80,7 +80,7 @@ fn prefixed(field: Field, prefix: &str) -> Condition {
 }
 
 /// The least text that is greater than all that begin with `prefix`.
-fn after_prefix(prefix: &str) -> Option<String> {
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {
         let next = match u32::from(last) + 1 {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod clauses;
+mod customers;
 mod due;
 mod durable;
 mod effect;

@@ -79,7 +79,13 @@ impl Preview {
         let reached = value::count(i64::from(answer.recipient_count), "customer");
         out.line(format!("reaches {reached}, held back from {} if nobody answers", answer.held_back_count))?;
         let earliest = value::time(answer.earliest_effective_time.as_ref());
-        if earliest.is_empty() { Ok(()) } else { out.line(format!("for everybody at {earliest} at the earliest")) }
+        if !earliest.is_empty() {
+            out.line(format!("for everybody at {earliest} at the earliest"))?;
+        }
+        for gate in &answer.unmet_gates {
+            out.line(format!("gate not met: {gate}"))?;
+        }
+        Ok(())
     }
 }
 

@@ -129,46 +129,81 @@ pub struct Recipient<'a> {
     pub notice: &'a Notice,
     /// Whom it reaches.
     pub recipient: &'a NoticeRecipient,
+    /// The ids of the notice's changes that the public page does not show.
+    pub hidden: Vec<&'a str>,
 }
 
 impl Recipient<'_> {
+    /// The changes that wait for the customer.
+    fn waiting(&self) -> impl Iterator<Item = &str> {
+        let withdrawn = |id: &str| {
+            self.notice.changes.iter().any(|change| change.change_id == id && change.withdraw_time.is_some())
+        };
+        let pending = self.recipient.changes.iter().filter(|change| change.status() == Status::Pending);
+        pending.map(|change| change.change_id.as_str()).filter(move |id| !withdrawn(id))
+    }
+
+    /// How it was to be told, why it was not, what is to be done, and what it needs next time; none if it was told.
+    fn trouble(&self) -> Option<(&'static str, String, &'static str, &'static str)> {
+        let recipient = self.recipient;
+        let again = "send what failed again (RetryDelivery), or tell it yourself";
+        let unsent = || recipient.send_time.is_none().then(|| "nothing has arrived".to_owned());
+        match recipient.method() {
+            NoticeMethod::EmailToContacts => {
+                Some(("by mail to its contacts", unsent()?, again, "a contact with an address"))
+            }
+            NoticeMethod::Subscription => {
+                Some(("by its subscription", unsent()?, again, "a subscription that is ACTIVE"))
+            }
+            NoticeMethod::Publication | NoticeMethod::Unspecified if recipient.start_time.is_none() => Some((
+                "by publishing",
+                "its periods run from delivery, which that does not prove".to_owned(),
+                "have it acknowledged (AcknowledgeNotice), or tell it yourself",
+                "another clock_start or notice_method",
+            )),
+            // Whoever was told in another way too does not need the page.
+            NoticeMethod::Publication if recipient.receipts.is_empty() && recipient.acknowledge_time.is_none() => {
+                let hidden: Vec<&str> = self.waiting().filter(|id| self.hidden.contains(id)).collect();
+                let why = format!("that does not show {}: what is changed is not listed", hidden.join(", "));
+                (!hidden.is_empty()).then_some((
+                    "by the page",
+                    why,
+                    "list it, or tell the customer yourself",
+                    "what the notice is about to be listed, or another notice_method",
+                ))
+            }
+            // It is told by somebody who records it, or was by publishing.
+            NoticeMethod::Publication | NoticeMethod::Manual | NoticeMethod::Unspecified => None,
+        }
+    }
+
     /// The day from which it was to be told; none where nothing waits for that.
     fn to_be_told_since(&self) -> Option<String> {
-        let told = self.recipient.send_time.is_some();
-        let waits = self.recipient.changes.iter().any(|change| change.status() == Status::Pending);
         let open = matches!(self.notice.state(), State::Published | State::Held | State::Effective);
         let reached = self.recipient.create_time.as_ref().or(self.notice.publish_time.as_ref());
-        day_of(reached).filter(|_| open && waits && !told)
+        day_of(reached).filter(|_| open && self.waiting().next().is_some())
     }
 }
 
 impl Subject for Recipient<'_> {
     fn on(&self, day: &str) -> Vec<Draft> {
-        let sent = ", and nothing has arrived";
-        let again = "send what failed again (RetryDelivery), or tell it yourself";
-        let (by, why, again, what) = match self.recipient.method() {
-            NoticeMethod::EmailToContacts => ("by mail to its contacts", sent, again, "a contact with an address"),
-            NoticeMethod::Subscription => ("by its subscription", sent, again, "a subscription that is ACTIVE"),
-            NoticeMethod::Publication => (
-                "by the page",
-                ", which does not show all that concerns it",
-                "tell it yourself",
-                "what that is about to be listed",
-            ),
-            // It is told by somebody who records it, or was by publishing.
-            NoticeMethod::Manual | NoticeMethod::Unspecified => return Vec::new(),
-        };
         if self.to_be_told_since().is_none_or(|since| day < since.as_str()) {
             return Vec::new();
         }
-        let Self { notice, recipient } = self;
+        let Some((by, why, again, what)) = self.trouble() else { return Vec::new() };
+        let Self { notice, recipient, .. } = self;
+        let clock = match recipient.start_time {
+            Some(_) => "Its periods run all the same, as its agreement says",
+            None => "What waits for it waits until it is told",
+        };
         let text = format!(
-            "{} was not told of \"{}\": it is told {by}{why}. What waits for it waits until it is told: {again} and record \
-             that (RecordDelivery); for the next notice it needs {what}",
+            "{} was not told of \"{}\": it is told {by}, and {why}. {clock}: {again} and record that (RecordDelivery); \
+             for the next notice it needs {what}",
             recipient.customer, notice.title
         );
         let method = recipient.method().as_str_name().trim_start_matches("NOTICE_METHOD_");
-        let facts = [fact(&recipient.name, "method", method, &[]), fact(&recipient.name, "send_time", "not told", &[])];
+        let sent = instant(recipient.send_time.as_ref()).map_or("not told".to_owned(), |time| time.to_string());
+        let facts = [fact(&recipient.name, "method", method, &[]), fact(&recipient.name, "send_time", sent, &[])];
         let draft = Draft::new(Kind::NoticeUndelivered, Severity::Critical, &recipient.name, "untold");
         vec![draft.says(text, "GDPR Art. 28(2)").cites(facts)]
     }
@@ -230,7 +265,7 @@ mod tests {
         let mut untold = NoticeRecipient { changes: vec![change.clone()], ..NoticeRecipient::default() };
         untold.set_method(NoticeMethod::EmailToContacts);
         let found = |notice: &Notice, recipient: &NoticeRecipient, day: &str| {
-            let one = Recipient { notice, recipient };
+            let one = Recipient { notice, recipient, hidden: vec!["hidden"] };
             one.on(day).into_iter().map(|draft| (draft.kind, draft.severity)).collect::<Vec<_>>()
         };
         let undelivered = [(Kind::NoticeUndelivered, Severity::Critical)];
@@ -239,18 +274,35 @@ mod tests {
         let later = NoticeRecipient { create_time: at("2026-03-22T00:00:00Z"), ..untold.clone() };
         assert_eq!(found(&notice, &later, "2026-03-21"), []);
         let mut dates = Dates::new();
-        Recipient { notice: &notice, recipient: &later }.dates(&mut dates);
+        Recipient { notice: &notice, recipient: &later, hidden: Vec::new() }.dates(&mut dates);
         assert_eq!(dates.iter().map(String::as_str).collect::<Vec<_>>(), ["2026-03-22"]);
         for (method, count) in [
             (NoticeMethod::Subscription, 1),
             (NoticeMethod::Manual, 0),
             (NoticeMethod::Publication, 1),
-            (NoticeMethod::Unspecified, 0),
+            (NoticeMethod::Unspecified, 1),
         ] {
             let mut one = untold.clone();
             one.set_method(method);
             assert_eq!(found(&notice, &one, "2026-03-23").len(), count, "{method:?}");
         }
+        // What the page does not show tells nobody who is told by it, until it is told in another way.
+        let now = at("2026-03-20T10:00:00Z");
+        let mut by_page = NoticeRecipient { send_time: now, start_time: now, ..untold.clone() };
+        by_page.set_method(NoticeMethod::Publication);
+        "hidden".clone_into(&mut by_page.changes[0].change_id);
+        assert_eq!(found(&notice, &by_page, "2026-03-23"), undelivered);
+        let receipts = vec![crate::proto::v1::DeliveryReceipt::default()];
+        assert_eq!(found(&notice, &NoticeRecipient { receipts, ..by_page.clone() }, "2026-03-23"), []);
+        let mut withdrawn = notice.clone();
+        withdrawn.changes.push(crate::proto::v1::NoticeChange {
+            change_id: "hidden".into(),
+            withdraw_time: at("2026-03-21T00:00:00Z"),
+            ..Default::default()
+        });
+        assert_eq!(found(&withdrawn, &by_page, "2026-03-23"), []);
+        "shown".clone_into(&mut by_page.changes[0].change_id);
+        assert_eq!(found(&notice, &by_page, "2026-03-23"), []);
         let told = NoticeRecipient { send_time: at("2026-03-20T10:00:01Z"), ..untold.clone() };
         assert_eq!(found(&notice, &told, "2026-03-23"), []);
         change.set_status(Status::Authorized);

@@ -104,6 +104,17 @@ pub fn is_together(notice: &Notice) -> bool {
     (rollout == Rollout::Together || !binds(notice)) && notice.emergency.is_none()
 }
 
+/// The ids of the changes that apply to a recipient already: they have taken effect, and are not held back from it.
+pub fn applied(notice: &Notice, recipient: &NoticeRecipient, at: Timestamp) -> Vec<String> {
+    let is_cleared = |change: &NoticeChange| {
+        let own = recipient.changes.iter().find(|own| own.change_id == change.change_id);
+        own.and_then(|own| clears_at(recipient, own, emergency(notice))).is_some_and(|clear| clear <= at)
+    };
+    let effective = notice.changes.iter().filter(|change| change.effective_time.is_some());
+    let applied = effective.filter(|change| change.held_back_count == 0 || is_cleared(change));
+    applied.map(|change| change.change_id.clone()).collect()
+}
+
 /// What is to be done with a change of a published notice at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {

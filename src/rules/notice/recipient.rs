@@ -25,15 +25,18 @@ pub fn is_specific(agreement: Option<&Agreement>) -> bool {
     agreement.is_some_and(|agreement| agreement.authorization() == Authorization::Specific)
 }
 
-/// Begins with a recipient that is reached at `at`. Where nothing was agreed, it is told by that; where it was agreed that
-/// the page tells it, only if that shows all of the changes that concern it (`shown`: the ids of those that it shows).
+/// Why nothing waits any more for a customer that has left.
+const ENDED: &str = "its agreement ended";
+/// Why nothing waits any more for a customer that stays.
+const UNUSED: &str = "it does not use what the change concerns";
+
+/// Begins with a recipient that is reached at `at`: told already where publishing tells it.
 ///
 /// # Errors
 /// If a clock ends beyond the last instant there is.
 pub fn begin(
     recipient: &mut NoticeRecipient,
     change_ids: Vec<String>,
-    shown: &[String],
     policy: &NoticePolicy,
     at: Timestamp,
 ) -> Result<()> {
@@ -44,22 +47,20 @@ pub fn begin(
         change
     };
     recipient.changes.extend(change_ids.into_iter().map(change));
-    let is_shown = recipient.changes.iter().all(|change| shown.contains(&change.change_id));
-    let (is_told, is_published) = match recipient.method() {
-        NoticeMethod::Unspecified => (true, true),
-        // Publishing on a page that does not show it starts nothing.
-        NoticeMethod::Publication => (is_shown, is_shown),
-        NoticeMethod::EmailToContacts | NoticeMethod::Subscription | NoticeMethod::Manual => (false, true),
-    };
-    if is_told && recipient.send_time.is_none() {
+    if publishing_tells(recipient) && recipient.send_time.is_none() {
         recipient.send_time = stamp(at);
     }
-    if is_published && clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
+    if clock_start(recipient) == ClockStart::Published && recipient.start_time.is_none() {
         recipient.start_time = stamp(at);
     }
     start_clocks(recipient, policy)?;
     pass(recipient, at);
     Ok(())
+}
+
+/// Whether publishing is how the customer is told: as was agreed, or because nothing was.
+fn publishing_tells(recipient: &NoticeRecipient) -> bool {
+    matches!(recipient.method(), NoticeMethod::Unspecified | NoticeMethod::Publication)
 }
 
 fn clock_start(recipient: &NoticeRecipient) -> ClockStart {
@@ -69,19 +70,18 @@ fn clock_start(recipient: &NoticeRecipient) -> ClockStart {
 /// Sets the clocks by what is known of telling the customer; stops them where nothing is any more.
 fn start_clocks(recipient: &mut NoticeRecipient, policy: &NoticePolicy) -> Result<()> {
     match clock_start(recipient) {
-        // What publishing has not started starts when it is told.
-        ClockStart::Published => recipient.start_time = recipient.start_time.or(recipient.send_time),
+        ClockStart::Published => {}
         ClockStart::Delivered => recipient.start_time = recipient.deliver_time,
         ClockStart::Sent | ClockStart::Unspecified => recipient.start_time = recipient.send_time,
     }
-    let Some(start) = instant(recipient.start_time.as_ref()) else {
-        for change in &mut recipient.changes {
+    let terms = Terms::new(recipient.agreement.as_ref(), Some(policy))?;
+    let starts: Vec<Option<Timestamp>> = recipient.changes.iter().map(|change| start(recipient, change)).collect();
+    for (change, start) in recipient.changes.iter_mut().zip(starts) {
+        let Some(start) = start else {
             (change.objection_deadline_time, change.clear_time) = (None, None);
-        }
-        return Ok(());
-    };
-    let clock = Terms::new(recipient.agreement.as_ref(), Some(policy))?.clock(start)?;
-    for change in &mut recipient.changes {
+            continue;
+        };
+        let clock = terms.clock(start)?;
         change.objection_deadline_time = clock.objection_deadline_time.and_then(stamp);
         let end = instant(change.termination_right_end_time.as_ref()).filter(|_| change.status() == Status::Objected);
         change.clear_time = stamp(end.map_or(clock.clear_time, |end| end.max(clock.clear_time)));
@@ -89,53 +89,135 @@ fn start_clocks(recipient: &mut NoticeRecipient, policy: &NoticePolicy) -> Resul
     Ok(())
 }
 
-/// When silence on a change has its consequence.
-fn silence(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Timestamp> {
-    let without_right =
-        if is_specific(recipient.agreement.as_ref()) { &change.clear_time } else { &recipient.start_time };
-    recipient.start_time?;
-    instant(change.objection_deadline_time.as_ref().or(without_right.as_ref()))
+/// When the clocks of a change start: with those of the recipient, or with the first telling after the change came to
+/// concern it.
+fn start(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Timestamp> {
+    let Some(reached) = instant(change.reach_time.as_ref()) else { return instant(recipient.start_time.as_ref()) };
+    match clock_start(recipient) {
+        ClockStart::Published => Some(reached),
+        ClockStart::Delivered => first_told(recipient, &[Receipt::Delivered], reached),
+        _ if publishing_tells(recipient) => Some(reached),
+        ClockStart::Sent | ClockStart::Unspecified => {
+            first_told(recipient, &[Receipt::Sent, Receipt::Delivered], reached)
+        }
+    }
 }
 
-/// Applies what time has decided by `at`.
-pub fn pass(recipient: &mut NoticeRecipient, at: Timestamp) {
+/// The first receipt of some kinds, not before `since`, that did not come back. What was sent again after it came back
+/// stands until it comes back again.
+fn first_told(recipient: &NoticeRecipient, kinds: &[Receipt], since: Timestamp) -> Option<Timestamp> {
+    let bounced = |at: usize, receipt: &DeliveryReceipt| {
+        let own = |other: &DeliveryReceipt| other.kind() == Receipt::Bounced && other.delivery == receipt.delivery;
+        recipient.receipts.iter().skip(at).any(own)
+    };
+    let standing =
+        recipient.receipts.iter().enumerate().filter(|(at, one)| kinds.contains(&one.kind()) && !bounced(*at, one));
+    standing.filter_map(|(_, one)| instant(one.event_time.as_ref())).filter(|time| *time >= since).min()
+}
+
+/// When silence on a change has its consequence: not any more once the customer has left.
+fn silence(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Timestamp> {
+    let start = start(recipient, change)?;
+    let without_right = match is_specific(recipient.agreement.as_ref()) {
+        true => instant(change.clear_time.as_ref()),
+        false => Some(start),
+    };
+    let end = instant(change.objection_deadline_time.as_ref()).or(without_right);
     let release = instant(recipient.release_time.as_ref());
+    end.filter(|end| release.is_none_or(|release| *end < release))
+}
+
+/// Applies what silence has decided by `at`.
+pub fn pass(recipient: &mut NoticeRecipient, at: Timestamp) {
     let deemed =
         if is_specific(recipient.agreement.as_ref()) { Status::DeemedDenied } else { Status::DeemedAuthorized };
     let ends: Vec<Option<Timestamp>> = recipient.changes.iter().map(|change| silence(recipient, change)).collect();
     for (change, end) in recipient.changes.iter_mut().zip(ends) {
         if change.status() == Status::Pending
-            && let Some(end) = end.filter(|end| *end <= at && release.is_none_or(|release| *end < release))
+            && let Some(end) = end.filter(|end| *end <= at)
         {
             // What was given back to silence after its end was decided when it was given back.
             let since = instant(change.decide_time.as_ref()).map_or(end, |since| since.max(end));
             decide(change, deemed, since, SYSTEM, "");
         }
-        if let Some(release) = release.filter(|release| *release <= at)
-            && change.status() != Status::Released
-        {
-            decide(change, Status::Released, release, SYSTEM, "its agreement ended");
-        }
     }
     recipient.due_time = next(recipient).and_then(stamp);
+}
+
+/// Applies that the customer has left by `at`, if it has: nothing waits for it any more. What it answered to what applies
+/// to it already (`applied`: ids of changes) stays as it was.
+pub fn leave(recipient: &mut NoticeRecipient, applied: &[String], at: Timestamp) {
+    let Some(release) = instant(recipient.release_time.as_ref()).filter(|release| *release <= at) else { return };
+    for change in &mut recipient.changes {
+        if change.status() != Status::Released && !applied.contains(&change.change_id) {
+            decide(change, Status::Released, release, SYSTEM, ENDED);
+        }
+    }
+    recipient.due_time = silences(recipient).min().and_then(stamp);
 }
 
 /// Nothing of some changes concerns the customer any more.
 pub fn release(recipient: &mut NoticeRecipient, gone: impl Fn(&str) -> bool, at: Timestamp) {
     for change in &mut recipient.changes {
         if change.status() != Status::Released && gone(&change.change_id) {
-            decide(change, Status::Released, at, SYSTEM, "it does not use what the change concerns");
+            decide(change, Status::Released, at, SYSTEM, UNUSED);
         }
     }
     recipient.due_time = next(recipient).and_then(stamp);
+}
+
+/// Changes concern a customer that the notice has reached already (`concerned`): those that it did not know of have
+/// periods of their own; those that nothing waited for it with any more, because it had left or did not use them, wait for
+/// it anew, and are objected to if its objection is open (`objected`).
+///
+/// # Errors
+/// If a clock ends beyond the last instant there is.
+pub fn widen(
+    recipient: &mut NoticeRecipient,
+    concerned: &[String],
+    objected: &[String],
+    policy: &NoticePolicy,
+    at: Timestamp,
+) -> Result<()> {
+    let mut is_wider = false;
+    for id in concerned {
+        match recipient.changes.iter_mut().find(|change| change.change_id == *id) {
+            Some(change) if may_come_back(change) => {
+                let status = if objected.contains(&change.objection) { Status::Objected } else { Status::Pending };
+                decide(change, status, at, SYSTEM, "it concerns the customer again");
+                is_wider = true;
+            }
+            Some(_) => {}
+            None => {
+                let mut change =
+                    RecipientChange { change_id: id.clone(), reach_time: stamp(at), ..RecipientChange::default() };
+                decide(&mut change, Status::Pending, at, SYSTEM, "");
+                recipient.changes.push(change);
+                is_wider = true;
+            }
+        }
+    }
+    if is_wider { start_clocks(recipient, policy) } else { Ok(()) }
+}
+
+/// Whether nothing waits for the customer with a change only because of what it is: that can be undone.
+pub fn may_come_back(change: &RecipientChange) -> bool {
+    change.status() == Status::Released
+        && change.decided_by == SYSTEM
+        && [ENDED, UNUSED].contains(&change.note.as_str())
 }
 
 /// The next instant at which time decides something.
 fn next(recipient: &NoticeRecipient) -> Option<Timestamp> {
     let open = |change: &&RecipientChange| change.status() != Status::Released;
     let release = instant(recipient.release_time.as_ref()).filter(|_| recipient.changes.iter().any(|c| open(&c)));
+    silences(recipient).chain(release).min()
+}
+
+/// When silence has its consequences on what is not answered.
+fn silences(recipient: &NoticeRecipient) -> impl Iterator<Item = Timestamp> {
     let pending = recipient.changes.iter().filter(|change| change.status() == Status::Pending);
-    pending.filter_map(|change| silence(recipient, change)).chain(release).min()
+    pending.filter_map(|change| silence(recipient, change))
 }
 
 fn decide(change: &mut RecipientChange, status: Status, at: Timestamp, by: &str, note: &str) {
@@ -346,17 +428,7 @@ pub fn come_back(recipient: &mut NoticeRecipient, now: Timestamp, policy: &Notic
     if recipient.acknowledge_time.is_some() || is_decided(recipient, now) {
         return Ok(());
     }
-    // What was sent again after it came back stands until it comes back again.
-    let bounced = |at: usize, receipt: &DeliveryReceipt| {
-        let own = |other: &DeliveryReceipt| other.kind() == Receipt::Bounced && other.delivery == receipt.delivery;
-        !receipt.delivery.is_empty() && recipient.receipts.iter().skip(at).any(own)
-    };
-    let all = recipient.receipts.iter().enumerate();
-    let standing: Vec<&DeliveryReceipt> = all.filter(|(at, one)| !bounced(*at, one)).map(|(_, one)| one).collect();
-    let first = |kinds: &[Receipt]| {
-        let of = standing.iter().filter(|receipt| kinds.contains(&receipt.kind()));
-        of.filter_map(|receipt| instant(receipt.event_time.as_ref())).min().and_then(stamp)
-    };
+    let first = |kinds: &[Receipt]| first_told(recipient, kinds, Timestamp::MIN).and_then(stamp);
     (recipient.send_time, recipient.deliver_time) =
         (first(&[Receipt::Sent, Receipt::Delivered]), first(&[Receipt::Delivered]));
     start_clocks(recipient, policy)?;
@@ -373,7 +445,7 @@ fn is_decided(recipient: &NoticeRecipient, now: Timestamp) -> bool {
     })
 }
 
-/// The customer was told, it arrived, or it came back, at `at`.
+/// The customer was told, it arrived, or it came back, at `at`; its receipt is the last one.
 ///
 /// # Errors
 /// Why it cannot be recorded: a bounce of what has been decided.

@@ -39,6 +39,7 @@ use crate::{
             Law,
             derived::{Derived, derive},
         },
+        publication::upcoming::is_shown,
     },
     store::{
         Store,
@@ -389,16 +390,25 @@ impl Store {
     pub(super) async fn examine_recipients(&self, question: &Question, page: Page<NoticeRecipient>) -> Result<Batch> {
         let names: HashSet<String> = page.items.iter().map(|one| notice_of(&one.name)).collect();
         let notices: HashMap<String, Notice> = self.at("name", names.into_iter().collect(), question.revision).await?;
+        let by_page = page.items.iter().filter(|one| one.method() == NoticeMethod::Publication);
+        let by_page: HashSet<String> = by_page.map(|one| notice_of(&one.name)).collect();
+        let about = by_page.iter().filter_map(|name| notices.get(name)).flat_map(|notice| &notice.changes);
+        let about: HashSet<String> = about.map(|change| change.subprocessor.clone()).collect();
+        let about: HashMap<String, Subprocessor> =
+            self.at("name", about.into_iter().collect(), question.revision).await?;
         let found = page.items.iter().filter_map(|recipient| {
             let notice = notices.get(&notice_of(&recipient.name))?;
             let organization = organization_of(&recipient.name);
-            Some(examined(&recipient.name, examine(&Recipient { notice, recipient }, &organization, &question.window)))
+            let hidden = notice.changes.iter().filter(|change| !is_shown(change, about.get(&change.subprocessor)));
+            let hidden = hidden.map(|change| change.change_id.as_str()).collect();
+            let recipient = Recipient { notice, recipient, hidden };
+            Some(examined(&recipient.recipient.name, examine(&recipient, &organization, &question.window)))
         });
         Ok(Batch { subjects: found.collect(), next: next(&page) })
     }
 }
 
-/// Recipients that the registry is to tell, and for whom something waits.
+/// Recipients that are not told by somebody who records it, and for whom something waits.
 pub(super) fn waiting(named: Option<Filter>) -> Filter {
     let method = Field::new("method", FieldKind::Choice("subprocessor.registry.v1.Agreement.NoticeMethod"));
     let statuses = Field::new("statuses", FieldKind::Choices("subprocessor.registry.v1.RecipientChange.Status"));

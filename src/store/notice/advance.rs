@@ -223,6 +223,28 @@ impl Writer {
         Ok(Ok(()))
     }
 
+    /// What gates would say of a change that took effect on a day, as things stand.
+    pub(super) async fn gates_ahead(
+        &self,
+        organization: &Organization,
+        change: &NoticeChange,
+        fitted: &Fitted,
+        day: &str,
+    ) -> Result<Vec<String>> {
+        if change.kind() == ChangeKind::Remove {
+            return Ok(Vec::new());
+        }
+        let mut after = fitted.after.clone();
+        if adds(change.kind()) {
+            after.set_state(Stage::Active);
+            day.clone_into(&mut after.start_date);
+        }
+        let before = fitted.before.as_ref().map_or(&fitted.after, |before| &before.message);
+        let transfers = transfers(organization, change);
+        let unmet = self.unmet_by(organization, change, before, &after, &transfers, day).await?;
+        Ok(unmet.into_iter().map(|gate| format!("{}: {}", change.change_id, gate.detail)).collect())
+    }
+
     /// The gates that a change does not meet on a day: all of them for what joins the list, and for what is on it those
     /// that it would lose.
     async fn unmet_by(

@@ -16,9 +16,9 @@ use crate::{
         text,
     },
     rules::notice::{
-        effect::emergency,
+        effect::applied,
         instant,
-        recipient::{self as machine, clears_at, strangers},
+        recipient::{self as machine, strangers},
     },
     store::{
         recipient::name_of,
@@ -100,16 +100,7 @@ struct Told {
 impl Told {
     /// The changes that apply to the recipient already.
     fn applied(&self, at: Timestamp) -> Vec<String> {
-        let notice = &self.notice.message;
-        let effective = notice.changes.iter().filter(|change| change.effective_time.is_some());
-        effective
-            .filter(|change| {
-                let own = self.recipient.message.changes.iter().find(|own| own.change_id == change.change_id);
-                let clear = own.and_then(|own| clears_at(&self.recipient.message, own, emergency(notice)));
-                clear.is_some_and(|clear| clear <= at) || change.held_back_count == 0
-            })
-            .map(|change| change.change_id.clone())
-            .collect()
+        applied(&self.notice.message, &self.recipient.message, at)
     }
 }
 
@@ -166,7 +157,6 @@ impl Writer {
                 if after.receipts.len() >= MOST {
                     return Err(refused(customer, format!("has {MOST} receipts already")));
                 }
-                allow(machine::record(&mut after, kind, at, now, &told.policy)?)?;
                 let (event_time, record_time) = (stamp(at), stamp(now));
                 after.receipts.push(DeliveryReceipt {
                     kind: kind.into(),
@@ -176,6 +166,7 @@ impl Writer {
                     evidence,
                     delivery: String::new(),
                 });
+                allow(machine::record(&mut after, kind, at, now, &told.policy)?)?;
             }
         }
         self.put_recipient(&told.recipient, after).await
@@ -205,16 +196,16 @@ impl Writer {
                     continue;
                 }
                 let at = proof.event_time.min(now);
-                if machine::record(&mut after, Receipt::Delivered, at, now, &policy)?.is_ok() {
-                    after.receipts.push(DeliveryReceipt {
-                        kind: Receipt::Delivered.into(),
-                        event_time: stamp(at),
-                        record_time: stamp(now),
-                        principal: self.call().principal.clone(),
-                        evidence: text::without_addresses(&proof.evidence),
-                        delivery: proof.delivery.clone(),
-                    });
-                }
+                after.receipts.push(DeliveryReceipt {
+                    kind: Receipt::Delivered.into(),
+                    event_time: stamp(at),
+                    record_time: stamp(now),
+                    principal: self.call().principal.clone(),
+                    evidence: text::without_addresses(&proof.evidence),
+                    delivery: proof.delivery.clone(),
+                });
+                // Only a bounce is refused.
+                let _ = machine::record(&mut after, Receipt::Delivered, at, now, &policy)?;
             }
             self.put_recipient(&before, after).await?;
         }

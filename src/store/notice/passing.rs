@@ -3,7 +3,10 @@
 //! What is applied is applied as of the instant at which it was due, whenever that is done: the result is the same if
 //! the registry was down in between.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 use prost::Message;
@@ -13,10 +16,16 @@ use crate::{
     error::{Error, Result},
     proto::v1::{Notice, NoticeRecipient, recipient_change::Status},
     resource::name::{Kind, Name},
-    rules::notice::{instant, recipient::pass, stamp},
+    rules::notice::{
+        effect::applied,
+        instant,
+        recipient::{leave, pass},
+        stamp,
+    },
     store::{
         due::next_due,
         read::fetch_stored,
+        recipient::notice_of,
         version::{Resource, Stored},
         writer::Writer,
     },
@@ -130,11 +139,24 @@ impl Writer {
     async fn pass_silence(&mut self, due: Vec<Stored<NoticeRecipient>>, micros: i64, blame: &Blame) -> Result<()> {
         let mut at = Timestamp::from_microsecond(micros).map_err(Error::internal)?;
         let (mut released, mut bytes, mut is_first) = (Vec::new(), 0, true);
-        for stored in due.into_iter().filter(|one| due_micros(one.message.due_time.as_ref()) == micros) {
+        let due: Vec<_> = due.into_iter().filter(|one| due_micros(one.message.due_time.as_ref()) == micros).collect();
+        let mut notices: Vec<String> = due.iter().map(|one| notice_of(one.name())).collect();
+        notices.sort();
+        notices.dedup();
+        let notices: HashMap<String, Stored<Notice>> = self
+            .live_among::<Notice>("name", &notices)
+            .await?
+            .into_iter()
+            .map(|one| (one.name().to_owned(), one))
+            .collect();
+        for stored in due {
             blame.put(&stored, micros);
             at = at.max(exactly(stored.message.due_time.as_ref(), micros)?);
             let mut after = stored.message.clone();
             pass(&mut after, at);
+            let notice = notices.get(&notice_of(stored.name()));
+            let applied = notice.map(|notice| applied(&notice.message, &after, at)).unwrap_or_default();
+            leave(&mut after, &applied, at);
             // A revision counts what was before as well as what is after; the rest comes in the next one.
             bytes += stored.message.encoded_len() + after.encoded_len();
             if bytes > CHUNK_BYTES && !is_first {

@@ -112,12 +112,15 @@ impl Writer {
         }
         let organization = self.organization_over(&notice.name).await?;
         super::name_changes(&mut notice);
-        self.freeze(&organization, &mut notice, at).await?;
+        let fitted = self.freeze(&organization, &mut notice, at).await?;
         let name = Name::of(Kind::Notice, "name", &notice.name)?;
         let requested = instant(notice.requested_effective_time.as_ref());
         let effective_day = requested.map(day);
         let held_at = requested.max(Some(at)).unwrap_or(at);
         let mut answer = PreviewNoticeResponse { revision: self.revision(), ..PreviewNoticeResponse::default() };
+        for (change, fitted) in notice.changes.iter().zip(&fitted) {
+            answer.unmet_gates.extend(self.gates_ahead(&organization, change, fitted, &day(held_at)).await?);
+        }
         let mut ways = Ways { subscribed: HashSet::new(), shown: self.shown(&notice).await? };
         let mut latest = None;
         let mut cursor = String::new();
@@ -130,7 +133,7 @@ impl Writer {
                 let customer = &customer.message;
                 let mut seen = PreviewedCustomer { customer: customer.name.clone(), ..PreviewedCustomer::default() };
                 match (
-                    recipient(&notice, &name, customer, &ways.shown, at)?,
+                    recipient(&notice, &name, customer, at)?,
                     reach(customer, &notice.changes, &day(at), effective_day.as_deref()),
                 ) {
                     (Some(mut one), Reach::Reached { change_ids, reason }) => {
@@ -138,7 +141,7 @@ impl Writer {
                             // As if it were told at publication, however that is done.
                             (one.send_time, one.deliver_time) = (stamp(at), stamp(at));
                             one.changes.clear();
-                            begin(&mut one, change_ids, &ways.shown, &notice.policy.unwrap_or_default(), at)?;
+                            begin(&mut one, change_ids, &notice.policy.unwrap_or_default(), at)?;
                         }
                         latest = latest.max(last_clear(&notice, &one));
                         let held = |id: &str| {

@@ -180,7 +180,6 @@ impl Writer {
     pub(super) async fn audience(&self, notice: &mut Notice, at: Timestamp) -> Result<Vec<NoticeRecipient>> {
         let name = Name::of(Kind::Notice, "name", &notice.name)?;
         let organization = name.organization().ok_or_else(|| Error::internal("a notice without an organization"))?;
-        let shown = self.shown(notice).await?;
         let mut after = self.last_reached(&notice.name).await?;
         let (mut reached, mut bytes) = (Vec::new(), 0);
         notice.audience_complete = false;
@@ -193,7 +192,7 @@ impl Writer {
                     break;
                 }
                 customer.name().clone_into(&mut after);
-                let told = recipient(notice, &name, &customer.message, &shown, at)?;
+                let told = recipient(notice, &name, &customer.message, at)?;
                 bytes += told.as_ref().map_or(0, Message::encoded_len);
                 reached.extend(told);
             }
@@ -265,7 +264,9 @@ impl Writer {
                 withdrawn.push(change.clone());
             }
         }
-        after.withdraw_reason = reason;
+        if !withdrawn.is_empty() {
+            after.withdraw_reason = reason;
+        }
         for change in withdrawn.iter().filter(|change| was_open && adds(change.kind())) {
             if let Some(stored) = self.engagement(&change.subprocessor).await?
                 && stored.message.state() == Stage::Announced
@@ -355,13 +356,11 @@ fn promise(policy: &NoticePolicy) -> NoticePolicy {
     NoticePolicy { objection_days: Some(0), ..*policy }
 }
 
-/// What is written of a customer whom a notice reaches at `at`; `None` if it does not. `shown`: the changes that the page
-/// shows.
+/// What is written of a customer whom a notice reaches at `at`; `None` if it does not.
 pub(super) fn recipient(
     notice: &Notice,
     name: &Name,
     customer: &Customer,
-    shown: &[String],
     at: Timestamp,
 ) -> Result<Option<NoticeRecipient>> {
     let effective = instant(notice.requested_effective_time.as_ref()).map(day);
@@ -377,7 +376,7 @@ pub(super) fn recipient(
         release_time: end_of(customer),
         ..NoticeRecipient::default()
     };
-    begin(&mut recipient, change_ids, shown, &notice.policy.unwrap_or_default(), at)?;
+    begin(&mut recipient, change_ids, &notice.policy.unwrap_or_default(), at)?;
     Ok(Some(recipient))
 }
 

@@ -209,7 +209,9 @@ impl Store {
         let is_told = !told.is_empty();
         let mut reached: BTreeMap<String, Vec<NoticeRecipient>> = BTreeMap::new();
         for Seen { before, after } in self.seen::<NoticeRecipient>(changes).await? {
-            if let (None, Some(recipient)) = (before, after) {
+            let known = before.map_or(0, |before| before.changes.len());
+            // More may come to concern it later: it is told of that too.
+            if let Some(recipient) = after.filter(|after| after.changes.len() > known) {
                 reached.entry(notice_of(&recipient.name)).or_default().push(recipient);
             }
         }

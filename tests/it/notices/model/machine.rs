@@ -143,6 +143,8 @@ pub struct Stand {
     pub objection: Option<usize>,
     /// When an open objection stops to block.
     pub end: Option<Instant>,
+    /// Nothing waits for it because the customer left.
+    pub left: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -237,8 +239,15 @@ impl Recipient {
             if let Some(end) = silence.filter(|end| *end <= at && stand.status == Status::Pending) {
                 (stand.status, stand.decided) = (deemed, end.max(stand.decided));
             }
-            if let Some(release) = self.release.filter(|end| *end <= at && stand.status != Status::Released) {
-                (stand.status, stand.decided) = (Status::Released, release);
+        }
+    }
+
+    /// Who has left by an instant is waited for no more; what it answered to what applies to it (`applied`) stays.
+    fn leave(&mut self, applied: &[usize], at: Instant) {
+        let Some(release) = self.release.filter(|end| *end <= at) else { return };
+        for stand in &mut self.stands {
+            if stand.status != Status::Released && !applied.contains(&stand.change) {
+                (stand.status, stand.decided, stand.left) = (Status::Released, release, true);
             }
         }
     }
@@ -294,6 +303,25 @@ impl Notice {
         let Some(recipient) = self.recipients.get(&customer) else { return false };
         let stand = recipient.stands.iter().find(|stand| stand.change == index);
         stand.is_some_and(|stand| recipient.applies(stand, self).is_none_or(|clear| clear > at))
+    }
+
+    /// Whether it is open, or something of it is held back from somebody.
+    fn waits(&self, at: Instant) -> bool {
+        let held = |index| self.recipients.keys().any(|customer| self.held(index, *customer, at));
+        self.open() || (0..self.changes.len()).any(held)
+    }
+
+    /// Nothing waits any more for whoever has left.
+    fn leave(&mut self, at: Instant) {
+        let applied = |customer: usize| {
+            let all = 0..self.changes.len();
+            all.filter(|index| self.changes[*index].effective.is_some() && !self.held(*index, customer, at)).collect()
+        };
+        let applied: BTreeMap<usize, Vec<usize>> =
+            self.recipients.keys().map(|customer| (*customer, applied(*customer))).collect();
+        for (customer, recipient) in &mut self.recipients {
+            recipient.leave(&applied[customer], at);
+        }
     }
 }
 
@@ -370,6 +398,7 @@ impl Model {
         for notice in &mut self.notices {
             let policy = notice.policy;
             notice.recipients.values_mut().for_each(|recipient| recipient.pass(policy, now));
+            notice.leave(now);
         }
         for number in 0..self.notices.len() {
             if !self.notices[number].open() {
@@ -693,18 +722,31 @@ impl Model {
     fn follow(&mut self, number: usize) {
         let (now, customer) = (self.now, self.customers[number].clone());
         let ended = customer.deleted || customer.end.is_some_and(|end| end <= day_of(now));
+        let open: Vec<bool> = self.objections.iter().map(|objection| objection.open).collect();
         for notice in &mut self.notices {
             let policy = notice.policy;
+            if !notice.waits(now) {
+                continue;
+            }
+            let again = reached(&customer, notice, now).filter(|_| notice.open());
             if let Some(recipient) = notice.recipients.get_mut(&number) {
-                if recipient.stands.iter().all(|stand| stand.status == Status::Released) {
-                    continue;
-                }
                 recipient.release = if ended {
                     Some(recipient.release.filter(|release| *release <= now).unwrap_or(now))
                 } else {
                     customer.end.map(|day| day * super::days::DAY)
                 };
+                // Who comes back is waited for with what may still take effect.
+                let again = again.into_iter().flat_map(|again| again.stands).map(|stand| stand.change);
+                for change in again.collect::<Vec<usize>>() {
+                    let back = recipient.stands.iter_mut().find(|stand| stand.change == change && stand.left);
+                    if let Some(stand) = back {
+                        let objects = stand.objection.is_some_and(|id| open[id]);
+                        stand.status = if objects { Status::Objected } else { Status::Pending };
+                        (stand.decided, stand.left) = (now, false);
+                    }
+                }
                 recipient.pass(policy, now);
+                notice.leave(now);
             } else if notice.open()
                 && let Some(recipient) = reached(&customer, notice, now)
             {
@@ -832,7 +874,8 @@ fn reached(customer: &Customer, notice: &Notice, at: Instant) -> Option<Recipien
         return None;
     }
     let pending = (0..notice.changes.len()).filter(|index| notice.changes[*index].pending());
-    let stand = |change| Stand { change, status: Status::Pending, decided: at, objection: None, end: None };
+    let stand =
+        |change| Stand { change, status: Status::Pending, decided: at, objection: None, end: None, left: false };
     let stands: Vec<Stand> = pending.map(stand).collect();
     if stands.is_empty() {
         return None;
