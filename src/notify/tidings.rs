@@ -10,13 +10,13 @@ use super::email::contents::{self, Content};
 use crate::{
     error::{Error, Reason, Result},
     proto::v1::{
-        Delivery, Notice, NoticeRecipient, Objection, Organization, RecipientChange, Subprocessor, Vendor,
-        agreement::Authorization, delivery_receipt::Kind as Receipt, notice::State,
+        Delivery, DeliveryReceipt, Notice, NoticeRecipient, Objection, Organization, RecipientChange, Subprocessor,
+        Vendor, agreement::Authorization, delivery_receipt::Kind as Receipt, notice::State,
     },
     resource::name::{Kind, Name},
     rules::{
         event,
-        notice::{effect, instant, recipient},
+        notice::{effect, instant, recipient, stamp},
         publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
     },
     store::{Store, outbox::claim::Claimed},
@@ -257,7 +257,9 @@ impl Telling {
         let mut told = recipient.clone();
         if let Some(notice) = self.notice.as_ref().filter(|_| self.kind == event::NOTICE_PUBLISHED) {
             // What it cannot be told any more changes nothing.
-            let _ = recipient::record(&mut told, Receipt::Delivered, now, now, &notice.policy.unwrap_or_default())?;
+            let mut receipt = DeliveryReceipt { event_time: stamp(now), ..DeliveryReceipt::default() };
+            receipt.set_kind(Receipt::Delivered);
+            let _ = recipient::record(&mut told, receipt, now, &notice.policy.unwrap_or_default())?;
         }
         Ok(told)
     }

@@ -93,13 +93,13 @@ fn start_clocks(recipient: &mut NoticeRecipient, policy: &NoticePolicy) -> Resul
 /// concern it.
 fn start(recipient: &NoticeRecipient, change: &RecipientChange) -> Option<Timestamp> {
     let Some(reached) = instant(change.reach_time.as_ref()) else { return instant(recipient.start_time.as_ref()) };
+    let acknowledged = instant(recipient.acknowledge_time.as_ref()).filter(|time| *time >= reached);
+    let told = |kinds: &[Receipt]| first_told(recipient, kinds, reached).into_iter().chain(acknowledged).min();
     match clock_start(recipient) {
         ClockStart::Published => Some(reached),
-        ClockStart::Delivered => first_told(recipient, &[Receipt::Delivered], reached),
+        ClockStart::Delivered => told(&[Receipt::Delivered]),
         _ if publishing_tells(recipient) => Some(reached),
-        ClockStart::Sent | ClockStart::Unspecified => {
-            first_told(recipient, &[Receipt::Sent, Receipt::Delivered], reached)
-        }
+        ClockStart::Sent | ClockStart::Unspecified => told(&[Receipt::Sent, Receipt::Delivered]),
     }
 }
 
@@ -445,17 +445,51 @@ fn is_decided(recipient: &NoticeRecipient, now: Timestamp) -> bool {
     })
 }
 
-/// The customer was told, it arrived, or it came back, at `at`; its receipt is the last one.
+/// Records a receipt: the customer was told, it arrived, or it came back.
 ///
 /// # Errors
 /// Why it cannot be recorded: a bounce of what has been decided.
 pub fn record(
     recipient: &mut NoticeRecipient,
-    kind: Receipt,
+    receipt: DeliveryReceipt,
+    now: Timestamp,
+    policy: &NoticePolicy,
+) -> Result<std::result::Result<(), Refused>> {
+    let (kind, at) = (receipt.kind(), instant(receipt.event_time.as_ref()).unwrap_or(now));
+    if let Err(refused) = take_note(recipient, kind, at, now) {
+        return Ok(Err(refused));
+    }
+    recipient.receipts.push(receipt);
+    start_clocks(recipient, policy)?;
+    pass(recipient, now);
+    Ok(Ok(()))
+}
+
+/// Records that the customer has acknowledged all that concerns it at `at`: whatever it was sent has arrived.
+///
+/// # Errors
+/// If a clock ends beyond the last instant there is.
+pub fn acknowledge(
+    recipient: &mut NoticeRecipient,
     at: Timestamp,
     now: Timestamp,
     policy: &NoticePolicy,
 ) -> Result<std::result::Result<(), Refused>> {
+    let since = instant(recipient.acknowledge_time.as_ref());
+    let is_more = recipient.changes.iter().any(|change| instant(change.reach_time.as_ref()) > since);
+    if since.is_none() || is_more {
+        recipient.acknowledge_time = stamp(at);
+    }
+    if let Err(refused) = take_note(recipient, Receipt::Delivered, at, now) {
+        return Ok(Err(refused));
+    }
+    start_clocks(recipient, policy)?;
+    pass(recipient, now);
+    Ok(Ok(()))
+}
+
+/// What a receipt at `at` says of when the customer was told, or why it says nothing.
+fn take_note(recipient: &mut NoticeRecipient, kind: Receipt, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     let earlier = |known: &mut Option<prost_types::Timestamp>| {
         if instant(known.as_ref()).is_none_or(|known| at < known) {
             *known = stamp(at);
@@ -472,15 +506,13 @@ pub fn record(
             }
         }
         Receipt::Bounced if recipient.deliver_time.is_some() => {
-            return Ok(Err("it is recorded as delivered: what arrived cannot come back".to_owned()));
+            return Err("it is recorded as delivered: what arrived cannot come back".to_owned());
         }
         Receipt::Bounced if decided => {
-            return Ok(Err("time has decided on a change already: its clock cannot be stopped any more".to_owned()));
+            return Err("time has decided on a change already: its clock cannot be stopped any more".to_owned());
         }
         Receipt::Bounced => recipient.send_time = None,
         Receipt::Sent | Receipt::Unspecified => {}
     }
-    start_clocks(recipient, policy)?;
-    pass(recipient, now);
-    Ok(Ok(()))
+    Ok(())
 }

@@ -13,8 +13,8 @@ use super::{BATCH, Batch, Examined, Question};
 use crate::{
     error::Result,
     proto::v1::{
-        Certification, Document, Notice, NoticeRecipient, Objection, Organization, Role, Subprocessor, Transfer,
-        Vendor,
+        Certification, Document, Notice, NoticeChange, NoticeRecipient, Objection, Organization, Role, Subprocessor,
+        Transfer, Vendor,
         agreement::NoticeMethod,
         gate_record::{Gate, Outcome},
         subprocessor::State,
@@ -396,15 +396,44 @@ impl Store {
         let about: HashSet<String> = about.map(|change| change.subprocessor.clone()).collect();
         let about: HashMap<String, Subprocessor> =
             self.at("name", about.into_iter().collect(), question.revision).await?;
+        let paged = by_page.iter().map(|name| organization_of(name)).collect();
+        let paged = self.with_page(paged, question.revision).await?;
         let found = page.items.iter().filter_map(|recipient| {
             let notice = notices.get(&notice_of(&recipient.name))?;
             let organization = organization_of(&recipient.name);
-            let hidden = notice.changes.iter().filter(|change| !is_shown(change, about.get(&change.subprocessor)));
+            let is_hidden = |change: &NoticeChange| !is_shown(change, about.get(&change.subprocessor));
+            let hidden = notice.changes.iter().filter(|change| paged.contains(&organization) && is_hidden(change));
             let hidden = hidden.map(|change| change.change_id.as_str()).collect();
             let recipient = Recipient { notice, recipient, hidden };
             Some(examined(&recipient.recipient.name, examine(&recipient, &organization, &question.window)))
         });
         Ok(Batch { subjects: found.collect(), next: next(&page) })
+    }
+}
+
+impl Store {
+    /// Those of some organizations that have a page here: they say how it looks, or something of their list is public.
+    /// The others publish elsewhere, and what that shows is not for the registry to know.
+    async fn with_page(&self, names: HashSet<String>, revision: i64) -> Result<HashSet<String>> {
+        let names: Vec<String> = names.into_iter().collect();
+        let rows = resource::find_all(self.reads(), names.clone()).await?;
+        let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
+        let organizations: HashMap<String, Organization> = self.at("name", names, revision).await?;
+        let shown = organizations.into_values().filter(|one| one.page.is_some()).map(|one| one.name);
+        let mut paged: HashSet<String> = shown.collect();
+        let listed = |id: i64| {
+            version_query(Kind::Subprocessor)
+                .and_where(Expr::col(column("organization_id")).eq(id))
+                .and_where(Expr::col(column("listed")).eq(true))
+                .and_where(Expr::col(column("deleted")).eq(false))
+                .cond_where(alive_at(revision))
+                .to_owned()
+        };
+        if let Some(query) = first_of_each(listed, &ids, 1) {
+            let rows = fetch_all(self.reads(), &query).await?;
+            paged.extend(rows.iter().map(|row| organization_of(&row.name)));
+        }
+        Ok(paged)
     }
 }
 

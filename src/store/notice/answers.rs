@@ -119,10 +119,7 @@ impl Writer {
         match answer {
             Answer::Acknowledge { event_time } => {
                 let at = told.within(event_time, now)?;
-                if after.acknowledge_time.is_none() {
-                    after.acknowledge_time = stamp(at);
-                }
-                allow(machine::record(&mut after, Receipt::Delivered, at, now, &told.policy)?)?;
+                allow(machine::acknowledge(&mut after, at, now, &told.policy)?)?;
             }
             Answer::Authorize { change_ids, note } => {
                 told.refuse_strangers(&change_ids)?;
@@ -157,16 +154,15 @@ impl Writer {
                 if after.receipts.len() >= MOST {
                     return Err(refused(customer, format!("has {MOST} receipts already")));
                 }
-                let (event_time, record_time) = (stamp(at), stamp(now));
-                after.receipts.push(DeliveryReceipt {
+                let receipt = DeliveryReceipt {
                     kind: kind.into(),
-                    event_time,
-                    record_time,
+                    event_time: stamp(at),
+                    record_time: stamp(now),
                     principal: by,
                     evidence,
                     delivery: String::new(),
-                });
-                allow(machine::record(&mut after, kind, at, now, &told.policy)?)?;
+                };
+                allow(machine::record(&mut after, receipt, now, &told.policy)?)?;
             }
         }
         self.put_recipient(&told.recipient, after).await
@@ -196,16 +192,16 @@ impl Writer {
                     continue;
                 }
                 let at = proof.event_time.min(now);
-                after.receipts.push(DeliveryReceipt {
+                let receipt = DeliveryReceipt {
                     kind: Receipt::Delivered.into(),
                     event_time: stamp(at),
                     record_time: stamp(now),
                     principal: self.call().principal.clone(),
                     evidence: text::without_addresses(&proof.evidence),
                     delivery: proof.delivery.clone(),
-                });
-                // Only a bounce is refused.
-                let _ = machine::record(&mut after, Receipt::Delivered, at, now, &policy)?;
+                };
+                // What it cannot be told any more changes nothing.
+                let _ = machine::record(&mut after, receipt, now, &policy)?;
             }
             self.put_recipient(&before, after).await?;
         }

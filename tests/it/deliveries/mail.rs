@@ -187,6 +187,34 @@ both! {
         }
     }
 
+    async fn who_gets_a_product_is_mailed_what_concerns_it_then(backend: Backend) {
+        let (mut scene, mut sink) = posted(backend).await;
+        let of = |id: &str, product: &str| {
+            let mut change = add(id);
+            change.proposed.as_mut().expect("proposed").products = vec![product.into()];
+            change
+        };
+        let in_eu = Customer { products: vec!["eu".into()], ..with_contacts(berlin(), &["dpo@berlin.example"]) };
+        scene.customer_as("berlin", in_eu).await;
+        scene.announce_for("n", vec![of("first", "eu"), of("second", "us")], "2026-06-01T00:00:00Z").await;
+        let text = letters(&mut sink, 1).await["dpo@berlin.example"].text();
+        assert!(text.contains("FIRST") && !text.contains("SECOND"), "{text}");
+        scene.settled(&format!("notice = \"{}\"", notice("n")), &[("DELIVERED", 1)]).await;
+        scene.pass_to("2026-04-01T10:00:00Z");
+        let products = vec!["eu".into(), "us".into()];
+        scene.update_customer(Customer { name: customer("berlin"), products, ..Customer::default() }, &["products"]).await;
+        let text = letters(&mut sink, 1).await["dpo@berlin.example"].text();
+        let (_, second) = text.split_once("SECOND").expect("the new one");
+        assert!(second.contains("You can object until: the end of 1 May 2026 (Europe/Berlin)"), "{text}");
+        scene.settled(&format!("notice = \"{}\"", notice("n")), &[("DELIVERED", 2)]).await;
+        let recipient = scene.recipient("n", "berlin").await;
+        let clear: Vec<String> = recipient.changes.iter().map(|change| read(change.clear_time.as_ref())).collect();
+        assert_eq!(clear, ["2026-04-22T22:00:00Z", "2026-05-01T22:00:00Z"]);
+        // What else is written of it tells it nothing anew.
+        scene.update_customer(Customer { name: customer("berlin"), display_name: "Berlin".into(), ..Customer::default() }, &["display_name"]).await;
+        scene.settled(&format!("notice = \"{}\"", notice("n")), &[("DELIVERED", 2)]).await;
+    }
+
     async fn a_notice_is_mailed_to_the_contacts_and_starts_their_clocks(backend: Backend) {
         let (mut scene, mut sink) = posted(backend).await;
         // A contact that is named twice, and one without an address, get no mail more.

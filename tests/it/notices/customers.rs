@@ -98,6 +98,10 @@ both! {
         // A letter that came back is no notice.
         scene.record("n", "a", Receipt::Bounced, None).await.expect("recorded");
         assert_eq!(standing(&mut scene, "a").await[1], stand("c2", "PENDING", ""));
+        // Whoever takes note of it has received it.
+        let request = v1::AcknowledgeNoticeRequest { name: notice("n"), customer: customer("a"), ..Default::default() };
+        scene.server.notices.acknowledge_notice(request).await.expect("acknowledged");
+        assert_eq!(standing(&mut scene, "a").await[1], stand("c2", "PENDING", "2026-05-02T00:00:00Z"));
     }
 
     async fn who_comes_back_is_waited_for_again(backend: Backend) {

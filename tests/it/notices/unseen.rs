@@ -7,7 +7,7 @@ use subprocessor_registry::proto::v1::{
     finding::Kind as Finding,
 };
 
-use super::scene::{ACME, Scene, add, add_unseen, at, general, read, required};
+use super::scene::{ACME, Scene, add, add_unseen, at, general, proposal, read, required};
 use crate::support::both;
 
 fn by_page(start: ClockStart) -> Agreement {
@@ -88,6 +88,7 @@ both! {
 
     async fn what_the_page_does_not_show_is_found_until_it_is_seen(backend: Backend) {
         let mut scene = Scene::new(backend).await;
+        scene.found("other", proposal("other")).await;
         let of = |product: &str| Customer {
             agreement: Some(by_page(ClockStart::Sent)),
             products: vec![product.into()],
