@@ -67,6 +67,25 @@ both! {
         assert_eq!(scene.state("unseen").await, State::Effective);
     }
 
+    async fn who_has_no_page_publishes_elsewhere(backend: Backend) {
+        let mut scene = Scene::with(backend, v1::NoticePolicy { notice_days: Some(10), ..required() }).await;
+        scene.customer("published", by_page(ClockStart::Published)).await;
+        scene.customer("sent", by_page(ClockStart::Sent)).await;
+        scene.announce_for("elsewhere", vec![add_unseen("hidden")], "2026-06-01T00:00:00Z").await;
+        for who in ["published", "sent"] {
+            assert_eq!(times(&scene.recipient("elsewhere", who).await), [NOW, NOW, CLEAR], "{who}");
+        }
+        assert_eq!(untold(&mut scene).await, [""; 0]);
+        // It has one as soon as it says how that looks, or lists somebody; then that is what tells.
+        let page = Some(v1::PublicPage { terms: "Part of our agreement.".into(), ..Default::default() });
+        let organization = v1::Organization { name: ACME.into(), page, ..Default::default() };
+        let request = v1::UpdateOrganizationRequest { organization: Some(organization), ..Default::default() };
+        scene.server.organizations.update_organization(request).await.expect("updated");
+        scene.announce_for("on-the-page", vec![add_unseen("other")], "2026-06-01T00:00:00Z").await;
+        assert_eq!(times(&scene.recipient("on-the-page", "sent").await), ["", "", ""]);
+        assert_eq!(untold(&mut scene).await, ["published", "sent"]);
+    }
+
     async fn with_whom_nothing_was_agreed_is_told_by_publishing(backend: Backend) {
         let mut scene = Scene::with(backend, v1::NoticePolicy { notice_days: Some(10), ..required() }).await;
         scene.customer_as("nothing-agreed", Customer::default()).await;
