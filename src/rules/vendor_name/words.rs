@@ -5,8 +5,8 @@ use std::{collections::HashSet, sync::LazyLock};
 /// Words that end the names of companies of every trade.
 const CORPORATE: &str = "technologies technology tech labs lab software systems system solutions solution group groups \
     holding holdings company companies industries industry services service international global worldwide enterprises \
-    networks network digital studio studios interactive communications operations operating ventures limited \
-    incorporated corporation computing development partners management";
+    networks network digital interactive communications operations operating limited incorporated corporation computing \
+    development management";
 
 /// Words that say of a company's product that it is one.
 const PRODUCT: &str = "cloud platform app apps application applications api apis suite enterprise online web saas pro \
@@ -86,7 +86,7 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     pesticides petroleum planters plastics polymers printers printing properties property quarry rail railway \
     railways refinery refrigeration renewables retirement rubber savings securities semiconductor semiconductors \
     shipyard shipyards solar solvents steelworks telescopes toll turbines undertakers utilities vaccines ventilation \
-    warehousing wash waste water wholesale wholesalers wind wood";
+    warehousing wash waste water wholesale wholesalers wind wood partners studio studios ventures";
 
 /// First names: who writes about a vendor, or advises its customers, goes by the vendor's name and their own.
 const FIRST_NAMES: &str = "adam adrian alan albert alex alice amy andrea andreas andrew andy angela anna anne anthony antonio \
@@ -107,8 +107,8 @@ const FIRST_NAMES: &str = "adam adrian alan albert alex alice amy andrea andreas
     ursula uwe valentina vanessa veronica vincent walter wendy werner wilhelm william wolfgang xavier yvonne";
 
 /// Words that say that a name is a company's and not a product's.
-const FIRMS: &str = "group groups holding holdings company companies industries enterprises partners ventures limited \
-    incorporated corporation global international worldwide studio studios";
+const FIRMS: &str = "group groups holding holdings company companies industries enterprises limited incorporated \
+    corporation global international worldwide";
 
 /// Words of what software is and does, which its makers put behind their names; they are in names of their own too.
 const TECHNICAL: &str = "ads alerts beanstalk bi board boards browser cache calendar commerce containers copilot desk devops directory \
