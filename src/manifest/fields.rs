@@ -91,6 +91,7 @@ impl Reader<'_> {
         let key = member.key.as_str();
         let shown = if path.is_empty() { clip(key).into_owned() } else { format!("{path}.{}", clip(key)) };
         let is_resource = path.is_empty();
+        let has_parent = is_resource && self.has_choice;
         match descriptor.get_field_by_name(key) {
             Some(field) if !behavior::of(&field).output_only => return Some(field),
             Some(_) if is_resource && key == "name" => {
@@ -105,6 +106,9 @@ impl Reader<'_> {
                 let mut known: Vec<&str> = fields.iter().map(FieldDescriptor::name).collect();
                 if is_resource {
                     known.insert(0, "id");
+                }
+                if has_parent {
+                    known.insert(1, "parent");
                 }
                 unknown_key(key, &known)
             }),

@@ -179,6 +179,13 @@ fn unknown_keys_have_suggestions() {
             "line 42: there is no \"sort\" here; there are kind, person_name, position, email, phone, uri, verbatim",
         )],
     );
+    refused(
+        "organization: {id: a, display_name: A}\ncertifications:\n- {id: b, vendor: vendors/c, entity_id: e, status: ACTIVE, framework: instruments/d}\n",
+        &[(
+            "certifications[0].vendor",
+            "line 3: there is no \"vendor\" here; there are id, parent, sources, annotations",
+        )],
+    );
     changed(
         "customers:",
         "customer:",

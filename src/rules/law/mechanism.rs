@@ -72,7 +72,8 @@ fn in_scope(case: &Case<'_>, instrument: &Instrument) -> Result<(), Finding> {
         ("", "") => true,
         // A body that is no country: the transfer has to say that the importer is one.
         ("", _) => stated == one.scope,
-        (code, _) => code == case.destination,
+        // A decision on France reaches Réunion.
+        (code, _) => code == case.destination || code == case.law.territories.whole(case.destination, case.day),
     };
     let mut permitted = instrument.importers.iter().filter(here).peekable();
     if permitted.peek().is_none() {

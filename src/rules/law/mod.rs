@@ -80,9 +80,11 @@ impl Law {
         self.instruments.values()
     }
 
-    /// The decisions by which everybody in a country may receive data, whether in effect or not.
+    /// The decisions by which everybody in a country, or in what it is a part of on any day, may receive data; whether in
+    /// effect or not.
     pub fn adequacy_of(&self, region_code: &str) -> impl Iterator<Item = &Instrument> {
-        self.adequate.get(region_code).into_iter().flatten().filter_map(|name| self.instruments.get(name))
+        let names = self.territories.wholes(region_code).filter_map(|region| self.adequate.get(region)).flatten();
+        names.collect::<BTreeSet<_>>().into_iter().filter_map(|name| self.instruments.get(name))
     }
 }
 

@@ -87,11 +87,22 @@ impl Territories {
 
     /// The area of the regime in which a country lies on that day; none if it lies outside.
     pub fn area(&self, region_code: &str, regime: Regime, day: &str) -> Option<ExporterArea> {
+        let memberships = self.members.get(self.whole(region_code, day)).into_iter().flatten();
+        memberships.filter(|one| one.regime == regime && one.span.has(day)).map(|one| one.area).next()
+    }
+
+    /// The country whose lot a territory shares on that day: what it is a part of, else itself.
+    pub fn whole<'a>(&'a self, region_code: &'a str, day: &str) -> &'a str {
         let region = self.aliases.get(region_code).map_or(region_code, String::as_str);
         let whole = self.parts.get(region).into_iter().flatten().find(|part| part.span.has(day));
-        let region = whole.map_or(region, |part| part.part_of.as_str());
-        let memberships = self.members.get(region).into_iter().flatten();
-        memberships.filter(|one| one.regime == regime && one.span.has(day)).map(|one| one.area).next()
+        whole.map_or(region, |part| part.part_of.as_str())
+    }
+
+    /// A country or territory, and every country that it is a part of on any day.
+    pub fn wholes<'a>(&'a self, region_code: &'a str) -> impl Iterator<Item = &'a str> {
+        let region = self.aliases.get(region_code).map_or(region_code, String::as_str);
+        let parts = self.parts.get(region).into_iter().flatten();
+        std::iter::once(region).chain(parts.map(|part| part.part_of.as_str()))
     }
 
     /// The countries that a destination means on that day: the members of one of [`AREAS`], else itself. Who is inside
@@ -145,11 +156,8 @@ impl Territories {
             self.members.values().flatten().filter(|one| one.regime == regime).for_each(|one| one.span.dates(dates));
             return;
         };
-        let region = self.aliases.get(code).map_or(code, String::as_str);
-        let parts = self.parts.get(region).into_iter().flatten();
-        let wholes = parts.inspect(|part| part.span.dates(dates)).map(|part| part.part_of.as_str());
-        let regions: Vec<&str> = std::iter::once(region).chain(wholes).collect();
-        for region in regions {
+        for region in self.wholes(code) {
+            self.parts.get(region).into_iter().flatten().for_each(|part| part.span.dates(dates));
             let memberships = self.members.get(region).into_iter().flatten();
             memberships.filter(|one| one.regime == regime).for_each(|one| one.span.dates(dates));
         }

@@ -35,6 +35,12 @@ impl Index {
     /// The names of a line that no sign separates which could not be in a name.
     fn read_line(&self, line: &str) -> Vec<Read> {
         if !self.is_known(line) {
+            if let Some(list) = listed(line) {
+                let read = self.read_line(list);
+                if read.len() > 1 {
+                    return read;
+                }
+            }
             let by_word: Vec<&str> = split_outside(line, |rest| joint(line, rest)).into_iter().map(str::trim).collect();
             let by_comma: Vec<&str> = by_word.iter().flat_map(|part| segments(part)).map(str::trim).collect();
             if by_comma.len() > 1 {
@@ -92,6 +98,16 @@ fn lines(cell: &str) -> Vec<&str> {
         .map(|part| part.trim().trim_end_matches(',').trim())
         .filter(|part| !fold(part).is_empty())
         .collect()
+}
+
+/// What stands in brackets behind words that name nobody: "LLM providers (OpenAI, Anthropic)". Examples are no list.
+fn listed(line: &str) -> Option<&str> {
+    const EXAMPLES: [&str; 5] = ["eg", "such", "like", "for", "zb"];
+    let (kind, rest) = line.split_once('(')?;
+    let list = rest.trim_end().strip_suffix(')').filter(|list| !list.contains('('))?;
+    let kind = Reading::of(kind);
+    let is_example = fold(list).first().is_some_and(|word| EXAMPLES.contains(&word.as_str()));
+    (!kind.is_empty() && kind.is_general() && !is_example).then_some(list)
 }
 
 /// The length of a word or sign that joins two names, if the rest of a line begins with one; but it can be part of a

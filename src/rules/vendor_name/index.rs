@@ -60,6 +60,8 @@ pub(super) struct Holder {
     parent: u32,
     /// The words of its trade, in the singular.
     trade: Box<[Box<str>]>,
+    /// The legal forms of its entities.
+    pub(super) forms: Box<[Box<str>]>,
 }
 
 /// A text by which a vendor is known.
@@ -120,7 +122,10 @@ impl Builder {
         let number = as_u32(self.index.vendors.len());
         self.numbers.insert(vendor.name.as_str().into(), number);
         self.parents.push(vendor.parent_vendor.as_str().into());
-        self.index.vendors.push(Holder { name: vendor.name.as_str().into(), parent: NOBODY, trade: trade_of(vendor) });
+        let forms = vendor.entities.iter().map(|entity| Reading::of(&clean(&entity.legal_name)).form);
+        let forms = forms.filter(|form| !form.is_empty()).map(Into::into).collect();
+        let name = vendor.name.as_str().into();
+        self.index.vendors.push(Holder { name, parent: NOBODY, trade: trade_of(vendor), forms });
         self.text(number, Via::DisplayName, &vendor.display_name, "", "");
         for entity in &vendor.entities {
             self.text(number, Via::LegalName, &entity.legal_name, &entity.entity_id, "");

@@ -112,11 +112,31 @@ impl Index {
             // Who leaves the end of a domain out means the company, unless there is one of that name and form.
             let cut =
                 if entry.cut == Cut::Domain && reading.form.is_empty() { DOMAIN_ALONE } else { cut_factor(entry.cut) };
-            let score = weight(known) * cut * form_factor(known, reading) * blanks;
+            let score = weight(known) * cut * self.form_factor(known, reading) * blanks;
             finds.add(Found { vendor: known.vendor, known: entry.known, score, how });
         }
         self.prefer_owner(&mut finds);
         finds
+    }
+
+    fn form_factor(&self, known: &Known, reading: &Reading) -> f64 {
+        // Of an ordinary word there are companies of every form.
+        let is_anybodys = || reading.words.len() < 2 && !is_distinct(&reading.words);
+        let is_ordinary = || matches!(reading.words.as_slice(), [word] if words::is_ordinary(word));
+        match (known.form.is_empty(), reading.form.is_empty()) {
+            _ if *known.form == *reading.form => 1.0,
+            (false, true) => 0.97,
+            (true, false) if is_ordinary() && self.is_of_elsewhere(known.vendor, &reading.form) => 0.79,
+            (true, false) => 0.96,
+            _ if known.via == Via::LegalName && is_anybodys() => 0.79,
+            _ => 0.93,
+        }
+    }
+
+    /// Whether none of a vendor's entities has a form, and it is not one that lists write behind any name.
+    fn is_of_elsewhere(&self, vendor: u32, form: &str) -> bool {
+        let forms = self.holder(vendor).map_or(&[][..], |holder| &holder.forms);
+        !forms.is_empty() && !legal_form::is_common(form) && !forms.iter().any(|known| **known == *form)
     }
 
     /// A company that several vendors name as their entity is first of all the owner of the others.
@@ -135,8 +155,8 @@ impl Index {
 
     fn by_domain(&self, text: &str, reading: &Reading, finds: &mut Finds) {
         let Some(host) = host_of(text) else {
-            // "Acme.com (UK) Ltd".
-            let first = text.split_whitespace().next().unwrap_or_default();
+            // "Acme.com (UK) Ltd", "Acme.com, Inc."
+            let first = text.split([' ', ',']).next().unwrap_or_default();
             let rest = reading.words.get(fold(first).len()..).unwrap_or_default();
             let is_place = rest.iter().all(|word| words::is_place(word) || words::is_corporate(word));
             for number in host_of(first).filter(|_| is_place).iter().flat_map(|host| self.host(host)) {
@@ -220,6 +240,12 @@ impl Index {
         if rest.first().is_some_and(|word| words::is_joining(word) && !is_part(word)) {
             return None;
         }
+        // "Acme Corporation of Springfield": whatever is of a place is not Acme, unless it is a country's.
+        if let Some(of) = rest.iter().position(|word| word == "of")
+            && !rest.iter().skip(of + 1).all(|word| words::is_place(word) || words::is_joining(word))
+        {
+            return Some((0.7, How::Part));
+        }
         // "Acme Corporation UK Ltd": its whole legal name, and a place.
         let is_branch = |rest: &[String]| rest.iter().all(|word| words::is_place(word));
         let is_legal_whole = known.via == Via::LegalName && entry.cut == Cut::Whole;
@@ -243,17 +269,26 @@ impl Index {
             // Its name under another domain than its own.
             return Some((if distinct && whole { 0.84 } else { 0.7 }, How::Part));
         }
+        // Anybody calls itself global.
+        let is_vague = begin.len() < 2 && all(&|word| words::is_corporate(word));
+        // "Salesforce Health Cloud" is a product, "Honeycomb Health" a company.
+        let is_of_product = reading.form.is_empty() && rest.last().is_some_and(|word| words::is_product(word));
         let (sure, unsure, how) = if all(&words::is_place) {
-            (0.92, 0.85, How::Place)
+            (0.92, if is_vague { 0.74 } else { 0.85 }, How::Place)
         } else if all(&|word| is_trade(word) || words::is_left_out(word)) && rest.iter().any(|word| is_trade(word)) {
             (0.9, 0.86, How::Product)
         } else if all(&words::is_product) {
             (0.9, 0.83, How::Product)
         } else if all(&|word| words::is_corporate(word) || words::is_place(word)) {
-            (0.88, 0.74, How::Place)
-        } else if rest.iter().any(|word| words::is_other_trade(word) || words::is_first_name(word))
+            // "Jira Service Management" beside the known "Jira Service Desk".
+            let is_like = has_family && reading.form.is_empty() && matches!(begin, [brand] if words::is_rare(brand));
+            (0.88, if is_like { 0.82 } else { 0.74 }, How::Place)
+        } else if rest.iter().any(|word| (words::is_other_trade(word) && !is_of_product) || words::is_first_name(word))
             || rest.len() > 3
             || (!all(&is_understood) && is_company(rest, reading))
+            || rest.split_last().is_some_and(|(last, before)| {
+                words::is_firm(last) && !before.iter().all(|word| is_trade(word) || words::is_corporate(word))
+            })
         {
             (0.7, 0.6, How::Part)
         } else {
@@ -269,7 +304,11 @@ impl Index {
             (true, _) => Some((score, how)),
             (false, _) if entry.cut == Cut::Domain => Some((0.65, How::Part)),
             // A name cut down to one word is not taken for another that begins with it.
-            (false, 1) if how == How::Product && !all(&|word| is_trade(word) || words::is_product(word)) => {
+            (false, 1)
+                if how == How::Product
+                    && (is_legal || entry.cut != Cut::Distinct || !reading.form.is_empty())
+                    && !all(&|word| is_trade(word) || words::is_product(word)) =>
+            {
                 Some((0.65, How::Part))
             }
             (false, _) => Some((score - 0.02, how)),
@@ -390,17 +429,6 @@ fn cut_factor(cut: Cut) -> f64 {
         Cut::Distinct => 0.92,
         Cut::Ordinary => 0.84,
         Cut::Domain => 0.75,
-    }
-}
-
-fn form_factor(known: &Known, reading: &Reading) -> f64 {
-    match (known.form.is_empty(), reading.form.is_empty()) {
-        _ if *known.form == *reading.form => 1.0,
-        (false, true) => 0.97,
-        (true, false) => 0.96,
-        // Of an ordinary word there are companies of every form.
-        _ if known.via == Via::LegalName && reading.words.len() < 2 && !is_distinct(&reading.words) => 0.79,
-        _ => 0.93,
     }
 }
 

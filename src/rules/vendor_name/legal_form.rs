@@ -137,12 +137,20 @@ const FORMS: &[(&str, &str)] = &[
 /// Forms that stand before the name.
 const BEFORE: &[&str] = &["pt", "uab", "sia", "ooo", "ооо", "ао", "株式会社", "合同会社", "有限会社", "주식회사"];
 
+/// Forms that lists write behind the name of any company, wherever it is registered.
+const COMMON: &[&str] = &["inc", "corp", "co", "ltd", "llc", "plc", "pbc"];
+
 /// Words of the longest form.
 const LONGEST: usize = 5;
 
 /// The ways to write a form.
 static BY_TEXT: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| FORMS.iter().flat_map(|(form, texts)| texts.split(", ").map(move |text| (text, *form))).collect());
+
+/// Whether lists write a form behind the name of any company.
+pub(super) fn is_common(form: &str) -> bool {
+    COMMON.contains(&form)
+}
 
 /// The words that forms end with.
 static LAST_WORDS: LazyLock<HashSet<&str>> =

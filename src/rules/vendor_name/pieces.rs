@@ -89,6 +89,7 @@ const MARKS: &[(&str, Role, bool)] = &[
     ("built on", Role::Note, false),
     ("based on", Role::Note, false),
     ("powered by", Role::Note, false),
+    ("c/o", Role::Note, false),
     ("dba", Role::Same, false),
     ("aka", Role::Same, false),
     ("nka", Role::Same, false),
@@ -239,6 +240,10 @@ fn marked(pieces: &mut Vec<Piece>, role: Role, text: &str, is_listed: bool) {
 
 /// A word as marks are written: "D/B/A," is "dba".
 fn plain(word: &str) -> String {
+    // "co" is a legal form.
+    if word.eq_ignore_ascii_case("c/o") {
+        return word.to_lowercase();
+    }
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -323,6 +328,7 @@ mod tests {
             ("Auth0 by Okta, Inc.", "head=Auth0 | owner=Okta, Inc."),
             ("Render (infrastructure on AWS)", "head=Render | beside=infrastructure | note=AWS"),
             ("Acme (on AWS)", "head=Acme | note=AWS"),
+            ("Acme Inc. C/O Agents & Co", "head=Acme Inc. | note=Agents & Co"),
             ("Acme https://acme.example", "head=Acme | beside=https://acme.example"),
             ("Sentry – error tracking", "head=Sentry | beside=error tracking"),
             ("Hosting: AWS", "beside=Hosting | head=AWS"),

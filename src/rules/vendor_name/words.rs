@@ -5,8 +5,8 @@ use std::{collections::HashSet, sync::LazyLock};
 /// Words that end the names of companies of every trade.
 const CORPORATE: &str = "technologies technology tech labs lab software systems system solutions solution group groups \
     holding holdings company companies industries industry services service international global worldwide enterprises \
-    networks network digital studio studios interactive communications operations operating ventures limited \
-    incorporated corporation computing development partners management";
+    networks network digital interactive communications operations operating limited incorporated corporation computing \
+    development management";
 
 /// Words that say of a company's product that it is one.
 const PRODUCT: &str = "cloud platform app apps application applications api apis suite enterprise online web saas pro \
@@ -73,7 +73,20 @@ const OTHER_TRADES: &str = "academy advisors agency airlines airways aquatics ar
     perfumes pianos pillows pizza plants poker prints puppets reseller resellers rescue retreat retreats rice rugs salads \
     sandals sausages scooters seeds sewing shelters shirts sneakers soap soaps socks sofas spezialist spezialisten spices \
     stone stoves strings sunglasses sweets swimwear tea teas tents theatres timepieces tobacco tractors trailers trees \
-    trucks umbrellas vegan vegetables violins walkers walks wedding windmills wine wool worship";
+    trucks umbrellas vegan vegetables violins walkers walks wedding windmills wine wool worship \
+    acquisition adhesives aerospace agriculture agro aluminium aluminum alumni ambulance appliances automobile \
+    automotive banking barristers batteries bearings biologics biomedical biosciences biotech bricklaying \
+    broadcasting brokerage brokers car cargo cement chamber chambers chemical chemicals chocolatier coal coatings \
+    commodities cottages courier credit crops crude defence defense developers diagnostics diesel electric \
+    electrical electricity electronics elevators equities equity fertility fertilizers fibre foundry freight fuel \
+    fuels fund funds furnishers gas genetics genomics geothermal glazing grain grocers grocery guitars homeowners \
+    homes hydraulics hydro infantry instruments investing investment investments investors knitwear laboratories \
+    laboratory landscape lending lifestyle livestock loans lotteries lottery machinery marina marine maternity \
+    military mineral minerals miners mobility motor mutual nuclear oil optical packaging paramedics pension pensions \
+    pesticides petroleum planters plastics polymers printers printing properties property quarry rail railway \
+    railways refinery refrigeration renewables retirement rubber savings securities semiconductor semiconductors \
+    shipyard shipyards solar solvents steelworks telescopes toll turbines undertakers utilities vaccines ventilation \
+    warehousing wash waste water wholesale wholesalers wind wood partners studio studios ventures";
 
 /// First names: who writes about a vendor, or advises its customers, goes by the vendor's name and their own.
 const FIRST_NAMES: &str = "adam adrian alan albert alex alice amy andrea andreas andrew andy angela anna anne anthony antonio \
@@ -93,8 +106,12 @@ const FIRST_NAMES: &str = "adam adrian alan albert alex alice amy andrea andreas
     steve steven sue susan suzie sven teresa terry theresa thierry thomas tim timothy tina tobias todd tom tony tracy \
     ursula uwe valentina vanessa veronica vincent walter wendy werner wilhelm william wolfgang xavier yvonne";
 
+/// Words that say that a name is a company's and not a product's.
+const FIRMS: &str = "group groups holding holdings company companies industries enterprises limited incorporated \
+    corporation global international worldwide";
+
 /// Words of what software is and does, which its makers put behind their names; they are in names of their own too.
-const TECHNICAL: &str = "ads alerts beanstalk bi board boards browser cache calendar commerce containers copilot desk devops \
+const TECHNICAL: &str = "ads alerts beanstalk bi board boards browser cache calendar commerce containers copilot desk devops directory \
     dns docs drive edge events firewall functions gpt images kafka kubernetes lambda logs manager maps meetings messenger mfa \
     mobile pipelines pixel postgres query queue registry repository secrets serverless sites sql sso streams synthetics traces \
     tunnel vault waf warehouse webinar webinars whiteboard workflows";
@@ -142,6 +159,7 @@ static OTHER_TRADE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(OTHER_T
 static FIRST_NAME_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(FIRST_NAMES));
 static JOINING_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(JOINING));
 static TECHNICAL_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TECHNICAL));
+static FIRM_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(FIRMS));
 static CITY_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(CITIES));
 static TOP_LEVEL_DOMAINS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(TOP_LEVEL));
 static PLACE_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| set(PLACES));
@@ -167,6 +185,11 @@ pub(super) fn is_other_trade(word: &str) -> bool {
 
 pub(super) fn is_first_name(word: &str) -> bool {
     FIRST_NAME_WORDS.contains(word)
+}
+
+/// Whether a name that ends in a word is a company's and not a product's.
+pub(super) fn is_firm(word: &str) -> bool {
+    FIRM_WORDS.contains(word)
 }
 
 pub(super) fn is_city(word: &str) -> bool {

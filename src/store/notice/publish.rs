@@ -163,16 +163,32 @@ impl Writer {
         stored.refuse_conflicts(self).await
     }
 
-    /// The changes of a notice that the page shows, by their ids.
+    /// The changes of a notice that publishing it shows, by their ids: those that are on the page. An organization that
+    /// has no page publishes elsewhere, and that is not for the registry to know.
     pub(super) async fn shown(&self, notice: &Notice) -> Result<Vec<String>> {
-        let mut shown = Vec::new();
+        let (mut shown, mut hidden) = (Vec::new(), Vec::new());
         for change in notice.changes.iter().filter(|change| change.withdraw_time.is_none()) {
             let now = self.engagement(&change.subprocessor).await?.filter(|one| !one.is_deleted());
-            if is_shown(change, now.as_ref().map(|one| &one.message)) {
-                shown.push(change.change_id.clone());
-            }
+            let on_page = is_shown(change, now.as_ref().map(|one| &one.message));
+            if on_page { &mut shown } else { &mut hidden }.push(change.change_id.clone());
         }
-        Ok(shown)
+        let is_elsewhere = shown.is_empty() && !hidden.is_empty() && !self.has_public_page(notice).await?;
+        Ok(if is_elsewhere { hidden } else { shown })
+    }
+
+    /// Whether the organization of a notice has a page: it says how that looks, or something of its list is public.
+    async fn has_public_page(&self, notice: &Notice) -> Result<bool> {
+        let organization = Name::parse(&notice.name).and_then(|name| name.organization());
+        let Some(organization) = organization else { return Ok(false) };
+        if self.get::<Organization>(&organization).await?.message.page.is_some() {
+            return Ok(true);
+        }
+        let mut listed = existing_query(Kind::Subprocessor);
+        listed
+            .and_where(Expr::col(column("organization_id")).in_subquery(resource::id_of(organization.as_str())))
+            .and_where(Expr::col(column("listed")))
+            .limit(1);
+        Ok(!fetch_stored::<Subprocessor>(self.tx(), &listed).await?.is_empty())
     }
 
     /// The next of those whom a published notice reaches: as many as fit into a revision. Says in the notice how many it

@@ -228,9 +228,12 @@ impl Told {
                             _ => is_more(change),
                         };
                     }
-                    None if !plan.updates.contains(&id) => plan.updates.push(id.clone()),
                     None => {}
                 }
+            }
+            // A cell can come from a column that is updated to one that is told: what was no link becomes one.
+            if (&new.section, &new.annotations) != (&before.section, &before.annotations) {
+                plan.updates.push(id.clone());
             }
             let mut held = new.clone();
             let mut group = Vec::new();

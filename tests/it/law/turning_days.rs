@@ -119,6 +119,21 @@ const TURNS: &[Row] = &[
     ("EU_GDPR", "EU", "", "", "GB", "2031-12-28", [Valid, NoMechanism, NoMechanism], "its second sunset"),
     ("EU_GDPR", "EU", "", "", "GI", "2021-01-01", [NotRestricted, NoMechanism, NoMechanism], "no bridge for Gibraltar"),
     ("UK_GDPR", "UK", "", "", "FR", "2021-01-01", [NotRestricted, Valid, Valid], "DPA 2018 Sch. 21"),
+    // What is a part of a country shares its lot, under the decisions of others too.
+    ("UK_GDPR", "UK", "", "", "RE", "2021-01-01", [NotRestricted, Valid, Valid], "DPA 2018 Sch. 21; Réunion is France"),
+    ("UK_GDPR", "UK", "", "", "AX", "2021-01-01", [NotRestricted, Valid, Valid], "DPA 2018 Sch. 21; Åland is Finland"),
+    ("SWISS_FADP", "CH", "", "", "YT", "2014-01-01", [NoMechanism, Valid, Valid], "Mayotte is France since 2014"),
+    (
+        "SWISS_FADP",
+        "CH",
+        "",
+        "",
+        "BL",
+        "2012-01-01",
+        [Valid, NoMechanism, NoMechanism],
+        "Saint-Barthélemy left in 2012",
+    ),
+    ("SWISS_FADP", "CH", "", "", "GP", "2023-09-01", [Valid, Valid, Valid], "FDPIC list, then DPO Annex 1; France"),
     // Whoever joins the Union is inside it.
     ("EU_GDPR", "EU", "", "", "HU", "2004-05-01", [Valid, NotRestricted, NotRestricted], "Act of Accession 2003"),
     ("EU_GDPR", "EU", "", "", "PL", "2004-05-01", [NoMechanism, NotRestricted, NotRestricted], "Act of Accession 2003"),

@@ -306,7 +306,7 @@ both! {
             }
         }
         // Silence means what the clause says.
-        scene.pass_to("2026-07-01T00:00:00Z");
+        scene.pass_to("2028-01-01T00:00:00Z");
         for (id, one) in recipients(&mut scene, "promised").await {
             let specific = agreement(&who[&id].0).authorization() == Authorization::Specific;
             let status = if specific { "STATUS_DEEMED_DENIED" } else { "STATUS_DEEMED_AUTHORIZED" };

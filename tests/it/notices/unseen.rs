@@ -86,6 +86,19 @@ both! {
         assert_eq!(self::found(&mut scene).await, []);
     }
 
+    async fn who_has_no_page_publishes_elsewhere(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        scene.customer("a", by_page(ClockStart::Sent)).await;
+        scene.announce_for("elsewhere", vec![add_unseen("hidden")], "2026-06-01T00:00:00Z").await;
+        assert_eq!(untold(&mut scene).await, []);
+        // It has one as soon as it says how that looks, or lists somebody.
+        let page = Some(v1::PublicPage { terms: "Part of our agreement.".into(), ..Default::default() });
+        let organization = v1::Organization { name: ACME.into(), page, ..Default::default() };
+        let request = v1::UpdateOrganizationRequest { organization: Some(organization), ..Default::default() };
+        scene.server.organizations.update_organization(request).await.expect("updated");
+        assert_eq!(untold(&mut scene).await, named(&[("a", "c1")]));
+    }
+
     async fn what_the_page_does_not_show_is_found_until_it_is_seen(backend: Backend) {
         let mut scene = Scene::new(backend).await;
         scene.found("other", proposal("other")).await;

@@ -77,6 +77,8 @@ both! {
             ("a second round", expected(&more["second"]), 100),
             ("a third round", expected(&more["third"]), 400),
             ("a fourth round", expected(&more["fourth"]), 6),
+            ("a fifth round", expected(&more["fifth"]), 154),
+            ("a sixth round", expected(&more["sixth"]), 89),
         ] {
             let count = names.len();
             assert!(count >= least, "{what}: names got lost: {count}");
@@ -115,6 +117,8 @@ both! {
         let (given, more) = (read(NEGATIVES), read(STRANGERS));
         for (what, least) in [
             (&given["names"], 40), (&given["not_an_entity"], 15), (&more["tried"], 150), (&more["fresh"], 120), (&more["second"], 90), (&more["third"], 200), (&more["fourth"], 9),
+            (&more["fifth"], 190),
+            (&more["known"], 330),
         ] {
             let names = texts(what);
             assert!(names.len() >= least, "names got lost: {}", names.len());
