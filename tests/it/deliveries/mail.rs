@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::scene::{KEY, Manner, NEARBY, Receiver, Scene};
 use crate::{
-    notices::scene::{ACME, add, add_unseen, at, customer, general, notice, read, specific},
+    notices::scene::{ACME, add, add_unseen, at, customer, general, notice, proposal, read, specific},
     sink::{Kept, Sink},
     support::{Backend, Server, both, refused},
 };
@@ -103,6 +103,7 @@ const NOW: &str = "2026-03-23T10:00:00Z";
 both! {
     async fn a_preview_says_who_cannot_be_told_as_agreed(backend: Backend) {
         let (mut scene, _sink) = posted(backend).await;
+        scene.found("kept", proposal("kept")).await;
         let told_by = |method: NoticeMethod| Agreement { notice_method: method.into(), ..general(30, 30) };
         scene.customer("hooked", told_by(NoticeMethod::Subscription)).await;
         scene.customer("asks-for-other-news", told_by(NoticeMethod::Subscription)).await;
