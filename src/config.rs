@@ -17,7 +17,7 @@ mod value;
 pub use self::channels::{Email, Hidden, Secrets, Webhook};
 use self::{
     layer::Layer,
-    value::{address, is_base, is_http, within},
+    value::{address, is_base, is_http, within, without_user},
 };
 
 /// The defaults with their documentation, as `subprocessor-registry config` prints them.
@@ -249,7 +249,7 @@ impl Settings {
 
         let base = Figment::from(&defaults);
         let mut unread = Vec::new();
-        let layers: Vec<Layer> = layers.into_iter().map(|layer| layer.check(&base, &mut unread)).collect();
+        let layers: Vec<Layer> = layers.into_iter().map(|layer| layer.check(&base, &defaults, &mut unread)).collect();
         problems.extend(unread.iter().map(|(key, text)| format!("{key}: {text}")));
         if !is_whole {
             return Err(problems);
@@ -257,7 +257,9 @@ impl Settings {
 
         // What cannot be read is left out, so that the rules that the rest breaks are named with it.
         let merged = layers.iter().fold(base, |merged, layer| merged.merge(layer));
-        let mut settings: Self = merged.extract().map_err(|error| vec![error.to_string()])?;
+        let failed =
+            |error: figment::Error| vec![format!("{}: {}", error.path.join("."), layer::said(&error.kind, true))];
+        let mut settings: Self = merged.extract().map_err(failed)?;
         let mut found = settings.read_secrets();
         found.extend(settings.validate());
         found.retain(|(key, _)| unread.iter().all(|(named, _)| named != key));
@@ -333,7 +335,7 @@ impl Settings {
         email.check(&mut found);
         if !web.public_url.is_empty() && !is_base(&web.public_url) {
             let text = "must be an http or https URL without query, fragment or a slash at its end, such as https://trust.example.com";
-            found.push(("web.public_url", format!("{text}, not {}", web.public_url)));
+            found.push(("web.public_url", format!("{text}, not {}", without_user(&web.public_url))));
         }
         if email.is_on() && web.public_url.is_empty() && server.listen.ip().is_unspecified() {
             let text =
@@ -347,8 +349,9 @@ impl Settings {
         }
         if !(telemetry.otlp_endpoint.is_empty() || is_http(&telemetry.otlp_endpoint)) {
             // The exporter is built without TLS: a collector beside the server speaks it to the world.
-            let text = format!("must be an http:// URL such as http://127.0.0.1:4317, not {}", telemetry.otlp_endpoint);
-            found.push(("telemetry.otlp_endpoint", text));
+            let text = "must be an http:// URL such as http://127.0.0.1:4317, not";
+            let not = without_user(&telemetry.otlp_endpoint);
+            found.push(("telemetry.otlp_endpoint", format!("{text} {not}")));
         }
         within("telemetry.sample_ratio", telemetry.sample_ratio, 0.0..=1.0, &mut found);
         if !telemetry.metrics_listen.is_empty() && telemetry.metrics_address().is_none() {

@@ -277,6 +277,34 @@ fn a_url_with_a_password_comes_from_a_file_and_is_never_shown() {
 }
 
 #[test]
+fn what_is_wrong_is_told_without_secrets() {
+    for (file, parts) in [
+        ("[email]\nuser = 'a'\npassword = \"hunter2secret\n", &["settings.toml: line 3, column ", "basic string"][..]),
+        ("[database]\nurl = \"postgres://u:hunter2@h/d\" oops\n", &["settings.toml: line 2, column "]),
+        ("[database]\nurl = 'hunter2'\nurl = 'hunter2'\n", &["settings.toml: line ", "duplicate key"]),
+        ("[email]\npassword = 8675309\n", &["email.password: invalid type: expected a string (", "settings.toml"]),
+        ("[secrets]\nkey = 8675309\n", &["secrets.key: invalid type: expected a string ("]),
+        ("[secrets]\nkey = ['hunter2']\n", &["secrets.key: invalid type: expected a string ("]),
+        ("[database]\nurl = 8675309\n", &["database.url: invalid type: expected a string ("]),
+        ("database = 'postgres://u:hunter2@h/d'\n", &["database: invalid type: expected struct Database ("]),
+        ("[email]\npasword = 'hunter2'\n", &["email.pasword: unknown field"]),
+        (
+            "[telemetry]\notlp_endpoint = 'https://u:hunter2@h:4317'\n",
+            &["telemetry.otlp_endpoint", "not https://…@h:4317 ("],
+        ),
+        ("[telemetry]\notlp_endpoint = 'u:hunter2@h'\n", &["telemetry.otlp_endpoint", "not …@h ("]),
+        ("[web]\npublic_url = 'https://u:hunter2@h'\n", &["web.public_url", "not https://…@h ("]),
+        // What is no secret is shown.
+        ("[writer]\nmax_batch = 'many'\n", &["writer.max_batch", "many"]),
+    ] {
+        let problems = of_file(file);
+        assert_names(&problems, parts);
+        let all = problems.concat();
+        assert!(!all.contains("hunter2") && !all.contains("8675309"), "{all}");
+    }
+}
+
+#[test]
 fn a_data_directory_can_have_any_name() {
     let flags = Flags { data_dir: Some("a?b#c%d".into()), ..Flags::default() };
     let settings = Settings::load(&flags, &BTreeMap::new()).expect("valid");

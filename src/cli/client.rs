@@ -89,7 +89,9 @@ pub(super) async fn page(channel: &Channel, path: &str) -> Outcome<String> {
     match status.is_success() {
         true => Ok(text),
         // It says why, in lines.
-        false if is_plain && !text.trim().is_empty() => Err(Failure::Failed(text)),
+        false if is_plain && !text.trim().is_empty() => {
+            Err(Failure::Failed(text.lines().map(printable).collect::<Vec<_>>().join("\n")))
+        }
         false => Err(failed(&status)),
     }
 }

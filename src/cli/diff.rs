@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
 
-use changelog::{INTERNAL, Public, markdown, public};
+use changelog::{Public, markdown};
 
 use super::{
     Common,
@@ -92,15 +92,11 @@ impl Diff {
                 out.line(format!("{parent}: {}, from {base} to {target}", summary(&answer)))
             }
             Form::Markdown => {
-                let public = Public {
-                    base: public(&registry, &parent, answer.base_revision).await?,
-                    target: public(&registry, &parent, answer.target_revision).await?,
-                };
+                let public = Public::read(&registry, &parent, &answer).await?;
                 let (text, left_out) = markdown(&answer, &public, &format!("From {base} to {target}."));
                 if left_out.fields > 0 {
                     let what = value::count(left_out.fields.try_into().unwrap_or(i64::MAX), "change");
-                    let note = format!("left out as internal: {what} of {}; -o table shows them", INTERNAL.join(", "));
-                    writeln!(io::stderr(), "{note}")?;
+                    writeln!(io::stderr(), "left out as internal: {what}; -o table shows them")?;
                 }
                 if left_out.entries > 0 {
                     let what = if left_out.entries == 1 { "entry" } else { "entries" };

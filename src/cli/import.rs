@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     Common,
@@ -15,6 +15,7 @@ use super::{
     failure::{Failure, Outcome, printable},
     file::{self, Draft},
     output::Out,
+    progress,
 };
 use crate::{
     catalog::Catalog,
@@ -158,7 +159,8 @@ impl Import {
         if let Some(registry) = self.registry(&mut known).await? {
             known.existing = existing(&registry, &self.organization).await?;
             known.vendor_ids = vendor_ids(&registry).await?;
-            let bar = bar(names.len());
+            // One call is over before a bar could be read.
+            let bar = if names.len() > NAMES { progress::bar(names.len(), "names") } else { ProgressBar::hidden() };
             for some in names.chunks(NAMES) {
                 let request = ResolveVendorsRequest {
                     names: some.to_vec(),
@@ -251,18 +253,6 @@ fn refused(file: &str, refusal: Refusal) -> Failure {
 /// Prints the report. Standard output may be the manifest.
 fn tell(report: &Report) -> Outcome {
     Ok(io::stderr().lock().write_all(report.to_text().as_bytes())?)
-}
-
-/// A bar on a terminal, where looking up takes more than a moment.
-fn bar(names: usize) -> ProgressBar {
-    if names <= NAMES || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(u64::try_from(names).unwrap_or(0));
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
-        bar.set_style(style);
-    }
-    bar.with_message("names")
 }
 
 fn id_of(name: &str) -> Option<String> {

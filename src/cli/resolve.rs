@@ -92,7 +92,10 @@ impl Resolve {
     /// The names of the arguments, of standard input and of the file.
     fn lines(&self) -> Outcome<Vec<Line>> {
         let mut lines = Vec::new();
-        let files = self.names.iter().filter(|name| *name == "-").chain(&self.file);
+        let files: Vec<&String> = self.names.iter().filter(|name| *name == "-").chain(&self.file).collect();
+        if files.iter().filter(|file| file.as_str() == "-").count() > 1 {
+            return Err(Failure::Usage("standard input can be read once: `-` stands there twice".to_owned()));
+        }
         let arguments = self.names.iter().filter(|name| *name != "-");
         lines.extend(arguments.map(|name| Line { place: None, name: name.clone() }));
         for file in files {

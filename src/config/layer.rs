@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
+    error::Kind,
     providers::{Format, Toml},
     value::{Dict, Map, Value},
 };
@@ -18,7 +19,17 @@ pub(super) struct Layer {
 
 impl Layer {
     pub(super) fn parse(origin: &str, text: &str) -> Result<Self, String> {
-        let sections = Toml::from_str(text).map_err(|error| format!("{origin}: {}", error.to_string().trim_end()))?;
+        // Not the line itself: a password may stand in it.
+        let sections = Toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let place = before.map(|before| {
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                format!("line {line}, column {column}: ")
+            });
+            let rule = error.message().trim().replace('\n', ", ");
+            format!("{origin}: {}{rule}", place.unwrap_or_default())
+        })?;
         Ok(Self { origin: origin.to_owned(), sections })
     }
 
@@ -59,6 +70,11 @@ impl Layer {
         Some(Ok(Self::one(origin, section, key, value.unwrap_or_else(|| Value::from(text)))))
     }
 
+    /// Whether a setting is a secret, by the defaults: what a file of its own can hold.
+    fn is_secret(&self, section: &str, key: &str) -> bool {
+        self.get(section, &format!("{key}_file")).is_some()
+    }
+
     fn get(&self, section: &str, key: &str) -> Option<&Value> {
         self.sections.get(section)?.find_ref(key)
     }
@@ -80,25 +96,27 @@ impl Layer {
 
     /// Tries each setting alone on the defaults, so that one bad value does not hide the next. Returns those that can be
     /// read; of the others it says the key and what is wrong.
-    pub(super) fn check(self, base: &Figment, unread: &mut Vec<(String, String)>) -> Self {
+    pub(super) fn check(self, base: &Figment, defaults: &Self, unread: &mut Vec<(String, String)>) -> Self {
         let Self { origin, sections } = self;
         let mut readable = Dict::new();
-        let mut passes = |place: String, alone: &Self| match base.clone().merge(alone).extract::<Settings>() {
-            Ok(_) => true,
-            Err(error) => {
-                unread.push((place, format!("{} ({origin})", error.kind)));
-                false
-            }
-        };
+        let mut passes =
+            |place: String, alone: &Self, is_secret: bool| match base.clone().merge(alone).extract::<Settings>() {
+                Ok(_) => true,
+                Err(error) => {
+                    unread.push((place, format!("{} ({origin})", said(&error.kind, is_secret))));
+                    false
+                }
+            };
         for (section, value) in sections {
             let Some(keys) = value.as_dict().filter(|keys| !keys.is_empty()) else {
                 let alone = Self { origin: String::new(), sections: Dict::from([(section.clone(), value)]) };
-                passes(section, &alone);
+                // It may be what a key of the section should have.
+                passes(section, &alone, true);
                 continue;
             };
             let passed = keys.iter().filter(|(key, value)| {
                 let alone = Self::one(String::new(), &section, key, (*value).clone());
-                passes(format!("{section}.{key}"), &alone)
+                passes(format!("{section}.{key}"), &alone, defaults.is_secret(&section, key))
             });
             let passed: Dict = passed.map(|(key, value)| (key.clone(), value.clone())).collect();
             if !passed.is_empty() {
@@ -116,6 +134,16 @@ impl Provider for &Layer {
 
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
         Ok(Profile::Default.collect(self.sections.clone()))
+    }
+}
+
+/// Why a value cannot be read; of a secret not which it is.
+pub(super) fn said(kind: &Kind, is_secret: bool) -> String {
+    match kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret => {
+            format!("invalid type: expected {expected}")
+        }
+        kind => kind.to_string(),
     }
 }
 

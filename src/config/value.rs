@@ -25,6 +25,13 @@ pub(super) fn is_http(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host())
 }
 
+/// A URL, or what was meant to be one, without who is to ask and with which password.
+pub(super) fn without_user(text: &str) -> String {
+    let Some((before, rest)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+    format!("{scheme}…@{rest}")
+}
+
 /// Adds a rule that is broken unless the value is in the range.
 pub(super) fn within<T: PartialOrd + fmt::Display>(
     key: &'static str,

@@ -146,7 +146,10 @@ fn within_limits(rows: usize, vendors: usize, report: &mut Report) -> Result<(),
     if changes > MAX_CHANGES {
         report.note(
             0,
-            format!("the manifest has {changes} resources, and one revision takes {MAX_CHANGES} changes: cut it in two before it is applied"),
+            format!(
+                "the manifest has {changes} resources, and one revision takes {MAX_CHANGES} changes: cut it into {} parts before it is applied",
+                changes.div_ceil(MAX_CHANGES)
+            ),
         );
     }
     Ok(())
@@ -177,9 +180,14 @@ fn document(known: &Known, name: &Name, report: &Report) -> Document {
 
 fn choose(chooser: &mut Chooser<'_>, draft: &Draft, row: &mut Subprocessor, report: &mut Report) {
     let chosen = chooser.choose(draft, report);
-    if chosen.is_category {
-        "The list names a category, not a company.".clone_into(&mut row.incomplete_reason);
-    }
+    let reason = if chosen.is_category {
+        "The list names a category, not a company."
+    } else if chosen.vendor.is_empty() {
+        "The list does not say which company it is."
+    } else {
+        ""
+    };
+    reason.clone_into(&mut row.incomplete_reason);
     row.vendor = chosen.vendor;
     row.vendor_entity = chosen.entity;
     row.vendor_services = if chosen.service.is_empty() { Vec::new() } else { vec![chosen.service] };
@@ -218,8 +226,9 @@ fn keep_vendor(before: &Subprocessor, row: &mut Subprocessor) {
     row.alternative_vendors.clone_from(&before.alternative_vendors);
 }
 
-/// Takes over what a page does not say and the registry knows.
-fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
+/// Takes over what a page does not say and the registry knows; returns whether all of it had room.
+fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) -> bool {
+    keep_sources(before, row);
     row.recorded_as_found = before.recorded_as_found;
     // What is in use is not announced.
     if !before.recorded_as_found || before.state() != State::Active || row.state() == State::Announced {
@@ -253,6 +262,7 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     let texts = [
         (&mut row.website_uri, &before.website_uri),
         (&mut row.service_description, &before.service_description),
+        (&mut row.section, &before.section),
         (&mut row.condition, &before.condition),
     ];
     for (now, known) in texts.into_iter().filter(|(now, _)| now.is_empty()) {
@@ -272,6 +282,26 @@ fn keep_rest(before: &Subprocessor, row: &mut Subprocessor) {
     }
     // Whether it is shown to everybody is decided by hand once it is in the registry.
     row.listed = before.listed;
+    let mut fits = true;
+    for (key, value) in &before.annotations {
+        if !row.annotations.contains_key(key) {
+            fits &= row.annotations.len() < merge::MAX_ANNOTATIONS;
+            if fits {
+                row.annotations.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    fits
+}
+
+/// Puts the quotations of the page in the place of those that it had before; what other documents say stays.
+fn keep_sources(before: &Subprocessor, row: &mut Subprocessor) {
+    let page = row.sources.first().map(|source| source.document.clone()).unwrap_or_default();
+    let first = before.sources.iter().take_while(|source| source.document != page).count();
+    let (ahead, rest) = before.sources.split_at(first);
+    let behind = rest.iter().filter(|source| source.document != page);
+    let own = std::mem::take(&mut row.sources);
+    row.sources = ahead.iter().cloned().chain(own).chain(behind.cloned()).collect();
 }
 
 /// Gives each row its id: the one that the registry has for it, else one made of its name, and where several have one
@@ -301,7 +331,12 @@ fn name(
                     .note(line, format!("{} is {state} in the registry, and stays so: the page lists it", before.name));
             }
             ids.insert(theirs, row.name.clone());
-            keep_rest(before, &mut row);
+            if !keep_rest(before, &mut row) {
+                let most = merge::MAX_ANNOTATIONS;
+                let text =
+                    format!("{}: with what the page says it has more than {most} annotations: not all stay", row.name);
+                report.note(line, text);
+            }
             out.push(row);
             continue;
         }

@@ -12,7 +12,7 @@ use super::{
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Rows that are looked at to find the separator and the headings.
 const SAMPLE: usize = 100;
-/// A value of more lines than these is a quotation mark that nobody closed.
+/// A value of more lines than these may be a quotation mark that nobody closed.
 const MAX_LINES: usize = 200;
 
 /// Reads a file.
@@ -85,6 +85,7 @@ fn rows(text: &str, delimiter: u8) -> Result<(Vec<Row>, usize), Refusal> {
     let mut more = 0;
     let mut record = csv::StringRecord::new();
     let mut reader = reader(text, delimiter);
+    let mut start = 0;
     loop {
         match reader.read_record(&mut record) {
             Ok(true) => {}
@@ -93,7 +94,11 @@ fn rows(text: &str, delimiter: u8) -> Result<(Vec<Row>, usize), Refusal> {
         }
         let line = record.position().map_or(0, csv::Position::line);
         let line = u32::try_from(line).unwrap_or(u32::MAX);
-        if record.iter().any(|value| value.matches('\n').count() > MAX_LINES) {
+        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let raw = text.get(start..end).unwrap_or_default();
+        start = end;
+        if record.iter().any(|value| value.matches('\n').count() > MAX_LINES) && !is_closed(raw, char::from(delimiter))
+        {
             let rule = "a quotation mark opens a value that goes on over hundreds of lines: it is not closed";
             return Err(Refusal::new(format!("line {line}: {rule}")));
         }
@@ -106,6 +111,28 @@ fn rows(text: &str, delimiter: u8) -> Result<(Vec<Row>, usize), Refusal> {
             more += 1;
         }
     }
+}
+
+/// Whether each quotation mark that opens a value has one that closes it, with nothing of the value behind it.
+fn is_closed(record: &str, delimiter: char) -> bool {
+    let ends = [delimiter, '\r', '\n'];
+    let mut rest = record.trim_start_matches(['\r', '\n']);
+    while !rest.is_empty() {
+        if let Some(mut inside) = rest.strip_prefix('"') {
+            rest = loop {
+                let Some((_, behind)) = inside.split_once('"') else { return false };
+                match behind.strip_prefix('"') {
+                    Some(more) => inside = more,
+                    None => break behind,
+                }
+            };
+            if !rest.is_empty() && !rest.starts_with(ends) {
+                return false;
+            }
+        }
+        rest = rest.find(ends).and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+    }
+    true
 }
 
 fn cells(record: &csv::StringRecord, line: u32) -> Vec<Cell> {
@@ -140,4 +167,26 @@ fn start_of_table(rows: &[Row]) -> usize {
 fn is_footnote(row: &Row) -> bool {
     let marked = |cell: &Cell| text::collapse(&cell.raw()).starts_with(['*', '†', '‡', '¹', '²', '³']);
     matches!(row.cells.as_slice(), [only] if marked(only))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotation_mark_is_closed_where_its_value_ends() {
+        for (record, is) in [
+            ("a,b\n", true),
+            ("\"a\nb\",\"c\"\"d\"\r\n", true),
+            ("\r\n\"a\"", true),
+            ("a \"b,c\n", true),
+            ("", true),
+            ("\"a\nb", false),
+            ("a,\"b\n\"\"", false),
+            ("a,\"b\nZeta,\"x\"\n", false),
+            ("a,\"b\" c\n", false),
+        ] {
+            assert_eq!(is_closed(record, ','), is, "{record:?}");
+        }
+    }
 }

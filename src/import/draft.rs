@@ -50,6 +50,8 @@ pub(super) struct Draft {
     pub(super) told: Option<Told>,
     /// The days of which one is its first.
     pub(super) start: Option<Span>,
+    /// Whether a list that says which companies its rows are does not say it of this one.
+    pub(super) is_unstated: bool,
     /// Texts that need more room than any field has.
     too_long: Vec<String>,
 }
@@ -59,7 +61,7 @@ impl Draft {
     pub(super) fn whole(
         message: Subprocessor,
         bare: String,
-        is_category: bool,
+        is_unstated: bool,
         address: Option<String>,
         corporate: Option<String>,
     ) -> Self {
@@ -67,12 +69,13 @@ impl Draft {
             line: 0,
             message,
             bare,
-            is_category,
+            is_category: false,
             address,
             corporate,
             products: Vec::new(),
             told: None,
             start: None,
+            is_unstated,
             too_long: Vec::new(),
         }
     }
@@ -228,6 +231,7 @@ impl<'a> Drafter<'a> {
             products: Vec::new(),
             told,
             start: None,
+            is_unstated: false,
             too_long: Vec::new(),
         };
         draft.message.sources.push(Source {

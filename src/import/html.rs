@@ -3,8 +3,10 @@
 mod grid;
 mod list;
 mod script;
+mod span;
 mod table;
 
+use span::Spans;
 pub(super) use table::{MAX_COLUMNS, MAX_ROWS};
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
     page::{Block, Cell, Page, Run},
     text,
 };
+use crate::resource::text::SHORT_BYTES;
 
 /// How deep reading goes: deeper than elements nest as they are opened, since repairs can move them.
 const MAX_DEPTH: usize = 900;
@@ -33,10 +36,12 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
     let dom = Dom::parse(text)?;
     let mut page = Page::default();
     let title = dom.descendants(Dom::ROOT).find(|id| dom.tag(*id) == "title");
-    page.title = title.map(|id| Reader::new(&dom).cell(id).text()).filter(|title| !title.is_empty());
-    let mut reader = Reader::new(&dom);
+    let spans = Spans::default();
+    page.title = title.map(|id| Reader::new(&dom, &spans).cell(id).text()).filter(|title| !title.is_empty());
+    let mut reader = Reader::new(&dom, &spans);
     reader.flow(Dom::ROOT, &Style::default(), 0);
     reader.flush();
+    spans.within_limits()?;
     page.blocks = reader.blocks;
     page.notes = reader.notes;
     page.embedded = script::data(&dom);
@@ -46,7 +51,7 @@ pub(super) fn read(text: &str) -> Result<Page, Refusal> {
 /// A text of a page as one cell; none if it cannot be read.
 pub(super) fn cell(text: &str) -> Option<Cell> {
     let dom = Dom::parse(text).ok()?;
-    Some(Reader::new(&dom).cell(Dom::ROOT))
+    Some(Reader::new(&dom, &Spans::default()).cell(Dom::ROOT))
 }
 
 /// How a text is styled where it stands.
@@ -67,8 +72,8 @@ struct Reader<'a> {
     /// The paragraph that is being read.
     paragraph: Cell,
     notes: Vec<(u32, String)>,
-    /// Bytes of cells that were copied, since they span columns or rows.
-    copied: std::cell::Cell<usize>,
+    /// Of the whole page: tables inside cells have readers of their own.
+    spans: &'a Spans,
 }
 
 /// What elements are to the flow of text.
@@ -87,8 +92,8 @@ enum Role {
 }
 
 impl<'a> Reader<'a> {
-    fn new(dom: &'a Dom) -> Self {
-        Self { dom, blocks: Vec::new(), paragraph: Cell::default(), notes: Vec::new(), copied: std::cell::Cell::new(0) }
+    fn new(dom: &'a Dom, spans: &'a Spans) -> Self {
+        Self { dom, blocks: Vec::new(), paragraph: Cell::default(), notes: Vec::new(), spans }
     }
 
     fn role(&self, id: Id) -> Role {
@@ -251,6 +256,11 @@ impl<'a> Reader<'a> {
         if style.header {
             return;
         }
+        // An address that no field could hold stands at each piece of what it is linked to.
+        let long = style.link.as_ref().map(String::len).filter(|length| *length > SHORT_BYTES);
+        if long.is_some_and(|length| !self.spans.spend(length)) {
+            return;
+        }
         let line = self.dom.line(id);
         push_text(&mut self.paragraph, line, text, style, 0);
     }
@@ -359,7 +369,7 @@ impl Gather<'_, '_> {
             }
             match self.reader.dom.kind(*child) {
                 Kind::Text(text) => {
-                    self.bytes += text.len();
+                    self.bytes += text.len() + style.link.as_ref().map_or(0, String::len);
                     push_text(self.cell, self.reader.dom.line(*child), text, style, self.floor);
                 }
                 Kind::Element(tag) => self.element(*child, tag, style, depth, lists),

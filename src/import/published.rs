@@ -1,6 +1,6 @@
 //! The list that registries publish ([`crate::rules::publication`]), for programs or as a table: read field by field,
-//! with nothing to guess. It comes from somebody else all the same, so every text is taken as a page's would be, and the manifest that
-//! is made of it has to pass every rule.
+//! with nothing to guess. It comes from somebody else all the same, so every text is taken as a page's would be, and the
+//! manifest that is made of it has to pass every rule.
 
 mod table;
 
@@ -106,7 +106,7 @@ fn draft(entry: Entry) -> Draft {
     let stated = entry.entity.as_ref().filter(|entity| !entity.inferred);
     let vendor = entry.vendor.as_ref().map(|one| one.name.clone());
     let bare = stated.map(|entity| entity.legal_name.clone()).or(vendor).filter(|name| !name.trim().is_empty());
-    let is_category = bare.is_none();
+    let is_unstated = bare.is_none();
     let bare = bare.unwrap_or_else(|| entry.name.clone());
     let address = stated.map(|entity| entity.address.clone()).filter(|address| !address.is_empty());
     let corporate = stated.map(|entity| entity.region_code.clone()).filter(|code| !code.is_empty());
@@ -138,7 +138,7 @@ fn draft(entry: Entry) -> Draft {
         sources: vec![source],
         ..Subprocessor::default()
     };
-    Draft::whole(message, text::clip(&bare, 500), is_category, address, corporate)
+    Draft::whole(message, text::clip(&bare, 500), is_unstated, address, corporate)
 }
 
 fn ids(products: Vec<Named>) -> Vec<String> {

@@ -129,6 +129,8 @@ pub enum Outcome {
     Proposed,
     /// It names a category, not a company.
     Category,
+    /// The list does not say which company it is.
+    Unstated,
 }
 
 /// A text that was kept but not, or not wholly, understood.

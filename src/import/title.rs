@@ -38,6 +38,11 @@ const LISTS: [&str; 22] = [
     "page",
 ];
 
+/// So long a beginning is no company's.
+const STEM: usize = 9;
+/// How short ones can end.
+const ENDINGS: [&str; 11] = ["", "a", "ado", "an", "as", "e", "en", "es", "ing", "n", "s"];
+
 /// Words behind which a list says whose it is.
 const OF: [&str; 20] = [
     "of", "for", "by", "at", "from", "der", "des", "von", "vom", "bei", "fur", "de", "du", "del", "di", "da", "van",
@@ -181,8 +186,16 @@ fn is_list(part: &str) -> bool {
 }
 
 fn is_list_word(word: &str) -> bool {
-    let bare = text::words(word).concat();
-    LISTS.iter().any(|stem| bare.starts_with(stem))
+    let bare: String = text::words(word).concat().chars().take(MAX_NAME).collect();
+    begins_list(&bare)
+}
+
+/// Whether a folded word is one of these. Short ones begin names too ("Datadog", "PagerDuty", "Listrak"): they are whole
+/// words, or the first of two.
+fn begins_list(bare: &str) -> bool {
+    LISTS.iter().any(|stem| {
+        bare.strip_prefix(stem).is_some_and(|rest| stem.len() >= STEM || ENDINGS.contains(&rest) || begins_list(rest))
+    })
 }
 
 /// The name before what a list calls itself: "Acme Sub-processors".
@@ -224,8 +237,16 @@ fn name(words: &str) -> Option<String> {
     let bare = owner.unwrap_or(whole).trim_end_matches(['\'', '’']);
     let bare = bare.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '(' | ')' | '!'));
     let bare = ["The ", "the "].iter().find_map(|article| bare.strip_prefix(article)).unwrap_or(bare);
-    let folded = text::words(bare);
+    // "Customer.io" is one word.
+    let is_site = |word: &str| word.contains('.') && find::is_coined(word);
+    let words_of = |word: &str| if is_site(word) { vec![text::fold(word)] } else { text::words(word) };
+    let mut folded: Vec<String> = bare.split_whitespace().flat_map(words_of).collect();
     let is_general = |word: &String| GENERAL.contains(&word.as_str()) || word.chars().all(|c| c.is_ascii_digit());
+    // "Help Scout" is a company, a help center is none.
+    let is_proper = |word: &str| word.starts_with(char::is_uppercase) && !text::words(word).iter().any(is_general);
+    if bare.strip_prefix("Help ").is_some_and(|rest| rest.split_whitespace().all(is_proper)) {
+        folded.remove(0);
+    }
     let is_sentence = folded.iter().filter(|word| is_general(word)).count() * 2 > folded.len();
     let begins = folded.first().is_some_and(|word| !is_general(word));
     let is_dated = super::dates::find(bare).is_some();
@@ -239,6 +260,14 @@ mod tests {
     fn page(title: Option<&str>, headings: &[(u8, &str)]) -> Page {
         let heading = |(level, text): &(u8, &str)| Block::Heading { level: *level, text: (*text).to_owned(), line: 1 };
         Page { title: title.map(ToOwned::to_owned), blocks: headings.iter().map(heading).collect(), ..Page::default() }
+    }
+
+    #[test]
+    fn words_are_written_as_they_are_compared() {
+        let all: [&[&str]; 4] = [&LISTS, &ENDINGS, &OF, &GENERAL];
+        for word in all.concat() {
+            assert_eq!(text::words(word).join(" "), word);
+        }
     }
 
     #[test]
@@ -264,6 +293,17 @@ mod tests {
             ("Liste der Unterauftragsverarbeiter von Acme", "Acme"),
             ("Liste des sous-traitants ultérieurs d’Acme SAS", "Acme SAS"),
             ("Subencargados de Acme", "Acme"),
+            // Names that begin as words of lists do.
+            ("Datadog Subprocessors", "Datadog"),
+            ("Sub-processors of Datadog", "Datadog"),
+            ("Databricks Sub-processors", "Databricks"),
+            ("Subprocessors | PagerDuty", "PagerDuty"),
+            ("Sublime Security Subprocessors", "Sublime Security"),
+            ("Listrak Subprocessors", "Listrak"),
+            ("Vendorstack Sub-processor List", "Vendorstack"),
+            ("Thirdwave Third-Party Subprocessors", "Thirdwave"),
+            ("Help Scout Subprocessors", "Help Scout"),
+            ("Customer.io Subprocessors", "Customer.io"),
         ] {
             assert_eq!(organization(&page(Some(title), &[])).as_deref(), Some(name), "{title}");
         }
@@ -283,6 +323,11 @@ mod tests {
             "Unsere Unterauftragsverarbeiter",
             "Privacy policy",
             "Approved Subprocessors | Trust Center",
+            "Help Center Subprocessors",
+            "Customer Data Subprocessors",
+            "Third-party data processors",
+            "Lista de subencargados",
+            "Subs",
         ] {
             assert_eq!(organization(&page(Some(title), &[])), None, "{title}");
         }

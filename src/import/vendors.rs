@@ -41,8 +41,6 @@ pub(super) struct Chosen {
     pub(super) service: String,
     pub(super) alternatives: Vec<String>,
     pub(super) is_category: bool,
-    /// Whether the registry had it.
-    pub(super) is_known: bool,
 }
 
 impl<'a> Chooser<'a> {
@@ -84,13 +82,20 @@ impl<'a> Chooser<'a> {
                 note.candidates = candidates(&best.vendor);
             }
             known(best)
-        } else if let Some((parts, or)) = parts_of(name, found).filter(|(parts, _)| self.are_names(name, parts)) {
+        } else if let Some((parts, or)) =
+            parts_of(name, found).filter(|(parts, _)| !draft.is_unstated && self.are_names(name, parts))
+        {
             self.several(draft, &parts, or, &mut note)
         } else if is_category(name, draft.is_category) {
             note.outcome = Outcome::Category;
             "it names a category, not a company".clone_into(&mut note.reason);
             note.candidates = candidates("");
             Chosen { is_category: true, ..Chosen::default() }
+        } else if draft.is_unstated {
+            note.outcome = Outcome::Unstated;
+            "the list does not say which company it is".clone_into(&mut note.reason);
+            note.candidates = candidates("");
+            Chosen::default()
         } else {
             let chosen = self.propose(draft, name);
             note.outcome = Outcome::Proposed;
@@ -156,7 +161,6 @@ impl<'a> Chooser<'a> {
         if or {
             first.alternatives = others;
         }
-        first.is_known &= !new;
         first
     }
 
@@ -236,7 +240,6 @@ fn known(found: &VendorMatch) -> Chosen {
         vendor: found.vendor.clone(),
         entity: found.entity_id.clone(),
         service: found.service_id.clone(),
-        is_known: true,
         ..Chosen::default()
     }
 }
@@ -331,7 +334,6 @@ fn is_category(name: &str, column: bool) -> bool {
         "operators",
         "couriers",
         "networks",
-        "providers.",
     ];
     let folded = text::words(name);
     let kind = folded.iter().any(|word| kinds.contains(&word.as_str()));

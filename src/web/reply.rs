@@ -145,8 +145,10 @@ pub fn refusal(path: &str, error: &Error) -> Response {
     refuse(path, status, heading, said)
 }
 
-/// Says why there is no page.
+/// Says why there is no page; what was asked can be in it, and drives no terminal.
 pub(super) fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let lines: Vec<String> = lines.into_iter().map(|line| line.chars().map(plain).collect()).collect();
     let for_people = !path.rsplit('/').next().is_some_and(|last| last.contains('.'));
     let text = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     let (media_type, content) = if for_people {

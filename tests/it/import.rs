@@ -4,5 +4,6 @@
 pub mod expected;
 mod growth;
 mod hostile;
+mod kept;
 mod organization;
 mod pages;

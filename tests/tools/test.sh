@@ -22,6 +22,11 @@ step() { # step NAME COMMAND...
 
 finish() {
   [ -z "${installing-}" ] || kill "$installing" 2>/dev/null || true
+  if [ -f "${log-}" ]; then # what failed before may only hide that this did
+    printf '\n=== install, as far as it came\n'
+    cat "$log"
+    rm -f "$log"
+  fi
   tests/tools/postgres.sh stop || true
   printf '\n=== summary, %d s\n' "$SECONDS"
   printf '%s\n' "${report[@]}"

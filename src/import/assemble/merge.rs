@@ -11,7 +11,7 @@ const MAX_SOURCES: usize = 100;
 /// Elements that a list of words can have (as the registry takes them).
 const MAX_ELEMENTS: usize = 1_000;
 /// Entries that annotations can have (as the registry takes them).
-const MAX_ANNOTATIONS: usize = 64;
+pub(super) const MAX_ANNOTATIONS: usize = 64;
 
 /// A row, with what it says already that others can say too.
 struct Kept {

@@ -112,7 +112,7 @@ const CURRENT: [&str; 26] = [
     "attuali",
     "attivo",
     "nuvarande",
-    "nuværende",
+    "nuvaerende",
 ];
 /// Words for what is over.
 const OVER: [&str; 34] = [
@@ -372,13 +372,26 @@ mod tests {
         ] {
             assert_eq!(of_heading(heading, 1).map(|told| told.stage), Some(Stage::Coming), "{heading}");
         }
-        for heading in
-            ["Current and future subprocessors", "Infrastructure", "Planning tools", "Effective date: 1 May 2031", ""]
-        {
+        for heading in [
+            "Nuværende og planlagte underdatabehandlere",
+            "Current and future subprocessors",
+            "Infrastructure",
+            "Planning tools",
+            "Effective date: 1 May 2031",
+            "",
+        ] {
             assert_eq!(of_heading(heading, 1).map(|told| told.stage), None, "{heading}");
         }
         assert_eq!(of_heading("Current sub-processors", 1).map(|told| told.stage), Some(Stage::Current));
         assert_eq!(of_heading("Former providers", 1).map(|told| told.stage), Some(Stage::Over));
+    }
+
+    #[test]
+    fn words_are_written_as_they_are_compared() {
+        let all: [&[&str]; 8] = [&COMING, &COMING_PHRASES, &CURRENT, &OVER, &OVER_PHRASES, &PAUSED, &FROM, &NEW];
+        for word in all.concat() {
+            assert_eq!(text::words(word).join(" "), word);
+        }
     }
 
     #[test]

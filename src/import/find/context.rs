@@ -327,7 +327,6 @@ pub(in super::super) fn sentence(places: Places, text: &str, line: u32) -> Optio
         "establecidos",
         "stabiliti",
         "gevestigd",
-        "located:",
         "domiciled",
         "incorporated",
     ];

@@ -15,11 +15,8 @@ use super::{
 pub(in super::super) const MAX_ROWS: usize = 10_000;
 /// Columns that are kept.
 pub(in super::super) const MAX_COLUMNS: usize = 128;
-/// Rows that one cell can span.
-const MAX_ROW_SPAN: usize = 1_000;
-
-/// Bytes that cells spanning columns and rows may become.
-const MAX_COPIED: usize = 64 * 1024 * 1024;
+/// Rows or columns that one cell can span, as browsers have it.
+const MAX_SPAN: usize = 1_000;
 
 /// A row as it stands.
 struct Line {
@@ -42,7 +39,7 @@ impl Reader<'_> {
         self.fill(&mut table, &lines, &mut end);
         for cell in inner {
             if width == 1 || self.holds_structure(cell) {
-                let mut reader = Reader::new(self.dom);
+                let mut reader = Reader::new(self.dom, self.spans);
                 reader.flow(cell, &Style::default(), depth + 1);
                 reader.flush();
                 table.inner.extend(reader.blocks);
@@ -109,7 +106,8 @@ impl Reader<'_> {
     }
 
     fn span(&self, cell: Id, attribute: &str) -> Option<usize> {
-        self.dom.attribute(cell, attribute).and_then(|span| span.trim().parse().ok()).filter(|span| *span > 0)
+        let span = self.dom.attribute(cell, attribute).and_then(|span| span.trim().parse::<usize>().ok());
+        span.filter(|span| *span > 0).map(|span| span.min(MAX_SPAN))
     }
 
     /// Turns lines into rows. What stands in a row of its own at the end goes to `end`.
@@ -141,7 +139,7 @@ impl Reader<'_> {
             let row = Row {
                 line: self.dom.line(line.id),
                 cells: self.row(line, &mut reaching),
-                section: section.as_ref().map(Cell::text),
+                section: section.as_ref().map(Cell::text).filter(|text| self.spans.spend(text.len())),
                 heading: line.heading,
             };
             if row.cells.is_empty() {
@@ -165,7 +163,7 @@ impl Reader<'_> {
         let mut cells: Vec<Cell> = Vec::new();
         let mut place = |cells: &mut Vec<Cell>| {
             while let Some((left, cell)) = reaching.get_mut(&cells.len()) {
-                let cell = self.copy(cell);
+                let Some(cell) = self.spans.copy(cell) else { return };
                 *left -= 1;
                 if *left == 0 {
                     reaching.remove(&cells.len());
@@ -177,29 +175,19 @@ impl Reader<'_> {
         for id in &line.cells {
             place(&mut cells);
             let cell = self.cell(*id);
-            let rows = self.span(*id, "rowspan").unwrap_or(1).min(MAX_ROW_SPAN);
-            for _ in 0..self.span(*id, "colspan").unwrap_or(1) {
-                if cells.len() >= MAX_COLUMNS {
-                    break;
-                }
-                if rows > 1 {
-                    new.push((cells.len(), rows - 1, self.copy(&cell)));
-                }
-                cells.push(self.copy(&cell));
+            let rows = self.span(*id, "rowspan").unwrap_or(1);
+            let from = cells.len();
+            let width = self.span(*id, "colspan").unwrap_or(1).min(MAX_COLUMNS.saturating_sub(from));
+            if rows > 1 {
+                let below = |column| Some((from + column, rows - 1, self.spans.copy(&cell)?));
+                new.extend((0..width).map_while(below));
             }
+            cells.extend((1..width).map_while(|_| self.spans.copy(&cell)));
+            cells.extend((width > 0).then_some(cell));
         }
         place(&mut cells);
         reaching.extend(new.into_iter().map(|(column, rows, cell)| (column, (rows, cell))));
         cells
-    }
-}
-
-impl Reader<'_> {
-    /// A cell for one more place that it spans. A page of a few bytes could otherwise span itself over all memory.
-    fn copy(&self, cell: &Cell) -> Cell {
-        let spent = self.copied.get().saturating_add(cell.runs.iter().map(|run| run.text.len()).sum());
-        self.copied.set(spent);
-        if spent > MAX_COPIED { Cell { line: cell.line, ..Cell::default() } } else { cell.clone() }
     }
 }
 

@@ -26,6 +26,8 @@ const MAX_TAKEN: usize = 100;
 const MAX_TAGS: usize = 6_000;
 /// How far behind a value its use is looked for.
 const MAX_USE: usize = 1 << 20;
+/// Values whose use is looked for.
+const MAX_SOUGHT: usize = 2 * MAX_TAKEN;
 /// Headings of such tables are below all others.
 const LEVEL: u8 = 6;
 
@@ -68,8 +70,14 @@ pub(super) struct Taken {
 
 /// Takes the lists out of a text; what is left has the same lines.
 pub(super) fn take(source: &str) -> (String, Vec<Taken>) {
-    let mut scan =
-        Scan { reader: Reader::new(source), taken: Vec::new(), tags: Vec::new(), blanked: Vec::new(), wasted: 0 };
+    let mut scan = Scan {
+        reader: Reader::new(source),
+        taken: Vec::new(),
+        tags: Vec::new(),
+        blanked: Vec::new(),
+        wasted: 0,
+        sought: 0,
+    };
     let headings = scan.run(source);
     scan.rows(source, &headings);
     let Scan { mut taken, blanked, .. } = scan;
@@ -122,6 +130,8 @@ struct Scan<'a> {
     blanked: Vec<(usize, usize)>,
     /// Bytes that were read for what is no component: a text cannot make the reader begin again and again.
     wasted: usize,
+    /// Values whose use was looked for.
+    sought: usize,
 }
 
 impl Scan<'_> {
@@ -180,21 +190,30 @@ impl Scan<'_> {
         if let Some(node) = node.filter(holds_rows) {
             self.reader.eat(")");
             self.blanked.push((start, end));
-            let parts: Vec<(String, &Node)> = match &node.value {
-                // Each of several lists can be used in another place.
-                Value::Map(members) => members.iter().map(|m| (format!("{name}.{}", m.key), &m.value)).collect(),
-                _ => Vec::new(),
-            };
-            let uses: Vec<Option<u32>> = parts.iter().map(|(path, _)| use_of(source, end, path)).collect();
+            let members =
+                node.as_map().unwrap_or_default().iter().filter(|m| !matches!(m.value.value, Value::Scalar(_)));
+            // Each of several lists can be used in another place.
+            let parts: Vec<(String, &Node)> = members.map(|m| (format!("{name}.{}", m.key), &m.value)).collect();
+            let uses: Vec<Option<u32>> = parts.iter().map(|(path, _)| self.use_of(source, end, path)).collect();
             if uses.iter().any(Option::is_some) {
                 for ((_, node), line) in parts.iter().zip(uses) {
                     self.list(node, line.unwrap_or(node.line));
                 }
             } else {
-                self.list(&node, use_of(source, end, &name).unwrap_or(node.line));
+                let line = self.use_of(source, end, &name);
+                self.list(&node, line.unwrap_or(node.line));
             }
         }
         end
+    }
+
+    /// The line in which a value is used first, as far as it is looked for.
+    fn use_of(&mut self, source: &str, from: usize, name: &str) -> Option<u32> {
+        self.sought += 1;
+        if self.sought > MAX_SOUGHT {
+            return None;
+        }
+        use_of(source, from, name)
     }
 
     fn list(&mut self, node: &Node, line: u32) {

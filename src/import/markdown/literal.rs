@@ -1,6 +1,8 @@
 //! Values as JavaScript writes them, in the code that pages of components have between their text. Only what stands
 //! there as data is read: what would have to be computed is its last name, or nothing.
 
+use std::{collections::BTreeMap, ops::Range};
+
 use super::super::data;
 use crate::manifest::node::{Member, Node, Scalar, Value};
 
@@ -18,11 +20,14 @@ pub(super) struct Reader<'a> {
     line: u32,
     counted: usize,
     nodes: usize,
+    /// Where the last text began that does not end, by its quotation mark, and how far that was looked for: what begins
+    /// within it does not end either.
+    unended: BTreeMap<char, Range<usize>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, line: 1, counted: 0, nodes: 0 }
+        Self { text, at: 0, line: 1, counted: 0, nodes: 0, unended: BTreeMap::new() }
     }
 
     /// The line of the place where it stands. Places come in order.
@@ -187,16 +192,30 @@ impl<'a> Reader<'a> {
 
     /// What stands between quotation marks.
     pub(super) fn string(&mut self, quote: char) -> Option<String> {
+        if self.unended.get(&quote).is_some_and(|range| range.contains(&self.at)) {
+            return None;
+        }
+        match self.quoted(quote) {
+            Ok((text, length)) => {
+                self.at += length;
+                Some(text)
+            }
+            Err(length) => {
+                self.unended.insert(quote, self.at..self.at + length);
+                None
+            }
+        }
+    }
+
+    /// The text between quotation marks, and how far it is to its end; else how far there is none.
+    fn quoted(&self, quote: char) -> Result<(String, usize), usize> {
         let mut out = String::new();
         let rest = self.rest();
         let mut chars = rest.char_indices().skip(1);
         while let Some((at, c)) = chars.next() {
             match c {
-                _ if c == quote => {
-                    self.at += at + c.len_utf8();
-                    return Some(out);
-                }
-                '\\' => match chars.next()?.1 {
+                _ if c == quote => return Ok((out, at + c.len_utf8())),
+                '\\' => match chars.next().map_or(' ', |(_, next)| next) {
                     'n' | 't' | 'r' | '\n' => out.push(' '),
                     'u' => {
                         let code: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
@@ -205,11 +224,11 @@ impl<'a> Reader<'a> {
                     other => out.push(other),
                 },
                 // Only a text in backticks goes on over lines.
-                '\n' if quote != '`' => return None,
+                '\n' if quote != '`' => return Err(at),
                 _ => out.push(c),
             }
         }
-        None
+        Err(rest.len())
     }
 
     /// A number, a truth value, a name; of a call, the text that it is made with.
@@ -356,6 +375,23 @@ mod tests {
         for text in ["[", "{a: 'b\n'}", "{a: [1}", "", ")", "<a>", &"[".repeat(100_000), &"{a:".repeat(100_000)] {
             assert_eq!(read(text), None, "{text:.20}");
         }
+    }
+
+    #[test]
+    fn what_only_looks_like_the_beginning_of_a_text_is_passed() {
+        for (text, json) in [
+            ("{a: n => it's\n, b: 'c'}", r#"{"a":"n","b":"c"}"#),
+            (r"{a: n => \'\'\', b: 1}", r#"{"a":"n","b":1}"#),
+            ("{a: n => \"\n\"\n, b: 'c', d: \"e\"}", r#"{"a":"n","b":"c","d":"e"}"#),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(json), "{text}");
+        }
+        // What is looked at again from further ahead ends there.
+        let mut reader = Reader::new("'a' 'b");
+        reader.at = 4;
+        assert_eq!(reader.string('\''), None);
+        reader.at = 0;
+        assert_eq!((reader.string('\'').as_deref(), reader.at), (Some("a"), 3));
     }
 
     #[test]

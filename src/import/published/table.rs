@@ -12,11 +12,11 @@ use super::super::{
 use crate::{
     proto::v1::{Role, location::Activity},
     rules::{
-        paper::words as paper,
+        paper::{format::unguarded, words as paper},
         publication::{
             Entity, Entry, Mechanism, Named, Place, Publication, Publisher,
             rows::{ROWS, SUSPENDED},
-            text::MARKDOWN_COLUMNS,
+            text::{MARKDOWN_COLUMNS, MARKDOWN_STATUS, apart},
             words,
         },
     },
@@ -24,6 +24,11 @@ use crate::{
 
 /// Columns of the CSV that were there from the first: new ones come behind them.
 const FIRST: usize = 18;
+
+/// Commas that the name of a product can have.
+const MAX_COMMAS: usize = 8;
+/// Brackets in which it is looked for what happens at a place.
+const MAX_BRACKETS: usize = 8;
 
 /// The list of a page whose table is one that a registry wrote, with the line of each of its entries.
 pub(super) fn read(page: &Page) -> Option<(Publication, Vec<u32>)> {
@@ -44,18 +49,24 @@ pub(super) fn read(page: &Page) -> Option<(Publication, Vec<u32>)> {
     let is_csv = header.first().is_some_and(|id| id == "id")
         && header.len() > FIRST
         && header.iter().skip(1).zip(&ROWS).take(FIRST).all(|(text, row)| text == row.key);
-    let is_markdown = header == MARKDOWN_COLUMNS;
+    let status = header.strip_prefix(&MARKDOWN_COLUMNS.map(ToOwned::to_owned));
+    let is_markdown =
+        status.is_some_and(|more| matches!(more, [] | [_]) && more.iter().all(|one| one == MARKDOWN_STATUS));
     if !is_csv && !is_markdown {
         return None;
     }
     let keys: Vec<&str> = header.iter().map(|text| key(text)).collect();
+    let said: Vec<Said<'_>> = rows.iter().map(|row| Said { keys: &keys, row, is_csv }).collect();
     let mut products = Products::default();
+    // Where places name several, it is known by these where each of them ends.
+    for said in &said {
+        products.named(said.texts("products"));
+    }
     let mut lists = (Vec::new(), Vec::new());
     let mut engaged = Vec::new();
-    for row in rows {
-        let said = Said { keys: &keys, row, is_csv };
-        lists.0.push(entry(&said, &mut products));
-        lists.1.push(row.line);
+    for said in &said {
+        lists.0.push(entry(said, &mut products));
+        lists.1.push(said.row.line);
         engaged.push(said.text("engaged_by"));
     }
     let (mut subprocessors, lines) = lists;
@@ -110,7 +121,10 @@ impl Said<'_> {
     fn texts(&self, key: &str) -> Vec<String> {
         match (self.is_csv, self.cell(key)) {
             (_, None) => Vec::new(),
-            (true, Some(_)) => apart(&self.text(key), "; "),
+            (true, Some(cell)) => {
+                let parts = apart(unguarded(&cell.raw())).into_iter();
+                parts.map(|part| part.lines().map(text::collapse).collect::<Vec<_>>().join("\n")).collect()
+            }
             (false, Some(cell)) => cell.lines().into_iter().filter(|text| text != NOTHING).collect(),
         }
     }
@@ -118,33 +132,6 @@ impl Said<'_> {
 
 /// What stands in a cell of the Markdown where nothing is said.
 const NOTHING: &str = "–";
-
-/// A cell without what keeps spreadsheets from running it.
-fn unguarded(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r'])).unwrap_or(cell)
-}
-
-/// The parts of a text between separators, those inside brackets aside.
-fn apart(whole: &str, separator: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut depth = 0_usize;
-    for part in whole.split(separator) {
-        match parts.last_mut().filter(|_| depth > 0) {
-            Some(last) => {
-                last.push_str(separator);
-                last.push_str(part);
-            }
-            None => parts.push(part.to_owned()),
-        }
-        depth = (depth + part.matches('(').count()).saturating_sub(part.matches(')').count());
-    }
-    if depth > 0 {
-        // A bracket that nobody closed holds nothing together.
-        parts = whole.split(separator).map(ToOwned::to_owned).collect();
-    }
-    parts.retain(|part| !part.trim().is_empty());
-    parts
-}
 
 /// The publisher's products, which are only named: each gets an id.
 #[derive(Default)]
@@ -168,6 +155,22 @@ impl Products {
         self.all.push(Named { id: id.clone(), name: name.to_owned() });
         id
     }
+
+    /// Those that a text names one after another: names that are known are taken whole, whatever commas they have.
+    fn listed(&mut self, text: &str) -> Vec<Named> {
+        let parts: Vec<&str> = text.split(", ").collect();
+        let mut names = Vec::new();
+        let mut rest = parts.as_slice();
+        while !rest.is_empty() {
+            let longest = rest.len().min(MAX_COMMAS + 1);
+            let known =
+                |count: &usize| rest.get(..*count).is_some_and(|some| self.by_name.contains_key(&some.join(", ")));
+            let (name, more) = rest.split_at((1..=longest).rev().find(known).unwrap_or(1));
+            names.push(name.join(", "));
+            rest = more;
+        }
+        self.named(names)
+    }
 }
 
 fn entry(said: &Said<'_>, products: &mut Products) -> Entry {
@@ -177,8 +180,8 @@ fn entry(said: &Said<'_>, products: &mut Products) -> Entry {
     let entity = Some(entity).filter(|entity| !entity.legal_name.is_empty());
     Entry {
         id: said.text("id"),
-        // Which company it is stands in the list for programs; here, its name says it.
-        vendor: Some(Named { id: String::new(), name: name.clone() }).filter(|_| entity.is_none()),
+        // Which company it is beside that stands in the list for programs alone.
+        vendor: None,
         entity,
         name,
         website_uri: said.text("website"),
@@ -220,26 +223,39 @@ fn role(said: &str) -> String {
     role.map_or_else(|| said.to_owned(), |role| words::short(role.as_str_name(), "ROLE_"))
 }
 
-/// A place by its name, with what happens there behind it.
+/// A place by its name, with what happens there behind it. What is no place that is known is only words.
 fn place(words: String, products: &mut Products) -> Place {
-    let mut place = Place { verbatim: words, ..Place::default() };
-    if let Some((name, inside)) = place.verbatim.strip_suffix(')').and_then(|open| open.split_once(" (")) {
-        let activity = |text: &str| every::<Activity>().find(|one| !text.is_empty() && words::activity(*one) == text);
-        let mut parts = inside.split("; ").peekable();
-        let activity = parts.peek().and_then(|first| activity(first));
-        let first = parts.next_if(|_| activity.is_some());
-        let held = parts.next();
-        let names = held.and_then(|held| held.strip_prefix("for "));
-        // What else stands in brackets belongs to the name.
-        if (first.is_some() || names.is_some()) && (held.is_some() == names.is_some()) && parts.next().is_none() {
-            let names = names.iter().flat_map(|names| names.split(", ")).map(ToOwned::to_owned).collect();
-            place.products = products.named(names);
-            place.activity = activity.map(|one| words::short(one.as_str_name(), "ACTIVITY_")).unwrap_or_default();
-            place.verbatim = name.to_owned();
+    let known = |name: &str| Some(located(name)).filter(|(code, area)| !code.is_empty() || !area.is_empty());
+    let of = |name: &str, (region_code, area)| Place { region_code, area, name: name.to_owned(), ..Place::default() };
+    let told = words.strip_suffix(')').and_then(|open| {
+        let brackets = open.match_indices(" (").take(MAX_BRACKETS);
+        brackets.map(|(at, sign)| (&open[..at], &open[at + sign.len()..])).find_map(|(name, inside)| {
+            let (activity, held) = happens(inside)?;
+            Some((of(name, known(name)?), activity, held))
+        })
+    });
+    match told {
+        Some((place, activity, held)) => {
+            let activity = activity.map(|one| words::short(one.as_str_name(), "ACTIVITY_")).unwrap_or_default();
+            Place { activity, products: held.map(|held| products.listed(held)).unwrap_or_default(), ..place }
         }
+        None => match known(&words) {
+            Some(found) => of(&words, found),
+            None => Place { name: words.clone(), verbatim: words, ..Place::default() },
+        },
     }
-    (place.region_code, place.area) = located(&place.verbatim);
-    place
+}
+
+/// What stands in brackets behind a place: what happens there, and the products for which.
+fn happens(inside: &str) -> Option<(Option<Activity>, Option<&str>)> {
+    let activity = |text: &str| every::<Activity>().find(|one| !text.is_empty() && words::activity(*one) == text);
+    if let Some(held) = inside.strip_prefix("for ") {
+        return Some((None, Some(held)));
+    }
+    match inside.split_once("; for ") {
+        Some((first, held)) => Some((Some(activity(first)?), Some(held))),
+        None => Some((Some(activity(inside)?), None)),
+    }
 }
 
 /// The code and the area that a name was written from; nothing for words of its own.
@@ -295,30 +311,31 @@ mod tests {
 
     #[test]
     fn what_happens_at_a_place_is_read_back() {
-        let named = |name: &str| Named { id: name.to_lowercase(), name: name.to_owned() };
+        let named = |name: &str| Named { id: ids::of(name, "product"), name: name.to_owned() };
         for (activity, products, name) in [
             ("", vec![], "Germany"),
             ("STORAGE", vec![], "Germany"),
             ("CORPORATE", vec![named("Desk")], "Germany"),
             ("", vec![named("Desk"), named("Cloud")], "European Union"),
+            ("ACCESS", vec![named("Cloud, EU"), named("Desk"), named("Cloud, EU, small")], "United States, Oregon"),
+            ("STORAGE", vec![named("Desk (old); new")], "Germany"),
             ("", vec![], "our offices (all of them)"),
             ("", vec![], "our offices (storage, mostly)"),
+            // What it says is only words.
+            ("", vec![], "Our offices (storage)"),
+            ("", vec![], "Our offices (for Desk)"),
         ] {
             let (activity, name) = (activity.to_owned(), name.to_owned());
-            let written =
-                rows::place(&Place { activity: activity.clone(), products, name: name.clone(), ..Place::default() });
-            let mut products = Products::default();
-            let read = place(written.clone(), &mut products);
-            assert_eq!((read.activity.clone(), read.verbatim.clone()), (activity, name), "{written}");
-            assert_eq!(rows::place(&Place { name: read.verbatim.clone(), ..read }), written);
+            let place_of = Place { activity: activity.clone(), products, name: name.clone(), ..Place::default() };
+            let written = rows::place(&place_of);
+            let mut known = Products::default();
+            known.named(place_of.products.iter().map(|one| one.name.clone()).collect());
+            let read = place(written.clone(), &mut known);
+            assert_eq!((&read.activity, &read.name), (&activity, &name), "{written}");
+            assert_eq!((rows::place(&read), &read.products), (written, &place_of.products));
+            // Words are those of somebody, or there are none.
+            let is_known = !read.region_code.is_empty() || !read.area.is_empty();
+            assert_eq!(read.verbatim, if is_known { String::new() } else { name });
         }
-    }
-
-    #[test]
-    fn texts_are_told_apart() {
-        assert_eq!(apart("a; b (c; d); e", "; "), ["a", "b (c; d)", "e"]);
-        assert_eq!(apart("a (b; c", "; "), ["a (b", "c"]);
-        assert!(apart("", "; ").is_empty());
-        assert_eq!((unguarded("'=1"), unguarded("'s"), unguarded("=1")), ("=1", "'s", "=1"));
     }
 }

@@ -9,7 +9,7 @@ use crate::import::text::clip;
 const MAX_LINES: usize = 40;
 
 impl Report {
-    /// The report as text. `file` names the whole of it, if it was written anywhere.
+    /// The report as text.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         self.source(&mut out);
@@ -80,15 +80,13 @@ impl Report {
         lines(
             out,
             "merged",
-            merged
-                .map(|m| format!("line {}: \"{}\" is as in line {}", m.line, clip(&m.name, 60), m.into_line))
-                .collect(),
+            merged.map(|m| format!("{}\"{}\" is as in line {}", at(m.line), clip(&m.name, 60), m.into_line)).collect(),
         );
         let refused = self.refused.iter();
         lines(
             out,
             "refused",
-            refused.map(|r| format!("line {}: \"{}\": {}", r.line, clip(&r.name, 60), r.reason)).collect(),
+            refused.map(|r| format!("{}\"{}\": {}", at(r.line), clip(&r.name, 60), r.reason)).collect(),
         );
     }
 
@@ -98,6 +96,7 @@ impl Report {
             (Outcome::Ambiguous, "ambiguous"),
             (Outcome::Proposed, "proposed"),
             (Outcome::Category, "categories without a vendor"),
+            (Outcome::Unstated, "not stated"),
         ]
         .iter()
         .filter(|(outcome, _)| self.count(*outcome) > 0 || *outcome == Outcome::Resolved)
@@ -107,7 +106,7 @@ impl Report {
         let shown =
             self.vendors.iter().filter(|vendor| vendor.outcome != Outcome::Resolved || vendor.score < Some(0.9));
         let text = shown.map(|vendor| {
-            let mut text = format!("line {}: \"{}\"", vendor.line, clip(&vendor.name, 60));
+            let mut text = format!("{}\"{}\"", at(vendor.line), clip(&vendor.name, 60));
             if let Some(name) = &vendor.vendor {
                 let _ = write!(text, " -> {name}");
             }
@@ -134,12 +133,14 @@ impl Report {
             format!("line {}, {}: \"{}\"{words}", cell.line, cell.column, clip(&cell.text, 80))
         });
         lines(out, "not read", unread.collect());
-        let notes = self.notes.iter().map(|note| match note.line {
-            0 => note.text.clone(),
-            at => format!("line {at}: {}", note.text),
-        });
+        let notes = self.notes.iter().map(|note| format!("{}{}", at(note.line), note.text));
         lines(out, "note", notes.collect());
     }
+}
+
+/// Where something stands, if it stands in a line.
+fn at(line: u32) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
 }
 
 fn noun(kind: PartKind, rows: usize) -> String {

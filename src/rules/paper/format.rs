@@ -116,16 +116,18 @@ fn shown<'a>(records: &Records, row: &'a [Cell]) -> impl Iterator<Item = (&'stat
     records.columns.iter().zip(row).filter(|(column, _)| !column.heading.is_empty())
 }
 
-/// A text in which Markdown finds no markup: every character that could begin some is escaped, and lines are joined.
+/// A text in which Markdown finds no markup, on one line: every character that could begin some is escaped, also those of
+/// dialects (`^`, `{`, `$`) and what calls people (`@`).
 pub(crate) fn escaped(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::with_capacity(text.len());
     let mut numbered = true;
-    for (index, letter) in text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c }).enumerate() {
+    for (index, letter) in text.chars().filter(|letter| !letter.is_control()).enumerate() {
         let opens = index == 0 && matches!(letter, '-' | '+' | '=' | ':');
         // `1.` and `1)` open a list at the beginning only.
         let orders = numbered && index > 0 && matches!(letter, '.' | ')');
         numbered &= letter.is_ascii_digit();
-        if opens || orders || r"\`*_[]<>#|~&!$".contains(letter) {
+        if opens || orders || r"\`*_[]<>#|~&!$^@{}".contains(letter) {
             out.push('\\');
         }
         out.push(letter);
@@ -244,9 +246,18 @@ fn cells(records: &Records, row: &[Cell], keys: &[&str]) -> Vec<String> {
     keys.iter().map(said).collect()
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// What spreadsheets take for the beginning of a formula; and what keeps them from it, which is kept apart from a text's
+/// own.
+const BEGINNINGS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+
+/// A cell that no spreadsheet takes for a formula. [`unguarded`] reads it.
 pub(crate) fn guarded(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+    if cell.starts_with(BEGINNINGS) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// The text that a cell was written from.
+pub(crate) fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| rest.starts_with(BEGINNINGS)).unwrap_or(cell)
 }
 
 fn json(paper: &Paper) -> Value {
@@ -291,13 +302,17 @@ mod tests {
         assert_eq!(escaped("- a\n# b `c` *d* _e_ [f](g)"), r"\- a \# b \`c\` \*d\* \_e\_ \[f\](g)");
         assert_eq!(escaped("12. a 3."), r"12\. a 3.");
         assert_eq!(escaped("&amp; ~~x~~ ![a]"), r"\&amp; \~\~x\~\~ \!\[a\]");
+        assert_eq!(escaped(" x^2^  {a}\u{7}\n@you "), r"x\^2\^ \{a\} \@you");
     }
 
     #[test]
     fn no_cell_is_a_formula() {
-        for cell in ["=1", "+1", "-1", "@a", "\t=1", "\r=1"] {
+        for cell in ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "'=1", "'s Hertogenbosch", "''"] {
             assert_eq!(guarded(cell), format!("'{cell}"));
         }
         assert_eq!(guarded("1=1"), "1=1");
+        for cell in ["=1", "'=1", "''=1", "'s", "it's", "", "1=1"] {
+            assert_eq!(unguarded(&guarded(cell)), cell);
+        }
     }
 }

@@ -13,34 +13,61 @@ pub struct Row {
     pub key: &'static str,
     /// What people read.
     pub heading: &'static str,
+    /// Whether several things can be said.
+    pub many: bool,
     /// What is said; nothing where nothing is stated.
     pub of: fn(&Entry) -> Vec<String>,
 }
 
 /// Everything that is said of an entry, in the order in which it is.
 pub const ROWS: [Row; 21] = [
-    Row { key: "name", heading: "Name", of: |one| text(&one.name) },
-    Row { key: "legal_entity", heading: "Legal entity", of: legal_entity },
-    Row { key: "entity_country", heading: "Country of the entity", of: entity_country },
-    Row { key: "address", heading: "Address", of: |one| entity(one, |entity| &entity.address) },
-    Row { key: "purposes", heading: "Purpose", of: |one| one.purposes.clone() },
-    Row { key: "service_description", heading: "Service", of: service },
-    Row { key: "products", heading: "Used for", of: |one| names(&one.products) },
-    Row { key: "condition", heading: "When it is used", of: |one| text(&one.condition) },
-    Row { key: "section", heading: "Section", of: |one| text(&one.section) },
-    Row { key: "role", heading: "Role", of: |one| text(role(&one.role)) },
-    Row { key: "data_categories", heading: "Personal data", of: |one| one.data_categories.clone() },
-    Row { key: "special_categories", heading: "Special categories", of: |one| one.special_categories.clone() },
-    Row { key: "data_subject_categories", heading: "Data subjects", of: |one| one.data_subject_categories.clone() },
-    Row { key: "locations", heading: "Where data is processed", of: |one| one.locations.iter().map(place).collect() },
-    Row { key: "mechanisms", heading: "Transfers rest on", of: |one| one.mechanisms.iter().map(mechanism).collect() },
-    Row { key: "engaged_by", heading: "Engaged by", of: |one| one.engaged_by.iter().map(|n| n.name.clone()).collect() },
-    Row { key: "since", heading: "Since", of: |one| text(&one.start_date) },
-    Row { key: "website", heading: "Web page", of: |one| text(&one.website_uri) },
+    Row { key: "name", heading: "Name", many: false, of: |one| text(&one.name) },
+    Row { key: "legal_entity", heading: "Legal entity", many: false, of: legal_entity },
+    Row { key: "entity_country", heading: "Country of the entity", many: false, of: entity_country },
+    Row { key: "address", heading: "Address", many: false, of: |one| entity(one, |entity| &entity.address) },
+    Row { key: "purposes", heading: "Purpose", many: true, of: |one| one.purposes.clone() },
+    Row { key: "service_description", heading: "Service", many: false, of: service },
+    Row { key: "products", heading: "Used for", many: true, of: |one| names(&one.products) },
+    Row { key: "condition", heading: "When it is used", many: false, of: |one| text(&one.condition) },
+    Row { key: "section", heading: "Section", many: false, of: |one| text(&one.section) },
+    Row { key: "role", heading: "Role", many: false, of: |one| text(role(&one.role)) },
+    Row { key: "data_categories", heading: "Personal data", many: true, of: |one| one.data_categories.clone() },
+    Row {
+        key: "special_categories",
+        heading: "Special categories",
+        many: true,
+        of: |one| one.special_categories.clone(),
+    },
+    Row {
+        key: "data_subject_categories",
+        heading: "Data subjects",
+        many: true,
+        of: |one| one.data_subject_categories.clone(),
+    },
+    Row {
+        key: "locations",
+        heading: "Where data is processed",
+        many: true,
+        of: |one| one.locations.iter().map(place).collect(),
+    },
+    Row {
+        key: "mechanisms",
+        heading: "Transfers rest on",
+        many: true,
+        of: |one| one.mechanisms.iter().map(mechanism).collect(),
+    },
+    Row {
+        key: "engaged_by",
+        heading: "Engaged by",
+        many: false,
+        of: |one| one.engaged_by.iter().map(|n| n.name.clone()).collect(),
+    },
+    Row { key: "since", heading: "Since", many: false, of: |one| text(&one.start_date) },
+    Row { key: "website", heading: "Web page", many: false, of: |one| text(&one.website_uri) },
     // New ones come last: they are columns of a table that programs read.
-    Row { key: "status", heading: "Status", of: |one| text(if one.suspended { SUSPENDED } else { "" }) },
-    Row { key: "affiliate", heading: "Affiliate", of: affiliate },
-    Row { key: "until", heading: "Until", of: |one| text(&one.end_date) },
+    Row { key: "status", heading: "Status", many: false, of: |one| text(if one.suspended { SUSPENDED } else { "" }) },
+    Row { key: "affiliate", heading: "Affiliate", many: false, of: affiliate },
+    Row { key: "until", heading: "Until", many: false, of: |one| text(&one.end_date) },
 ];
 
 /// What is said of one that is on the list, but not in use.

@@ -111,6 +111,46 @@ fn lists_are_compared() {
 }
 
 #[test]
+fn a_changelog_tells_what_the_page_tells() {
+    let folder = TempDir::new().expect("a folder");
+    let server = embedded(folder.path(), &[]);
+    let list = |vendor: &str, more: &str| {
+        format!(
+            "organization: {{id: acme, display_name: Acme, products: [{{product_id: eu, display_name: For Europe}}]}}\n\
+             vendors:\n\
+             \x20 - {{id: old, display_name: Old, entities: [{{entity_id: o, legal_name: Old AG, region_code: CH}}]}}\n\
+             \x20 - {{id: new, display_name: New, entities: [{{entity_id: n, legal_name: New Inc., region_code: US}}]}}\n\
+             subprocessors:\n\
+             \x20 - {{id: host, display_name: Host, vendor: vendors/{vendor}, listed: true, recorded_as_found: true, {more}}}\n"
+        )
+    };
+    for text in [
+        list("old", "purposes: [hosting], annotations: {internal_ticket: PRIV-8}"),
+        list(
+            "new",
+            "purposes: [hosting], annotations: {internal_ticket: PRIV-9}, retention: {kind: FIXED, duration: P30D}, \
+             products: [eu], locations: [{region_code: DE, activity: STORAGE}]",
+        ),
+    ] {
+        let file = folder.path().join("acme.yaml");
+        std::fs::write(&file, text).expect("written");
+        server.ok(&["apply", file.to_str().expect("a path"), "--yes"]);
+    }
+    let done = server.run(&["diff", "acme", "--base", "1", "-o", "markdown"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.error.starts_with("left out as internal: ") && done.error.ends_with("; -o table shows them\n"),
+        "{done:?}"
+    );
+    assert_eq!(
+        done.out,
+        "## Changes of the list of sub-processors\n\nFrom revision 1 to revision 2.\n\n### Changed\n\n- **Host**\n  \
+         - Legal entity: “Old AG” → “New Inc.”\n  - Country of the entity: “Switzerland” → “United States”\n  \
+         - Used for: added “For Europe”\n  - Where data is processed: added “Germany (storage)”\n"
+    );
+}
+
+#[test]
 fn who_reaches_whom_is_shown() {
     let folder = TempDir::new().expect("a folder");
     let server = serve(&folder);

@@ -206,3 +206,28 @@ fn the_report_is_no_manifest() {
         assert!(!file.exists());
     }
 }
+
+#[test]
+fn standard_input_is_read_once() {
+    for line in [&["resolve", "-", "-f", "-"][..], &["resolve", "-", "-"]] {
+        let done = run(line);
+        assert!(done.code == 2 && done.error.contains("standard input can be read once"), "{done:?}");
+    }
+}
+
+#[test]
+fn what_stands_in_no_line_is_shown_without_one() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("list.json");
+    let entry = |name: &str, vendor: &str| format!(r#"{{"id": "{name}", "name": "{name}"{vendor}}}"#);
+    let entries =
+        [entry("zorro", r#", "vendor": {"id": "z", "name": "Zorro"}"#), entry("our-freelance-experts", "")].join(", ");
+    let list = format!(
+        r#"{{"schema_version": "1.0", "organization": {{"id": "a", "name": "A"}}, "date": "2026-01-01", "revision": 1, "subprocessors": [{entries}], "upcoming": [], "links": {{"page": "/a", "json": "/a.json", "csv": "/a.csv", "markdown": "/a.md", "feed": "/f", "history": "/h"}}}}"#
+    );
+    std::fs::write(&file, list).expect("written");
+    let done = run(&["import", file.to_str().expect("a path"), "--organization", "x", "--offline"]);
+    assert!(done.code == 0 && !done.error.contains("line 0"), "{done:?}");
+    assert!(done.error.contains("\n           \"Zorro\" -> vendors/zorro: "), "{done:?}");
+    assert!(done.error.contains("1 proposed, 1 not stated"), "{done:?}");
+}

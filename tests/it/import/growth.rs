@@ -131,3 +131,29 @@ fn notes_of_many_rows_are_counted_once() {
     let names = numbered(4_900, |n| format!("Ac\u{7}me,\u{7}mail {n}\n"));
     answered("b.csv", &format!("Subprocessor,Purpose\n{names}"));
 }
+
+#[test]
+fn code_of_components_is_looked_at_once() {
+    // Texts that do not end, each within the one before it.
+    for quote in ["`", "'", "\""] {
+        for begin in ["const a = [x ", "export const a = {b: f(x", "<Card a={x ", "const a = [<A b={x "] {
+            let text = format!("# Subprocessors\n\n{begin}{}\n", format!("\\{quote}").repeat(60_000));
+            answered("a.mdx", &text);
+        }
+        let lines = format!("const a = [x {quote}\n").repeat(10_000);
+        answered("b.mdx", &format!("# Subprocessors\n\n{lines}"));
+    }
+    // Members whose use is nowhere.
+    let members = numbered(20_000, |n| format!(", k{n}: 0"));
+    let lists = numbered(2_000, |n| format!(", l{n}: [[1]]"));
+    let prose = "Whatever there is to be said of them. ".repeat(30_000);
+    for more in [members, lists] {
+        answered("c.mdx", &format!("# Subprocessors\n\nexport const a = {{r: [[1]]{more}}}\n\n{prose}\n"));
+    }
+    // What is used is still found where it stands.
+    let text = "# Subprocessors\n\nexport const all = {n: 1, own: [{name: 'Acme Inc.', purpose: 'mail'}], others: [{name: 'Zeta Ltd', purpose: 'chat'}]}\n\n\
+                ## Others\n\n<List of={all.others} />\n\n## Own\n\n<List of={all.own} />\n";
+    let rows = rows_of(&import("d.mdx", text.as_bytes()).expect("read"));
+    let told: Vec<(&str, &str)> = rows.iter().map(|row| (row.section.as_str(), row.display_name.as_str())).collect();
+    assert_eq!(told, [("Others", "Zeta Ltd"), ("Own", "Acme Inc.")]);
+}

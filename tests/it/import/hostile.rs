@@ -248,9 +248,56 @@ fn a_few_bytes_do_not_become_many() {
         format!("<tr><td rowspan=65000 colspan=60000>{}", "Acme ".repeat(8_000)).repeat(20),
         "<tr>".repeat(9_000)
     );
-    assert!(import("c.html", spans.as_bytes()).is_err());
+    refused("c.html", spans.as_bytes(), "cells that span columns and rows");
     let unclosed = format!("Subprocessor,Purpose\nAcme,\"mail\n{}", "Zeta,x\n".repeat(10_000));
     refused("d.csv", unclosed.as_bytes(), "line 2: a quotation mark");
+    // One that another value's happens to close.
+    let unclosed = format!("Subprocessor,Purpose\nAcme,\"mail\n{}Eta,\"x\"\n", "Zeta,x\n".repeat(300));
+    refused("e.csv", unclosed.as_bytes(), "line 2: a quotation mark");
+    let long = format!("Subprocessor,Purpose\nAcme,\"{}\"\nZeta,chat\n", "mail \"\"x\"\",\n".repeat(300));
+    assert_eq!(read("f.csv", &long).len(), 2);
+}
+
+/// A page of one table.
+fn table(rows: &str) -> String {
+    format!("<h1>Subprocessors</h1><table><tr><th>Subprocessor<th>Purpose<tr><td>Acme Inc.<td>mail{rows}</table>")
+}
+
+#[test]
+fn what_stands_for_many_places_is_one_budget_of_a_page() {
+    let wide = |text: &str| format!("<tr><td>x<td colspan=100 rowspan=1000>{text}{}", "<tr><td>x".repeat(1_000));
+    let words = "word ".repeat(500);
+    let link = format!("<a href=https://x.example/{}>x</a>", "x".repeat(2_000));
+    let nested =
+        format!("<tr><td>x<td><table><tr><td>y<td colspan=10 rowspan=100>Acme Inc.{}</table>", "<tr><td>x".repeat(100));
+    let section = format!("<tr><td colspan=2>{}{}", "word ".repeat(8_000), "<tr><td>x<td>y".repeat(4_000));
+    let address = format!("</table><p><a href=https://x.example/{}>{}", "x".repeat(20_000), "a<b>b</b>".repeat(10_000));
+    for (rows, is_refused) in [
+        // Text, links, and cells of nothing.
+        (wide(&words), true),
+        (wide(&link), true),
+        (wide(""), true),
+        (format!("<tr><td>x<td colspan=100>{words}").repeat(100), true),
+        (format!("<tr><td>x<td colspan=10>{words}").repeat(10), false),
+        // Tables inside tables have none of their own.
+        (nested.repeat(10), false),
+        (nested.repeat(40), true),
+        (section, true),
+        (address, true),
+        ("<tr><td colspan=18446744073709551615>a<td colspan=18446744073709551615>b".to_owned(), false),
+    ] {
+        let answer = import("a.html", table(&rows).as_bytes());
+        let said = answer.err().map(|refusal| refusal.message).unwrap_or_default();
+        assert_eq!(said.starts_with("cells that span"), is_refused, "{rows:.80}: {said}");
+    }
+    // As large tables have it.
+    let groups: String = (0..100)
+        .map(|n| {
+            format!("<tr><td>Company {n} Inc.<td rowspan=4>Hosting<tr><td>A{n} Inc.<tr><td>B{n} Inc.<tr><td>C{n} Inc.")
+        })
+        .collect();
+    let rows = read("b.html", &table(&groups));
+    assert_eq!((rows.len(), &rows[4]), (401, &("C0 Inc.".to_owned(), "Hosting".to_owned())));
 }
 
 #[test]

@@ -42,6 +42,11 @@ both! {
             assert!(answer.status == 400 && answer.body.contains(said), "{query}: {answer:?}");
             assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
         }
+        // What was asked drives no terminal.
+        for path in ["", "/subprocessors.json", "/subprocessors.csv"] {
+            let answer = get(&server, &format!("{LIST}{path}?date=%1b%5b31mx")).await;
+            assert!(answer.status == 400 && !answer.body.contains('\u{1b}') && answer.body.contains("[31mx"), "{answer:?}");
+        }
         // All that is wrong at once.
         let answer = get(&server, &format!("{LIST}?a=1&date=x")).await;
         assert!(answer.body.contains("a: is not offered") && answer.body.contains("date: "), "{answer:?}");

@@ -18,7 +18,7 @@ const FULL: &str = "\
 organization:
   id: full
   display_name: 'Full & Co. <x>'
-  products: [{product_id: pro, display_name: Pro}, {product_id: pro-plus, display_name: Pro+}]
+  products: [{product_id: pro, display_name: Pro}, {product_id: pro-plus, display_name: Pro+}, {product_id: cloud-eu, display_name: 'Cloud, EU'}]
   page: {introduction: Whom we engage.}
 vendors:
   - {id: north, display_name: North, entities: [{entity_id: north-ag, legal_name: 'North (Schweiz) AG', region_code: CH, address: {lines: [Weg 1], locality: Bern, postal_code: '3000', region_code: CH}}, {entity_id: north-inc, legal_name: 'North, Inc.', region_code: US}]}
@@ -27,6 +27,7 @@ subprocessors:
   - {id: first-one, vendor: vendors/north, vendor_entity: north-ag, display_name: 'North | \"cloud\", and more', listed: true, recorded_as_found: true, state: ACTIVE, role: SUB_PROCESSOR, start_date: '2021-05-01', end_date: '2040-01-01', purposes: ['Hosting (compute; storage)', '=1+1', '- Mail'], service_description: The whole of it, products: [pro, pro-plus], section: Infrastructure & more, condition: Only if you ask for it., data_categories: ['Names, first and last', Addresses], special_categories: [Health data], data_subject_categories: [Users, Their customers], locations: [{region_code: US, activity: PROCESSING, products: [pro-plus]}, {area: EU, activity: STORAGE}, {region_code: KR}, {area: APAC, activity: SUPPORT}, {region_code: CH, activity: CORPORATE}, {verbatim: 'our offices (all of them)'}], website_uri: 'https://north.example/list', affiliate: false}
   - {id: another, vendor: vendors/north, vendor_entity: north-inc, display_name: North Mail, listed: true, recorded_as_found: true, state: SUSPENDED, role: INDEPENDENT_CONTROLLER, purposes: [Mail], engaged_by: organizations/full/subprocessors/first-one, affiliate: true}
   - {id: third, vendor: vendors/south, vendor_entity: south-llc, display_name: '+South', listed: true, recorded_as_found: true, state: ACTIVE, purposes: [Chat], section: People, locations: [{area: GLOBAL}, {region_code: DE, area: Saxony}]}
+  - {id: fourth, display_name: \"'=Weird; our (freelance) people\", listed: true, recorded_as_found: true, state: ACTIVE, purposes: ['Hosting; backups', Mail], data_categories: ['c; d'], special_categories: ['a (b', 'c) d'], products: [cloud-eu, pro], service_description: \"LINES\", locations: [{region_code: DE, activity: STORAGE, products: [pro, cloud-eu]}, {verbatim: 'Our offices (storage)'}, {region_code: US, area: 'Virginia, North'}]}
 ";
 
 /// What `import` makes of a published list without a server.
@@ -78,14 +79,16 @@ both! {
     async fn an_imported_table_is_published_as_it_was(backend: Backend) {
         let place = Place::new(backend).await;
         let mut server = Server::start_with(&place, &[("CATALOG__LOAD", "true")]).await;
-        apply(&mut server, FULL).await.expect("applied");
+        let lines: Vec<String> = (0..250).map(|n| format!("Line {n}")).collect();
+        apply(&mut server, &FULL.replace("LINES", &lines.join("\\n"))).await.expect("applied");
         let original = of(&server, "full").await;
-        assert_eq!(original.subprocessors.len(), 3);
+        assert_eq!(original.subprocessors.len(), 4);
         for ending in ["json", "csv", "md"] {
             let text = get(&server, &format!("/organizations/full/subprocessors.{ending}")).await.body;
             let copy = format!("copy-{ending}");
             let made = imported_as(&format!("list.{ending}"), &copy, &text);
-            assert_eq!((made.report.rows_in, made.report.rows_out), (3, 3), "{:?}", made.report);
+            assert_eq!((made.report.rows_in, made.report.rows_out), (4, 4), "{:?}", made.report);
+            assert_eq!(made.report.count(import::Outcome::Unstated), 1, "{:?}", made.report);
             apply(&mut server, &made.manifest).await.unwrap_or_else(|error| panic!("{error}\n{}", made.manifest));
             let again = get(&server, &format!("/organizations/{copy}/subprocessors.{ending}")).await.body;
             let body = |text: &str| text.lines().filter(|line| !line.starts_with("The list of ")).collect::<Vec<_>>().join("\n");
@@ -105,10 +108,7 @@ both! {
                 // A vendor has the id that this registry gave it.
                 (wanted.vendor, got.vendor) = (None, None);
                 if ending != "json" {
-                    // A table has the names of places, which are words too.
-                    let stated = |place: &mut publication::Place| place.verbatim.clear();
-                    wanted.locations.iter_mut().chain(&mut got.locations).for_each(stated);
-                    // ... and of products, of entities no more than what they say.
+                    // A table has the names of products, of entities no more than what they say.
                     let ids = |one: &mut Entry| {
                         let own = one.products.iter_mut();
                         own.chain(one.locations.iter_mut().flat_map(|place| &mut place.products)).for_each(|product| product.id.clear());
@@ -120,6 +120,12 @@ both! {
                     }
                 }
                 if ending == "md" {
+                    // Where the name of a product ends is not known where there is no column of products.
+                    let joined = |place: &mut publication::Place| {
+                        let names: Vec<String> = place.products.drain(..).map(|product| product.name).collect();
+                        place.activity += &names.join(", ");
+                    };
+                    wanted.locations.iter_mut().chain(&mut got.locations).for_each(joined);
                     wanted = Entry {
                         id: got.id.clone(),
                         name: wanted.name,
@@ -127,10 +133,9 @@ both! {
                         purposes: wanted.purposes,
                         locations: wanted.locations,
                         start_date: wanted.start_date,
+                        suspended: wanted.suspended,
                         ..Entry::default()
                     };
-                    // Whether it is used is another column.
-                    wanted.suspended = got.suspended;
                 }
                 assert_eq!(got, wanted, "{ending}");
             }
