@@ -12,7 +12,7 @@
 //! | [`client`] | for Rust programs that use a registry |
 //! | [`run`], [`server`], [`config`], [`telemetry`] | settings become a clock, a store, services and a port |
 //! | [`api`], [`web`] | one file a service, one a page: unwrap, one call, wrap |
-//! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | who is calling; what happens when its time comes, and telling others of it; what turns files into messages and back |
+//! | [`auth`], [`notify`], [`catalog`], [`manifest`], [`import`] | what callers may do; what happens when its time comes, and telling others of it; what turns files into messages and back |
 //! | [`store`] | versions, the writer, the log; the only part that names SeaORM |
 //! | [`rules`] | the law of transfers, clocks and states of notices, gates, chains, hashes, names of vendors: pure functions, no I/O, no clock |
 //! | [`resource`] | names, masks, pages, filters, shapes, JSON, diffs: pure, driven by descriptors |

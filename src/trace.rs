@@ -23,7 +23,7 @@ use opentelemetry_sdk::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::auth::Principal;
+use crate::call::Principal;
 
 /// The target of spans of calls and pages. They are made only for traces: the log has [`Called`].
 pub const CALLS: &str = "subprocessor_registry::calls";

@@ -30,8 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, codec::CompressionEncoding, service::Routes};
 
 use crate::{
-    auth::Principal,
-    call::Call,
+    call::{Call, Principal},
     error::{Error, Result, causes},
     metrics::Metrics,
     notify::channels::Channels,

@@ -140,7 +140,7 @@ impl Filling {
     async fn run(self, mut source: impl Source) {
         let Self { shared, patience, leaving, gone, following } = self;
         loop {
-            let sent = source.position();
+            let mut sent = source.position();
             following.at(sent);
             let events = tokio::select! {
                 () = gone.cancelled() => return,
@@ -152,6 +152,7 @@ impl Filling {
                 Err(error) => return shared.end(error.into()),
             };
             for event in events {
+                let position = event.position();
                 let mut message = response(event);
                 while let Err(back) = shared.push(message) {
                     message = back;
@@ -162,6 +163,7 @@ impl Filling {
                         () = tokio::time::sleep(patience.wait) => return cut(&shared, &patience, &gone).await,
                     }
                 }
+                sent = position;
             }
         }
     }

@@ -1,67 +1,16 @@
-//! Who is calling, and what they may do: the seam that every call passes before its handler.
+//! What whoever is calling may do: the seam that every call passes before its handler.
 //!
 //! There is no authentication yet. What there is already is the place for it: each method says here what kind of
 //! access it needs, and a method that nobody listed is denied. A new method is one line in the table.
 
-use std::{collections::HashMap, fmt, sync::LazyLock};
+use std::{collections::HashMap, sync::LazyLock};
 
 use http::HeaderMap;
 
 use crate::{
-    call::SYSTEM,
+    call::Principal,
     error::{Error, Reason, Result, clip},
 };
-
-/// The metadata key by which a caller says who it is, while the server listens on a loopback address.
-pub const PRINCIPAL_KEY: &str = "x-principal";
-
-/// The longest principal accepted.
-const MAX_PRINCIPAL: usize = 256;
-
-/// Who is calling: an opaque id. Handlers find it in the extensions of their request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Principal(String);
-
-impl Principal {
-    /// A caller that did not say who it is.
-    pub fn anonymous() -> Self {
-        Self("anonymous".to_owned())
-    }
-
-    /// The principal of a call with these headers. `x-principal` is honoured only where `trusted`, which is while
-    /// listening on a loopback address: elsewhere nobody can vouch for it.
-    ///
-    /// # Errors
-    /// PRINCIPAL_INVALID if it is given more than once, is not 1 to 256 visible ASCII characters, or is the registry's own.
-    pub fn of(headers: &HeaderMap, trusted: bool) -> Result<Self> {
-        let mut values = headers.get_all(PRINCIPAL_KEY).iter();
-        let Some(value) = values.next().filter(|_| trusted) else { return Ok(Self::anonymous()) };
-        let bytes = value.as_bytes();
-        let visible = matches!(bytes.len(), 1..=MAX_PRINCIPAL) && bytes.iter().all(u8::is_ascii_graphic);
-        match std::str::from_utf8(bytes) {
-            Ok(SYSTEM) => Err(Error::new(
-                Reason::PrincipalInvalid,
-                format!("\"{SYSTEM}\" is the registry itself; nobody else can be it"),
-            )),
-            Ok(text) if visible && values.next().is_none() => Ok(Self(text.to_owned())),
-            _ => Err(Error::new(
-                Reason::PrincipalInvalid,
-                format!("{PRINCIPAL_KEY} must be given once, as 1 to {MAX_PRINCIPAL} visible ASCII characters"),
-            )),
-        }
-    }
-
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Refuses calls that a page in a browser makes, unless the page comes from this machine too. On a loopback address
 /// whoever reaches the server is believed; a page from anywhere reaches it as well, through the browser of somebody who
@@ -285,8 +234,6 @@ fn permits(_principal: &Principal, access: Access) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use http::HeaderValue;
-
     use super::*;
 
     fn contract() -> BTreeSet<String> {
@@ -338,36 +285,6 @@ mod tests {
         ] {
             let error = authorize(&anonymous, path).expect_err("denied");
             assert_eq!(error.reason(), Reason::PermissionDenied, "{path}");
-        }
-    }
-
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(PRINCIPAL_KEY, HeaderValue::from_bytes(value).expect("a header value"));
-        }
-        headers
-    }
-
-    #[test]
-    fn a_principal_is_1_to_256_visible_ascii_characters_given_once() {
-        let longest = [b'x'; 256];
-        for good in [b"ops".as_slice(), b"~", b"!", b"team:privacy@example.com", &longest] {
-            let principal = Principal::of(&headers(&[good]), true).expect("good");
-            assert_eq!(principal.as_str().as_bytes(), good);
-        }
-        assert_eq!(Principal::of(&headers(&[]), true).expect("absent"), Principal::anonymous());
-        let too_long = [b'x'; 257];
-        for bad in [&[b"".as_slice()][..], &[b"a b"], &[b"\xc3\xa4"], &[b"a\tb"], &[&too_long], &[b"a", b"b"]] {
-            let error = Principal::of(&headers(bad), true).expect_err("refused");
-            assert_eq!(error.reason(), Reason::PrincipalInvalid, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn where_others_can_reach_the_server_everybody_is_anonymous() {
-        for values in [&[b"ops".as_slice()][..], &[b""], &[b"a", b"b"], &[]] {
-            assert_eq!(Principal::of(&headers(values), false).expect("ignored"), Principal::anonymous());
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     Common,
     failure::{Failure, Outcome, printable},
 };
-use crate::{auth::PRINCIPAL_KEY, proto};
+use crate::{call::PRINCIPAL_KEY, proto};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(30);

@@ -47,7 +47,7 @@ struct List {
     /// An organization by its name or id; `-` for all of them.
     #[arg(value_name = "ORGANIZATION", default_value = "-")]
     parent: String,
-    /// Only those in this state: QUEUED, RETRYING, DELIVERED, BOUNCED or DEAD.
+    /// Only those in this state: QUEUED, RETRYING, DELIVERED, BOUNCED, DEAD or DROPPED.
     #[arg(long, value_name = "STATE", value_parser = |text: &str| value::number("Delivery.State", text))]
     state: Option<i32>,
     /// Only those of this subscription, by its name.

@@ -19,7 +19,7 @@ use crate::{
         notice::{effect, instant, recipient, stamp},
         publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
     },
-    store::{Store, outbox::claim::Claimed},
+    store::{Store, outbox::claim::Claimed, read::AsOf, version::Resource},
 };
 
 /// Changes of the list that one event shows; the pages have all of them.
@@ -81,14 +81,14 @@ impl Telling {
     /// Reads what a delivery is to say. `base`: where the pages are.
     ///
     /// # Errors
-    /// If the database fails, or what it is about was erased.
+    /// If the database fails, or what it is about was erased and is no more.
     pub async fn read(store: &Store, base: &str, claimed: &Claimed) -> Result<Self> {
         let Key { organization, whole, .. } = Self::key(claimed);
         let organization = Name::parse(&organization)
             .ok_or_else(|| Error::internal(format!("{} is under no organization", claimed.name)))?;
         let revision = if claimed.revision > 0 { claimed.revision } else { store.head().await? };
-        let at = Some(crate::store::read::AsOf::Revision(revision));
-        let own: Organization = store.get(&organization, at).await?;
+        let at = Some(AsOf::Revision(revision));
+        let own: Organization = as_told(store, &organization, at).await?;
         let mut telling = Self {
             links: Links::of(base, organization.id()),
             organization: own,
@@ -123,7 +123,7 @@ impl Telling {
             (before, after) = match changed {
                 Some((before, after)) => (before, Some(after)),
                 // It was published before; this is when it reached somebody.
-                None => (None, Some(store.get(&Name::of(Kind::Notice, "notice", &claimed.notice)?, at).await?)),
+                None => (None, Some(as_told(store, &Name::of(Kind::Notice, "notice", &claimed.notice)?, at).await?)),
             };
         }
         let mut subprocessors: HashMap<String, Subprocessor> = HashMap::new();
@@ -356,6 +356,14 @@ fn is_withdrawn(id: &str, by_now: Option<&Notice>) -> bool {
     by_now.is_some_and(|notice| {
         notice.changes.iter().any(|change| change.change_id == id && change.withdraw_time.is_some())
     })
+}
+
+/// What was there when it happened; where that was erased since, what is there now: it is told all the same.
+async fn as_told<R: Resource>(store: &Store, name: &Name, at: Option<AsOf>) -> Result<R> {
+    match store.get(name, at).await {
+        Err(error) if error.reason() == Reason::ResourceErased => store.get(name, None).await,
+        read => read,
+    }
 }
 
 /// What there is; none for what is not there any more.

@@ -21,7 +21,8 @@ use super::{
     span::{self, Headers, Seen},
 };
 use crate::{
-    auth::{self, Principal},
+    auth,
+    call::Principal,
     error::{Error, Reason, clip},
     metrics::Metrics,
     proto,

@@ -8,7 +8,7 @@ use tonic::Code;
 use tracing::{Level, Span, field::Empty};
 
 use crate::{
-    auth::Principal,
+    call::Principal,
     error::code_name,
     metrics::Measured,
     trace::{self, Place},
@@ -106,9 +106,10 @@ impl Seen {
                 self.span.record("otel.status_code", "ERROR");
             }
         }
-        if tracing::enabled!(Level::DEBUG) {
+        // Of what is called for its own sake, such as health, nobody wants to know.
+        if self.place.called().is_some() && tracing::enabled!(Level::DEBUG) {
             let _there = self.place.enter();
-            tracing::debug!(parent: &self.span, code = name, "call ended");
+            self.span.in_scope(|| tracing::debug!(code = name, "call ended"));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     version::{Stored, column},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Reason, Result},
     proto::v1::{Customer, HeldChange, Notice, NoticeRecipient, Subprocessor},
     resource::{
         mask,
@@ -32,7 +32,7 @@ impl Store {
     /// One subprocessor as it applies to a customer.
     ///
     /// # Errors
-    /// RESOURCE_NOT_FOUND if one of them did not exist then; LOG_NOT_YET_WRITTEN.
+    /// RESOURCE_NOT_FOUND if one of them did not exist then; RESOURCE_ERASED; LOG_NOT_YET_WRITTEN.
     pub async fn subprocessor_for(&self, name: &Name, customer: &Name, as_of: Option<AsOf>) -> Result<Subprocessor> {
         let moment = self.moment(as_of).await?;
         let customer = self.existing(customer, moment.revision).await?;
@@ -121,14 +121,17 @@ impl Store {
         for one in &mut list {
             // The newest layer first: each was laid upon what the others had made.
             for layer in std::mem::take(&mut one.held_changes).iter().rev().filter(|layer| is_held(layer)) {
-                if let Some(old) = before.get(&(one.name.clone(), layer.before_revision)) {
-                    let fields = prost_types::FieldMask { paths: layer.fields.clone() };
-                    let mut as_before = mask::apply(one, old, Some(&fields))?;
-                    if layer.fields.iter().any(|field| field == "state") {
-                        as_before.set_state(old.state());
-                    }
-                    *one = as_before;
+                // What was erased all the same must not show as changed to whom the change does not apply.
+                let old = before.get(&(one.name.clone(), layer.before_revision)).ok_or_else(|| {
+                    let text = format!("{}: what of it applies to {} was erased", one.name, customer.name);
+                    Error::new(Reason::ResourceErased, text).resource(Kind::Subprocessor.singular(), &one.name)
+                })?;
+                let fields = prost_types::FieldMask { paths: layer.fields.clone() };
+                let mut as_before = mask::apply(one, old, Some(&fields))?;
+                if layer.fields.iter().any(|field| field == "state") {
+                    as_before.set_state(old.state());
                 }
+                *one = as_before;
             }
             // From whom else something is held back is nobody else's business.
             one.held_back.clear();

@@ -236,10 +236,12 @@ pub(super) fn next_due(kind: Kind, size: u64) -> SelectStatement {
     query
 }
 
-/// The notices that are HELD.
+/// The notices that are HELD, without what they say.
 fn held() -> SelectStatement {
     let mut query = existing_query(Kind::Notice);
     query
+        .clear_selects()
+        .columns(["name", "organization_id"].map(column))
         .and_where(Expr::col(column("state")).eq(i32::from(crate::proto::v1::notice::State::Held)))
         .order_by(column("name"), Order::Asc);
     query

@@ -33,7 +33,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    auth::{PRINCIPAL_KEY, Principal},
+    call::{PRINCIPAL_KEY, Principal},
     error::{Error, Reason, Result},
     proto::v1::{Notice, NoticeChange, Organization, Subprocessor, notice::State, notice_change::Kind as ChangeKind},
     resource::{

@@ -13,6 +13,7 @@ use sea_orm::{
 use super::{
     Store,
     entity::revision,
+    notice::versions,
     read::{AsOf, List, alive_at, fetch_all, version_query},
     resource::BOUND,
     version::{Resource, Stored, column, table},
@@ -82,7 +83,8 @@ impl Store {
         self.around(wanted, organization, engagements, notices, wanted.revision).await
     }
 
-    /// What the page of one notice is made of: what it is about is as it was when it was published.
+    /// What the page of one notice is made of: what it is about is as it was when it was published; or, if that was not
+    /// public then, as the list has it by now, which leads there once it shows it.
     ///
     /// # Errors
     /// RESOURCE_NOT_FOUND for a notice that did not exist then; RESOURCE_ERASED.
@@ -90,27 +92,40 @@ impl Store {
         let organization = self.existing(&wanted.parent, wanted.revision).await?;
         let notice: Notice = self.get(notice, Some(AsOf::Revision(wanted.revision))).await?;
         let told = self.told_at(&notice, wanted.revision).await?;
-        self.around(wanted, organization, Vec::new(), vec![notice], told).await
+        let about = if self.shows(&notice, told).await? { told } else { wanted.revision };
+        self.around(wanted, organization, Vec::new(), vec![notice], about).await
     }
 
-    /// Whether a notice has a page at a revision: one that is about nothing public has none.
+    /// Whether a notice has a page for good: what it is about was public when it was published.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn has_page(&self, notice: &Notice, revision: i64) -> Result<bool> {
+        let told = self.told_at(notice, revision).await?;
+        Ok(is_public(notice) && self.shows(notice, told).await?)
+    }
+
+    /// Whether something of what a notice is about was public at a revision.
+    pub(super) async fn shows(&self, notice: &Notice, revision: i64) -> Result<bool> {
         let names = notice.changes.iter().map(|one| one.subprocessor.clone()).collect();
-        let known: HashMap<String, Subprocessor> =
-            self.at("name", names, self.told_at(notice, revision).await?).await?;
-        let is_shown = notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor)));
-        Ok(is_shown && is_public(notice))
+        let known: HashMap<String, Subprocessor> = self.at("name", names, revision).await?;
+        Ok(notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor))))
     }
 
     /// The revision from which that is shown what a notice is about: in which it was published.
     async fn told_at(&self, notice: &Notice, revision: i64) -> Result<i64> {
-        match instant(notice.publish_time.as_ref()) {
-            Some(time) => Ok(std::cmp::min(self.revision_at(Some(AsOf::Time(time))).await?, revision)),
-            None => Ok(revision),
-        }
+        let Some(time) = instant(notice.publish_time.as_ref()) else { return Ok(revision) };
+        let first: Option<Option<i64>> = versions::Entity::find()
+            .select_only()
+            .column_as(versions::Column::FromRevision.min(), "first")
+            .filter(versions::Column::Name.eq(&notice.name))
+            .filter(versions::Column::PublishTime.eq(time.as_microsecond()))
+            .into_tuple()
+            .one(self.reads())
+            .await?;
+        // Where that version was erased, it was no later than the last revision of its instant.
+        let last = self.revision_at(Some(AsOf::Time(time))).await?;
+        Ok(first.flatten().into_iter().chain([last]).min().map_or(revision, |told| Ord::min(told, revision)))
     }
 
     /// The notices that customers were told of, the newest first.

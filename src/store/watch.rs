@@ -33,8 +33,8 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Starts with the present head. On PostgreSQL other replicas commit too: a poller, one for each process and only
-    /// while somebody watches, looks for their revisions.
+    /// Starts with the present head. On PostgreSQL other replicas commit too: a poller, one for each process, looks for
+    /// their revisions while somebody waits for them; in a server the outbox always does.
     pub(super) async fn start(db: &DatabaseConnection, options: &Options) -> Result<Self> {
         let (head, _) = watch::channel(log::counter(db).await?.revision);
         let poller = (db.get_database_backend() == DatabaseBackend::Postgres)
@@ -82,6 +82,16 @@ pub enum Event {
     Revision(Box<Revision>),
     /// Everything up to here was sent.
     Checkpoint(Checkpoint),
+}
+
+impl Event {
+    /// Up to where everything was handed out with it.
+    pub fn position(&self) -> i64 {
+        match self {
+            Self::Revision(revision) => revision.number,
+            Self::Checkpoint(checkpoint) => checkpoint.revision,
+        }
+    }
 }
 
 /// A cursor over the log.

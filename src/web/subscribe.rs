@@ -21,8 +21,7 @@ use super::{
     view::Frame,
 };
 use crate::{
-    auth::Principal,
-    call::Call,
+    call::{Call, Principal},
     error::{Error, Reason, Result},
     proto::v1::{
         CreateSubscriptionRequest, EmailTarget, Organization, Product, Subscription, subscription::Channel,

@@ -218,9 +218,10 @@ def test_metrics_go_to_the_collector_too_and_can_have_an_address_of_their_own(tm
         assert "subprocessor_registry_build_info" in read(own)
 
 
+@pytest.mark.parametrize("ratio", ["0.0", "1.0"])
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_lines_of_the_log_say_which_call_and_which_trace(log_format, tmp_path, collector):
-    settings = {"OTLP_ENDPOINT": collector.endpoint, "SAMPLE_RATIO": "0.0", "LOG_FILTER": "debug", "LOG_FORMAT": log_format}
+def test_lines_of_the_log_say_which_call_and_which_trace(log_format, ratio, tmp_path, collector):
+    settings = {"OTLP_ENDPOINT": collector.endpoint, "SAMPLE_RATIO": ratio, "LOG_FILTER": "debug", "LOG_FORMAT": log_format}
     with running("sqlite", tmp_path, **{f"TELEMETRY__{key}": value for key, value in settings.items()}) as registry:
         get = vendor_pb2.GetVendorRequest(name="vendors/aws")
 
@@ -245,6 +246,9 @@ def test_lines_of_the_log_say_which_call_and_which_trace(log_format, tmp_path, c
             assert trace in (None, line["trace_id"])
         # One that begins here has an id of its own.
         assert line_of([])["trace_id"] != line_of([])["trace_id"]
+        # Of what is called for its own sake, as health was until now, nothing is said.
+        lines = registry.log_file.read_text().splitlines()
+        assert all("rpc.method" in line for line in lines if "call ended" in line)
 
 
 def test_the_log_filter_changes_while_the_server_runs(tmp_path):

@@ -91,3 +91,43 @@ async fn one_that_is_slow_but_reads_is_not_cut() {
     assert!(stream.next().now_or_never().is_none(), "it goes on");
     assert!(reset.requested().now_or_never().is_none());
 }
+
+/// All there is at once, as a chunk of the log is read.
+struct AtOnce(i64);
+
+impl Source for AtOnce {
+    fn position(&self) -> i64 {
+        self.0
+    }
+
+    async fn next(&mut self) -> Result<Vec<Event>> {
+        if self.0 == 10 {
+            std::future::pending().await
+        }
+        self.0 = 10;
+        let one = |number| Event::Revision(Box::new(Revision { number, ..Revision::default() }));
+        Ok((1..=10).map(one).collect())
+    }
+}
+
+#[tokio::test]
+async fn one_whose_connection_is_let_go_of_is_told_the_last_that_it_gets() {
+    let shared = Arc::new(Shared { state: Mutex::default(), taken: Notify::new(), capacity: HELD });
+    let (gone, leaving) = (CancellationToken::new(), CancellationToken::new());
+    let patience = Patience { wait: EVER, grace: EVER, reset: None };
+    let following = Metrics::none().streams().open(0);
+    let filling =
+        Filling { shared: Arc::clone(&shared), patience, leaving: leaving.clone(), gone: gone.clone(), following };
+    tokio::spawn(filling.run(AtOnce(0)));
+    let mut stream = Stream { shared, _gone: gone.drop_guard() };
+    assert_eq!(number(stream.next().await), 1);
+    while stream.shared.lock().buffer.len() < HELD {
+        tokio::task::yield_now().await;
+    }
+    leaving.cancel();
+    cut_off(&stream).await;
+    assert_eq!((number(stream.next().await), number(stream.next().await)), (2, 3));
+    let reason = stream.next().await.expect("an item").expect_err("the reason");
+    assert_eq!(reason.code(), Code::Unavailable);
+    assert!(reason.message().ends_with("resume after revision 3"), "{reason:?}");
+}

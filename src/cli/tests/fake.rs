@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
-    auth::Principal,
+    call::Principal,
     config::{Flags, Settings},
     error::{Error, Reason},
     proto::v1::*,

@@ -19,7 +19,7 @@ use tonic_types::StatusExt;
 use super::super::*;
 use crate::error::code_name;
 use crate::{
-    auth::Principal,
+    call::Principal,
     config::Settings,
     proto::v1::*,
     reset::{Leaving, StreamReset},

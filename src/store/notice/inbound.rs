@@ -80,8 +80,8 @@ impl Writer {
     /// The draft that passes a vendor's notice on: what it adds, our subprocessor engages.
     async fn follow_up(&self, organization: &Organization, inbound: &Notice) -> Result<Notice> {
         let parent = Name::of(Kind::Organization, "name", &organization.name)?;
-        let id = self.free_id(&parent, Kind::Notice, &inbound.name, "pass-on").await?;
-        let mut changes = Vec::new();
+        let id = self.free_id(&parent, Kind::Notice, &inbound.name, "pass-on", &[]).await?;
+        let mut changes: Vec<NoticeChange> = Vec::new();
         for change in &inbound.changes {
             let mut own = NoticeChange { effective_time: None, withdraw_time: None, ..change.clone() };
             if adds(change.kind()) {
@@ -90,7 +90,7 @@ impl Writer {
                 proposed.engaged_by.clone_from(&change.subprocessor);
                 let base =
                     format!("{}-{}", change.subprocessor.rsplit('/').next().unwrap_or_default(), change.change_id);
-                let id = self.free_id(&parent, Kind::Subprocessor, &base, "new").await?;
+                let id = self.free_id(&parent, Kind::Subprocessor, &base, "new", &changes).await?;
                 own.subprocessor = Name::new(Kind::Subprocessor, Some(&parent), &id).to_string();
                 own.proposed = Some(proposed);
                 own.set_kind(crate::proto::v1::notice_change::Kind::Add);
@@ -113,12 +113,20 @@ impl Writer {
         Ok(draft)
     }
 
-    /// An id that was never used, from a name and a word.
-    async fn free_id(&self, parent: &Name, kind: Kind, name: &str, word: &str) -> Result<String> {
+    /// An id that was never used, nor by one of some changes, from a name and a word.
+    async fn free_id(
+        &self,
+        parent: &Name,
+        kind: Kind,
+        name: &str,
+        word: &str,
+        changes: &[NoticeChange],
+    ) -> Result<String> {
         let stem = name.rsplit('/').next().unwrap_or_default();
         let stem = stem.get(..stem.len().min(50)).unwrap_or_default().trim_end_matches('-');
         let id = format!("{stem}-{word}");
-        if !self.is_known(&Name::new(kind, Some(parent), &id)).await? {
+        let named = Name::new(kind, Some(parent), &id);
+        if !changes.iter().any(|one| one.subprocessor == named.as_str()) && !self.is_known(&named).await? {
             return Ok(id);
         }
         Ok(uuid::Uuid::now_v7().simple().to_string())

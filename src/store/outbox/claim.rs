@@ -287,9 +287,11 @@ async fn write(tx: &DatabaseTransaction, settled: &Settled, now: i64) -> Result<
     let (state, due_time) = match outcome {
         Outcome::Delivered => (State::Delivered, i64::MAX),
         Outcome::Retry { at } => (State::Retrying, at.as_microsecond()),
-        Outcome::Dead | Outcome::Dropped => (State::Dead, i64::MAX),
+        Outcome::Dead => (State::Dead, i64::MAX),
+        Outcome::Dropped => (State::Dropped, i64::MAX),
     };
     let error = clip(error);
+    let is_given_up = matches!(state, State::Dead | State::Dropped);
     let written = delivery::Entity::update_many()
         .col_expr(delivery::Column::State, Expr::value(i32::from(state)))
         .col_expr(delivery::Column::DueTime, Expr::value(due_time))
@@ -297,10 +299,7 @@ async fn write(tx: &DatabaseTransaction, settled: &Settled, now: i64) -> Result<
         .col_expr(delivery::Column::AttemptCount, Expr::value(number))
         .col_expr(delivery::Column::UpdateTime, Expr::value(now))
         .col_expr(delivery::Column::DeliverTime, Expr::value(if state == State::Delivered { now } else { 0 }))
-        .col_expr(
-            delivery::Column::Error,
-            Expr::value(if state == State::Dead { error.clone() } else { String::new() }),
-        )
+        .col_expr(delivery::Column::Error, Expr::value(if is_given_up { error.as_str() } else { "" }))
         .filter(delivery::Column::Name.eq(&claimed.name))
         .filter(delivery::Column::Claim.eq(&claimed.claim))
         .exec(tx)

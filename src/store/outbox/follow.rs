@@ -19,10 +19,7 @@ use crate::{
         subscription::State,
     },
     resource::name::{Kind, Name},
-    rules::{
-        event::{self, Event},
-        publication::upcoming::is_shown,
-    },
+    rules::event::{self, Event},
     store::{
         Store,
         entity::change,
@@ -203,7 +200,7 @@ impl Store {
             if event.kind == event::NOTICE_WITHDRAWN {
                 told.push(To::Contacts { event: event.clone() });
             }
-            let for_anybody = self.is_public(after, revision).await?;
+            let for_anybody = self.shows(&after, revision).await?;
             told.push(To::Subscriptions { event, for_anybody, for_customers });
         }
         let is_told = !told.is_empty();
@@ -243,13 +240,6 @@ impl Store {
             told.extend(list.map(|event| To::Subscriptions { event, for_anybody: true, for_customers: true }));
         }
         Ok(told)
-    }
-
-    /// Whether the page shows any of the changes of a notice.
-    async fn is_public(&self, notice: Notice, revision: i64) -> Result<bool> {
-        let names = notice.changes.iter().map(|one| one.subprocessor.clone()).collect();
-        let known: HashMap<String, Subprocessor> = self.at("name", names, revision).await?;
-        Ok(notice.changes.iter().any(|one| is_shown(one, known.get(&one.subprocessor))))
     }
 
     /// Whether anybody of an organization is subscribed: most changes are of nobody's interest, and need not be read.

@@ -136,7 +136,7 @@ both! {
         scene.revision().await;
         let letter = letters(&mut sink, 1).await.remove("cleared@reader.example").expect("a mail");
         assert_eq!(letter.subject(), "Acme: now in effect: n");
-        scene.settled(&about, &[("DELIVERED", 3), ("DEAD", 1)]).await;
+        scene.settled(&about, &[("DELIVERED", 3), ("DROPPED", 1)]).await;
     }
 
     async fn a_mail_that_does_not_count_as_telling_names_no_deadline(backend: Backend) {
@@ -295,7 +295,7 @@ both! {
         }
         // What was to be tried again is not.
         scene.pass_to("2026-03-23T11:00:00Z");
-        scene.settled("", &[("DELIVERED", 3), ("DEAD", 2)]).await;
+        scene.settled("", &[("DELIVERED", 3), ("DEAD", 1), ("DROPPED", 1)]).await;
         let verified = scene.server.log.verify_change_log(v1::VerifyChangeLogRequest::default()).await.expect("looked at").into_inner();
         assert!(verified.verified, "{verified:?}");
         assert!(jo.name.starts_with(ACME));

@@ -1,6 +1,10 @@
 //! What can be mended is tried again, and what is over is written down, whatever else fails.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use subprocessor_registry::{
@@ -19,12 +23,12 @@ use subprocessor_registry::{
 
 use super::{
     mail::{letters, mailing, posted},
-    scene::{KEY, Manner, NEARBY, Receiver, Scene, webhook},
+    scene::{Got, KEY, Manner, NEARBY, Receiver, Scene, webhook},
 };
 use crate::{
     notices::{
         self,
-        scene::{add, customer, general, notice},
+        scene::{ACME, add, customer, general, notice},
     },
     sink::Sink,
     support::{Backend, Place, Server, both},
@@ -40,6 +44,20 @@ fn with_contact(address: &str) -> Customer {
         agreement: Some(Agreement { notice_method: NoticeMethod::EmailToContacts.into(), ..general(30, 30) }),
         ..Customer::default()
     }
+}
+
+/// Another name for the organization.
+async fn renamed(scene: &mut Scene, display_name: &str) {
+    let acme = v1::Organization { name: ACME.into(), display_name: display_name.into(), ..Default::default() };
+    let update = v1::UpdateOrganizationRequest { organization: Some(acme), ..Default::default() };
+    scene.server.organizations.update_organization(update).await.expect("updated");
+}
+
+/// Nothing is left of something but what it is now.
+async fn erased(scene: &mut Scene, name: &str) {
+    let erase = v1::ErasePersonalDataRequest { name: name.into(), reason: "asked".into(), ..Default::default() };
+    let erased = scene.server.log.erase_personal_data(erase).await.expect("erased").into_inner();
+    assert!(erased.versions_erased > 0 && erased.current_version_kept, "{erased:?}");
 }
 
 both! {
@@ -126,6 +144,41 @@ both! {
         assert_eq!((told.kind().as_str(), &told.event()["data"]["delivery"]["event_type"]), ("delivery.dead", &"list.changed".into()));
     }
 
+    async fn what_was_erased_is_told_as_it_is_by_now(backend: Backend) {
+        let mut scene = Scene::required(backend, &SCHEDULE).await;
+        let mut receiver = Receiver::start(Manner::Kind).await;
+        let hook = scene.agreed("hook", &mut receiver, Subscription::default()).await;
+        receiver.behave(Manner::Status(500));
+        scene.announce_for("n", vec![add("host")], "2026-06-01T00:00:00Z").await;
+        let filter = format!("subscription = \"{}\" AND revision > 0", hook.name);
+        scene.settled(&filter, &[("RETRYING", 1)]).await;
+        scene.pass_to("2026-06-01T00:00:00Z");
+        scene.settled(&filter, &[("RETRYING", 2)]).await;
+        renamed(&mut scene, "Acme Group").await;
+        for name in [ACME, &notice("n")] {
+            erased(&mut scene, name).await;
+        }
+        receiver.all();
+        receiver.behave(Manner::Kind);
+        scene.pass_to("2026-06-01T00:02:00Z");
+        scene.settled(&filter, &[("DELIVERED", 2)]).await;
+        let told = receiver.all();
+        assert_eq!(told.iter().map(Got::kind).collect::<BTreeSet<_>>(), BTreeSet::from(["notice.effective".into(), "notice.published".into()]));
+        for event in told.iter().map(Got::event) {
+            assert_eq!(event["data"]["organization"]["display_name"], "Acme Group", "{event}");
+            assert_eq!((&event["data"]["notice"]["name"], &event["data"]["changes"][0]["change"]), (&notice("n").into(), &"c1".into()), "{event}");
+        }
+        // Nor does what is replayed get lost.
+        scene.list("aws", &[]).await;
+        assert_eq!(receiver.next().await.kind(), "list.changed");
+        let revision = scene.revision().await;
+        renamed(&mut scene, "Acme Holding").await;
+        erased(&mut scene, ACME).await;
+        let replay = v1::ReplayDeliveriesRequest { subscription: hook.name, from_revision: revision, ..Default::default() };
+        scene.server.notices.replay_deliveries(replay).await.expect("replayed");
+        assert_eq!(receiver.next().await.event()["data"]["organization"]["display_name"], "Acme Holding");
+    }
+
     async fn an_answer_that_comes_after_the_end_of_its_subscription_is_written_down(backend: Backend) {
         let mut scene = Scene::new(backend).await;
         let mut receiver = Receiver::start(Manner::Held).await;
@@ -174,8 +227,8 @@ both! {
         assert_eq!(letters(&mut sink, 1).await["dpo@berlin.example"].subject(), "Acme: withdrawn: n");
         scene.settled(&filter, &[("DELIVERED", 1), ("RETRYING", 1)]).await;
         scene.pass_to("2026-03-23T10:02:00Z");
-        let settled = scene.settled(&filter, &[("DELIVERED", 1), ("DEAD", 1)]).await;
-        let dropped = settled.iter().find(|one| one.state() == State::Dead).expect("one");
+        let settled = scene.settled(&filter, &[("DELIVERED", 1), ("DROPPED", 1)]).await;
+        let dropped = settled.iter().find(|one| one.state() == State::Dropped).expect("one");
         assert!(dropped.error.contains("withdrawn"), "{dropped:?}");
     }
 
@@ -213,8 +266,8 @@ both! {
         let changes = event["data"]["changes"].as_array().expect("changes");
         assert_eq!((changes.len(), &changes[0]["change"]), (1, &"c1".into()), "{event}");
         // Of what concerns the other nothing stands.
-        let settled = scene.settled(&filter, &[("DELIVERED", 5), ("DEAD", 1)]).await;
-        let dropped = settled.iter().find(|one| one.state() == State::Dead).expect("one");
+        let settled = scene.settled(&filter, &[("DELIVERED", 5), ("DROPPED", 1)]).await;
+        let dropped = settled.iter().find(|one| one.state() == State::Dropped).expect("one");
         assert_eq!(dropped.endpoint, "dpo@boston.example");
     }
 
@@ -234,8 +287,8 @@ both! {
         scene.server.organizations.delete_customer(end).await.expect("ended");
         scene.pass_to("2026-03-23T10:02:00Z");
         assert_eq!(letters(&mut sink, 1).await["dpo@stays.example"].subject(), "Acme: n");
-        let settled = scene.settled(&filter, &[("DELIVERED", 1), ("DEAD", 1)]).await;
-        let dropped = settled.iter().find(|one| one.state() == State::Dead).expect("one");
+        let settled = scene.settled(&filter, &[("DELIVERED", 1), ("DROPPED", 1)]).await;
+        let dropped = settled.iter().find(|one| one.state() == State::Dropped).expect("one");
         assert_eq!((dropped.error.as_str(), dropped.attempt_count), ("the customer is deleted", 1));
     }
 

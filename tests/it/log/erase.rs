@@ -147,6 +147,28 @@ both! {
         assert_verifies(&mut server).await;
     }
 
+    async fn all_of_a_long_past(backend: Backend) {
+        const MANY: i32 = 33_000;
+        let (place, mut server) = fresh(backend).await;
+        jane_without_person(&mut server).await;
+        let db = raw(&place).await;
+        let columns = rows(&db, "customer").await[0].column_names();
+        let copied: Vec<String> = columns.iter().map(|name| match name.as_str() {
+            "from_revision" => "1000 + i".to_owned(),
+            "to_revision" => "1001 + i".to_owned(),
+            name => format!("customer.{name}"),
+        }).collect();
+        let copy = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) \
+             INSERT INTO customer ({}) SELECT {} FROM customer, n WHERE from_revision = 3",
+            columns.join(", "), copied.join(", "),
+        );
+        db.execute_unprepared(&copy).await.expect("copied");
+        assert_eq!(erase(&mut server, JANE).await.versions_erased, MANY + 1);
+        assert_eq!(found(&place, "q7personq7").await, Vec::<String>::new());
+        assert_eq!(get(&mut server, 4).await.expect("the current one").display_name, "A customer");
+    }
+
     async fn nothing_is_left_in_the_file_either(backend: Backend) {
         let (place, mut server) = fresh(backend).await;
         if crate::log::is_postgres(&place) {

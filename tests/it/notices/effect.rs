@@ -127,6 +127,29 @@ both! {
         assert_eq!((aws.state(), aws.end_date.as_str()), (Stage::Retired, "2026-05-01"));
     }
 
+    async fn what_still_applies_to_those_held_back_is_not_erased(backend: Backend) {
+        let mut scene = Scene::new(backend).await;
+        scene.customer("fast", general(5, 5)).await;
+        scene.customer("slow", general(30, 30)).await;
+        scene.found("aws", proposal("aws")).await;
+        let wider = v1::Subprocessor { purposes: vec!["Hosting".into(), "Analytics".into()], ..Default::default() };
+        scene.announce_for("n", vec![change(Kind::ChangePurpose, "aws", wider, &["purposes"])], "2026-04-01T00:00:00Z").await;
+        scene.pass_to("2026-04-01T09:00:00Z");
+        assert_eq!(scene.subprocessor("aws").await.held_back, [customer("slow")]);
+        let erase = |validate_only| v1::ErasePersonalDataRequest { name: engagement("aws"), reason: "asked".into(), validate_only, ..Default::default() };
+        for validate_only in [true, false] {
+            let named = preconditions(scene.server.log.erase_personal_data(erase(validate_only)).await, "NOTICE_REFUSED");
+            assert_eq!((named.len(), named[0].0.as_str()), (1, notice("n").as_str()));
+            assert!(named[0].1.contains("c1") && named[0].1.contains(&customer("slow")), "{named:?}");
+        }
+        assert_eq!(scene.for_customer("aws", "slow").await.purposes, ["Hosting"]);
+        // Once it applies to everybody, nothing needs what was before.
+        scene.authorize("n", "slow").await.expect("authorized");
+        let erased = scene.server.log.erase_personal_data(erase(false)).await.expect("erased").into_inner();
+        assert!(erased.versions_erased >= 2 && erased.current_version_kept, "{erased:?}");
+        assert_eq!(scene.for_customer("aws", "slow").await.purposes, ["Hosting", "Analytics"]);
+    }
+
     async fn what_must_wait_comes_about_through_a_notice_only(backend: Backend) {
         let mut scene = Scene::new(backend).await;
         scene.customer("c", general(30, 30)).await;

@@ -256,6 +256,22 @@ both! {
         assert_eq!(scene.notice("zitadel-2023").await.stated_date_text, "November 2023");
     }
 
+    async fn what_is_passed_on_has_ids_of_its_own(backend: Backend) {
+        let mut scene = Scene::with(backend, required()).await;
+        let long = "a".repeat(56);
+        scene.found(&long, proposal(&long)).await;
+        let coming = coming("2026-06-01T00:00:00Z");
+        let through = NoticeChange { subprocessor: engagement(&long), ..coming.changes[0].clone() };
+        let other = v1::Subprocessor { display_name: "Langfuse".into(), listed: true, ..Default::default() };
+        let changes = vec![through.clone(), NoticeChange { proposed: Some(other), ..through }];
+        let made = scene.create("both", Notice { changes, ..coming }).await.expect("created");
+        let draft = made.follow_up_notice.rsplit('/').next().expect("an id").to_owned();
+        let ids: BTreeSet<String> = scene.notice(&draft).await.changes.into_iter().map(|one| one.subprocessor).collect();
+        assert_eq!(ids.len(), 2, "{ids:?}");
+        scene.approve(&draft).await.expect("approved");
+        scene.publish(&draft).await.expect("published");
+    }
+
     async fn the_last_day_for_passing_on_is_that_of_the_slowest_customer(backend: Backend) {
         let mut scene = engaged(backend, required()).await;
         let zone = |zone: &str| Agreement { time_zone: zone.into(), ..general(30, 30) };

@@ -55,6 +55,36 @@ both! {
         assert!(page.contains("<option value=\"CH\" selected>Switzerland</option>"), "{page}");
     }
 
+    async fn every_link_to_a_notice_leads_to_its_page(backend: Backend) {
+        let (place, mut server) = acme(backend).await;
+        announce(&mut server, "n", joins("Newcomer joins", v1::Subprocessor { listed: false, ..newcomer() })).await;
+        assert_eq!(published(&server, "").await.upcoming.len(), 0);
+        assert_eq!(get(&server, &format!("{LIST}/notices/n")).await.status, 404);
+        // What it is about is made public afterwards, and with it what is to come of it.
+        place.set_clock("2026-03-24T10:00:00Z");
+        let name = "organizations/acme/subprocessors/newcomer";
+        let shown = v1::Subprocessor { name: name.into(), listed: true, ..Default::default() };
+        update_subprocessor(&mut server, shown.clone(), &["listed"]).await.expect("listed");
+        let upcoming = published(&server, "").await.upcoming;
+        let link = upcoming.first().expect("one that is to come").link.clone();
+        assert!(get(&server, &format!("{LIST}/feed.atom")).await.body.contains(&link));
+        let page = get(&server, &link[link.find("/organizations/").expect("a link")..]).await;
+        assert!(page.status == 200 && page.body.contains("Newcomer joins"), "{page:?}");
+        // And goes with it.
+        update_subprocessor(&mut server, v1::Subprocessor { listed: false, ..shown }, &["listed"]).await.expect("hidden");
+        assert_eq!(get(&server, &format!("{LIST}/notices/n")).await.status, 404);
+    }
+
+    async fn a_notice_is_shown_as_it_was_published_whatever_else_happened_at_that_instant(backend: Backend) {
+        let (_place, mut server) = acme(backend).await;
+        announce(&mut server, "n", joins("Newcomer joins", newcomer())).await;
+        let name = "organizations/acme/subprocessors/newcomer";
+        let hidden = v1::Subprocessor { name: name.into(), listed: false, ..Default::default() };
+        update_subprocessor(&mut server, hidden, &["listed"]).await.expect("hidden");
+        let page = get(&server, &format!("{LIST}/notices/n")).await;
+        assert!(page.status == 200 && page.body.contains("Newcomer joins"), "{page:?}");
+    }
+
     async fn the_list_can_be_looked_at_as_it_was_and_as_it_was_known(backend: Backend) {
         let (place, mut server) = acme(backend).await;
         let before = server.revision().await;
