@@ -4,11 +4,12 @@
 mod phrases;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::{
+    find,
     html::MAX_COLUMNS,
     items,
     page::{Cell, Row, Run, Table},
@@ -263,12 +264,55 @@ pub(super) fn guess(table: &Table, told: &Told, places: Places) -> Vec<Column> {
             reason: "as told by --map".to_owned(),
         }));
         let mut guesses = words::of_heading(&heading);
+        answers(&mut guesses, &table.rows, index);
         place_bonus(&mut guesses, index);
         guesses.extend(by_content(&table.rows, index, places, guesses.is_empty()));
         guesses.extend(countries(&table.rows, index, places, &guesses));
         options.push(guesses);
     }
+    whose(table, &mut options);
     settle(table, &mut options, columns)
+}
+
+/// A column of answers says no more than yes or no; one that asks whose the group is, and has none, names its companies.
+fn answers(guesses: &mut Vec<Guess>, rows: &[Row], index: usize) {
+    let texts: Vec<String> = rows.iter().take(200).filter_map(|row| Some(row.cell(index)?.text())).collect();
+    let words = ["yes", "no", "true", "false", "ja", "nein", "nee", "oui", "non", "si", "✓", "✔", "✗", "x"];
+    let is_answer = |text: &&String| {
+        let first = text.split([' ', ',', '(', '-']).next().unwrap_or_default();
+        words.contains(&text::fold(first).as_str())
+    };
+    let answered = texts.iter().filter(is_answer).count();
+    let open = [Field::DataCategories, Field::SpecialCategories, Field::DataSubjects, Field::Purpose, Field::Location];
+    if answered > 0 && answered == texts.len() {
+        guesses.retain(|guess| !open.contains(&guess.field));
+    }
+    if answered == 0 && !texts.is_empty() {
+        for guess in guesses.iter_mut().filter(|guess| guess.field == Field::Affiliate) {
+            guess.field = Field::Name;
+        }
+    }
+}
+
+/// Where one column repeats whose list each row is of, the names are in the one that speaks of subprocessors.
+fn whose(table: &Table, options: &mut [Vec<Guess>]) {
+    let distinct = |index: usize| {
+        let texts: HashSet<String> = table.rows.iter().filter_map(|row| Some(row.cell(index)?.text())).collect();
+        texts.len()
+    };
+    let names = |guesses: &[Guess]| guesses.first().is_some_and(|guess| guess.field == Field::Name);
+    let speaks = |index: usize| table.header.get(index).is_some_and(|cell| find::speaks(&cell.text()) > 2);
+    let claiming: Vec<usize> = (0..options.len()).filter(|i| options.get(*i).is_some_and(|one| names(one))).collect();
+    let Some(own) = claiming.iter().copied().find(|index| speaks(*index)) else { return };
+    let of_own = distinct(own);
+    for index in claiming.into_iter().filter(|index| !speaks(*index)) {
+        if table.rows.len() > 3
+            && distinct(index) * 2 <= of_own
+            && let Some(guesses) = options.get_mut(index)
+        {
+            guesses.retain(|guess| guess.field != Field::Name);
+        }
+    }
 }
 
 /// The name mostly stands first; a weak word for it far to the right means something else.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::{
     columns::{Column, Field},
     dates::{self, Order, Span},
-    find::Part,
+    find::{self, Part},
     footnotes::{self, Footnotes},
     items,
     page::{Cell, Row},
@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub(super) message: Subprocessor,
     /// The name without marks of footnotes.
     pub(super) bare: String,
+    /// The name by the lines of its cell, where it has several: a brand and its company, a name and a remark.
+    pub(super) by_lines: Option<String>,
     /// Whether its column holds categories.
     pub(super) is_category: bool,
     /// Its postal address, as it stands.
@@ -70,6 +72,7 @@ impl Draft {
             message,
             bare,
             is_category: false,
+            by_lines: None,
             address,
             corporate,
             products: Vec::new(),
@@ -193,6 +196,9 @@ impl<'a> Drafter<'a> {
         above: Option<&(String, u32)>,
     ) -> Result<Draft, (String, String)> {
         let line = cell.map_or(row.line, |cell| cell.line.max(1));
+        if let Some(text) = cell.map(Cell::text).filter(|text| find::is_missing(text)) {
+            return Err((text::clip(&text, 80), "it names nobody".to_owned()));
+        }
         let mut message = Subprocessor { recorded_as_found: true, listed: true, ..Subprocessor::default() };
         message.set_state(State::Active);
         let mut told: Option<Told> = None;
@@ -225,6 +231,7 @@ impl<'a> Drafter<'a> {
             line,
             message,
             bare,
+            by_lines: cell.and_then(items::by_lines),
             is_category: false,
             address: None,
             corporate: None,

@@ -2,25 +2,36 @@
 //! the names in them. What is left out is said, with its line and the reason.
 
 mod context;
+mod details;
+mod names;
 mod records;
 mod table;
+mod terms;
 
 use serde::Serialize;
 
 use super::{
     columns::{self, Column, Field},
     data, draft, items,
-    page::{Block, Cell, List, Page, Row, Table},
+    page::{Block, Cell, List, Origin, Page, Row, Table},
     places::Places,
 };
 use crate::rules::vendor_name::{Index, MATCH};
 
 use context::Context;
-pub(super) use context::{Stated, has_legal_form, is_coined, sentence, speaks};
+pub(super) use context::{Stated, sentence, speaks};
+pub(super) use names::{has_legal_form, is_coined};
 pub(super) use table::names_columns;
+pub(super) use terms::is_missing;
 
 /// Names that are looked up to judge a table or list.
 const SAMPLE: usize = 40;
+
+/// Tables of headings that are looked at for whether they say more of companies further up.
+const MAX_TOLD: u8 = 32;
+
+/// Lists of clauses inside each other that are looked into.
+const MAX_CLAUSES: u8 = 3;
 
 /// A table or list that is part of the list of subprocessors.
 #[derive(Debug)]
@@ -90,7 +101,7 @@ pub(super) struct Search<'a> {
 /// Finds the list on a page.
 pub(super) fn find(page: Page, search: Search<'_>) -> Found {
     // The title of the page says nothing of the lists in its front matter: they have to say it themselves.
-    let mut finder = Finder { search, context: Context::new(None), found: Found::default() };
+    let mut finder = Finder { search, context: Context::new(None), found: Found::default(), told: 0, clauses: 0 };
     finder.blocks(page.front);
     finder.context = Context::new(page.title.as_deref());
     finder.blocks(page.blocks);
@@ -108,11 +119,16 @@ struct Finder<'a> {
     search: Search<'a>,
     context: Context,
     found: Found,
+    /// How many tables of headings were compared with what was found before.
+    told: u8,
+    /// In how many clauses of lists the list stands that is read.
+    clauses: u8,
 }
 
 impl Finder<'_> {
     fn blocks(&mut self, blocks: Vec<Block>) {
-        for block in records::fold(blocks) {
+        let blocks = records::fold(blocks, &|name| self.is_sure(name));
+        for block in blocks {
             match block {
                 Block::Heading { level, text, line } => self.context.heading(level, text, line),
                 Block::Text(cell) => self.context.text(cell),
@@ -140,6 +156,20 @@ impl Finder<'_> {
             Some(false) => Err("not the one asked for by --at".to_owned()),
             None => self.judge_table(&table, &columns, caption.as_deref()),
         };
+        let says_more = judged.is_ok() && table.origin != Origin::Table && self.told < MAX_TOLD;
+        self.told += u8::from(says_more);
+        if says_more && details::tell(&mut self.found.parts, &mut table, &columns) {
+            self.context.used();
+            let rows = table.rows.len();
+            if rows == 0 {
+                return;
+            }
+            if table.origin == Origin::Told {
+                let reason = "its headings say more of companies further up".to_owned();
+                self.found.skipped.push(Skipped { kind: PartKind::Table, line: table.line, section, rows, reason });
+                return;
+            }
+        }
         match judged {
             Ok(reason) => {
                 let place = self.context.place(self.search.places, section.as_deref());
@@ -199,8 +229,13 @@ impl Finder<'_> {
         if named * 2 < names.len() {
             return Err("what stands in place of names are sentences".to_owned());
         }
+        if let Some(reason) = no_names(&names) {
+            return Err(reason);
+        }
         let known = self.share(&names);
         let by_name = self.share_of_sure(&names);
+        // Where no column says more of them, only names that are known count.
+        let backed = if others > 0 { known } else { by_name };
         let spoken = if self.search.is_data { 2 } else { self.context.score(caption) };
         let strong = name.confidence >= 0.9 && !name.heading.is_empty();
         let by_heading = name.confidence > 0.55 && !name.heading.is_empty();
@@ -209,8 +244,8 @@ impl Finder<'_> {
             || (others > 0 && by_name >= 0.5)
             || (others > 0 && spoken > 1 && known >= 0.25)
             || (spoken > 1 && strong)
-            || (spoken > 1 && known >= 0.4)
-            || (spoken > 2 && known >= 0.2);
+            || (spoken > 1 && backed >= 0.4)
+            || (spoken > 2 && backed >= 0.2);
         if taken {
             return Ok(self.because(&names, spoken));
         }
@@ -251,7 +286,7 @@ impl Finder<'_> {
 
     /// Whether a name is known, or has the form of a company's.
     fn is_sure(&self, name: &str) -> bool {
-        items::is_name_like(name) && (context::has_legal_form(name) || self.is_known(name))
+        items::is_name_like(name) && (names::has_legal_form(name) || self.is_known(name))
     }
 
     /// Whether a name is that of a known vendor.
@@ -271,7 +306,7 @@ impl Finder<'_> {
             1.0
         } else if links_out {
             0.8
-        } else if context::is_coined(&text) {
+        } else if names::is_coined(&text) {
             0.5
         } else {
             0.0
@@ -312,8 +347,24 @@ impl Finder<'_> {
                 let rows = list.items.len();
                 self.found.skipped.push(Skipped { kind: PartKind::List, line: list.line, section, rows, reason });
                 self.context.passed();
+                self.clauses(list);
             }
         }
+    }
+
+    /// The lists inside a list of sentences that each stand below one that speaks of subprocessors, as in the clauses of a
+    /// contract.
+    fn clauses(&mut self, list: &List) {
+        if self.clauses >= MAX_CLAUSES {
+            return;
+        }
+        self.clauses += 1;
+        for item in list.items.iter().filter(|item| context::speaks(&item.content.text()) > 2) {
+            let Some(first) = item.children.first() else { continue };
+            self.context.text(item.content.clone());
+            self.list(&List { line: first.content.line, items: item.children.clone(), ..List::default() });
+        }
+        self.clauses -= 1;
     }
 
     fn judge_list(&self, list: &List, table: &Table, columns: &[Column]) -> Result<String, String> {
@@ -334,12 +385,15 @@ impl Finder<'_> {
         if names.iter().filter(|cell| elsewhere(cell)).count() * 2 > names.len() {
             return Err("its items lead to other pages of the site".to_owned());
         }
-        if names.iter().filter(|cell| context::is_document(&cell.text())).count() * 2 >= names.len() {
+        if names.iter().filter(|cell| names::is_document(&cell.text())).count() * 2 >= names.len() {
             return Err("its items are documents".to_owned());
         }
         let name_like = names.iter().filter(|cell| items::is_name_like(&cell.text())).count();
         if name_like * 10 < names.len() * 6 {
             return Err("its items are sentences, not names".to_owned());
+        }
+        if let Some(reason) = no_names(&names) {
+            return Err(reason);
         }
         let known = self.share(&names);
         let said = table.rows.iter().filter(|row| row.cells.iter().skip(1).any(|cell| !cell.is_empty())).count();
@@ -365,6 +419,16 @@ impl Finder<'_> {
             Err("its items do not look like names of companies".to_owned())
         }
     }
+}
+
+/// Why what stands in the place of names are none.
+fn no_names(names: &[Cell]) -> Option<String> {
+    let texts: Vec<String> = names.iter().map(items::name_line).collect();
+    if !texts.is_empty() && texts.iter().all(|text| terms::is_missing(text)) {
+        return Some("its names are still to be filled in".to_owned());
+    }
+    let terms = texts.iter().filter(|text| terms::is_term(text)).count();
+    (terms > 0 && terms * 2 >= texts.len()).then(|| "what stands in place of names are terms of a contract".to_owned())
 }
 
 /// The columns of a list that hold anything in any row; those that hold nothing are not there.

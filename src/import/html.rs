@@ -135,6 +135,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether an element is a label set beside a text: "New", "Optional".
+    fn is_badge(&self, id: Id) -> bool {
+        let class = self.dom.attribute(id, "class").unwrap_or_default().to_ascii_lowercase();
+        class.split(|c: char| !c.is_ascii_alphabetic()).any(|word| matches!(word, "badge" | "chip" | "pill"))
+    }
+
     /// Whether a button shows and hides what stands below it, as those of accordions do.
     fn opens_panel(&self, id: Id) -> bool {
         let dom = self.dom;
@@ -390,6 +396,9 @@ impl Gather<'_, '_> {
                 }
             }
             Role::Inline => {
+                if self.reader.is_badge(id) {
+                    push_run(self.cell, "\n", &plain, self.floor);
+                }
                 let style = self.reader.restyle(id, style);
                 self.below(id, &style, depth + 1, lists);
             }

@@ -15,8 +15,8 @@ use super::{
 
 pub(super) use aside::begins_with_key;
 use aside::{ending_brackets, keyed_sentences, place_apart, place_in_brackets, split_brackets};
-pub(super) use name::{address_behind, is_name_like, name_line};
-pub(super) use split::begins_with_name;
+pub(super) use name::{address_behind, by_lines, is_name_like, name_line};
+pub(super) use split::{begins_with_name, begins_with_plain_name};
 use split::{comma, common_separator, is_said, split};
 
 /// A list as a table with the columns name, purpose and location, and one for every key that items use ("Location:
@@ -168,6 +168,9 @@ fn row(item: &Item, separator: Option<&str>, places: Places, keys: &mut Headings
     }
     finish_name(&mut name);
     finish_sentence(&mut purpose);
+    if !is_abbreviated(&place.text()) {
+        finish_sentence(&mut place);
+    }
     if place.is_empty()
         && let Some(words) = place_in_sentence(&purpose.text(), purpose.line, places)
     {
@@ -287,6 +290,12 @@ fn finish_name(cell: &mut Cell) {
         }
         cell.runs.pop();
     }
+}
+
+/// Whether a text ends with an abbreviation: "U.S."
+fn is_abbreviated(text: &str) -> bool {
+    let last = text.split_whitespace().last().unwrap_or_default();
+    last.trim_end_matches('.').contains('.')
 }
 
 /// The point that ends what is said is the list's, not part of it.

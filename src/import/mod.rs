@@ -323,7 +323,12 @@ fn told_columns_exist(options: &Options, report: &Report) -> Result<(), Refusal>
 impl List {
     /// The names to look up, each once.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.drafts.iter().flat_map(|draft| vendors::wanted(&draft.bare)).collect();
+        let mut names: Vec<String> = self
+            .drafts
+            .iter()
+            .flat_map(|draft| std::iter::once(&draft.bare).chain(&draft.by_lines))
+            .flat_map(|name| vendors::wanted(name))
+            .collect();
         names.sort();
         names.dedup();
         names

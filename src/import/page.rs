@@ -48,8 +48,22 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// How many rows there are: more than are kept, if there are far too many.
     pub(super) count: usize,
+    /// What it was made of.
+    pub(super) origin: Origin,
     /// What stands inside its cells beside text: tables inside tables, pages laid out by tables.
     pub(super) inner: Vec<Block>,
+}
+
+/// What a table was made of.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A table of the page.
+    #[default]
+    Table,
+    /// Headings with keyed lines below each.
+    Keyed,
+    /// Headings with sentences below each.
+    Told,
 }
 
 /// A row.

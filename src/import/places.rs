@@ -1,6 +1,7 @@
 //! Places as lists name them: countries by their codes, areas that are no countries, cities, states and regions of
 //! clouds by the country they are in. The table is data (`places.yaml`); what it does not know is left over, and said.
 
+mod instruments;
 mod reading;
 mod table;
 

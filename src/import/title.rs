@@ -13,8 +13,10 @@ const MAX_NAME: usize = 80;
 const HEADINGS: usize = 8;
 
 /// Beginnings of the words by which lists call themselves, joined as [`text::words`] has them.
-const LISTS: [&str; 22] = [
+const LISTS: [&str; 24] = [
     "subprocess",
+    "subprozess",
+    "subprocesad",
     "processor",
     "subcontract",
     "unterauftrag",
@@ -50,7 +52,7 @@ const OF: [&str; 20] = [
 ];
 
 /// Words that are no company's name: what a list is, of what, and where it stands.
-const GENERAL: [&str; 92] = [
+const GENERAL: [&str; 139] = [
     "the",
     "our",
     "your",
@@ -136,6 +138,53 @@ const GENERAL: [&str; 92] = [
     "nos",
     "annexe",
     "ulterieurs",
+    "this",
+    "these",
+    "that",
+    "all",
+    "a",
+    "an",
+    "default",
+    "website",
+    "avv",
+    "avg",
+    "dsgvo",
+    "rgpd",
+    "agreement",
+    "addendum",
+    "contract",
+    "accord",
+    "contrat",
+    "contrato",
+    "contratto",
+    "convention",
+    "vereinbarung",
+    "vertrag",
+    "auftragsverarbeitungsvertrag",
+    "verwerkersovereenkomst",
+    "overeenkomst",
+    "liste",
+    "list",
+    "lista",
+    "elenco",
+    "lijst",
+    "register",
+    "verzeichnis",
+    "processing",
+    "verarbeitung",
+    "traitement",
+    "traitements",
+    "tratamiento",
+    "tratamento",
+    "trattamento",
+    "verwerking",
+    "behandling",
+    "daten",
+    "donnees",
+    "datos",
+    "dados",
+    "dati",
+    "gegevens",
     "nuestros",
     "anexo",
     "i",
@@ -248,7 +297,13 @@ fn name(words: &str) -> Option<String> {
         folded.remove(0);
     }
     let is_sentence = folded.iter().filter(|word| is_general(word)).count() * 2 > folded.len();
-    let begins = folded.first().is_some_and(|word| !is_general(word));
+    // "Agreement on the", "Scan the web for": words before a name, and none.
+    let joins = [
+        "the", "on", "about", "uber", "und", "and", "die", "das", "in", "im", "la", "le", "les", "el", "il", "zu",
+        "zur", "zum",
+    ];
+    let is_open = |word: &String| OF.contains(&word.as_str()) || joins.contains(&word.as_str());
+    let begins = folded.first().is_some_and(|word| !is_general(word)) && !folded.last().is_some_and(is_open);
     let is_dated = super::dates::find(bare).is_some();
     (begins && !is_sentence && !is_dated && bare.chars().count() < MAX_NAME).then(|| bare.to_owned())
 }
@@ -278,6 +333,9 @@ mod tests {
             ("Subprocessors used by Blue Ocean, Inc.", "Blue Ocean, Inc."),
             ("Third-party subprocessors for Acme Cloud", "Acme Cloud"),
             ("Acme Subprocessors", "Acme"),
+            ("Accord de sous-traitance (DPA) — Acme", "Acme"),
+            ("AVV / DPA — Data Processing Agreement | Acme", "Acme"),
+            ("Subprozessoren von Acme", "Acme"),
             ("ACME Sub-Processor List", "ACME"),
             ("Acme's sub-processor list", "Acme"),
             ("Acme’s list of sub-processors", "Acme"),
@@ -314,6 +372,14 @@ mod tests {
         for title in [
             "Subprocessors",
             "Our sub-processors",
+            "This subprocessor policy lists whom we engage",
+            "Subencargados de Tratamiento",
+            "Sous-traitants de données",
+            "Accord de sous-traitance",
+            "Vereinbarung über die Auftragsverarbeitung (AVV)",
+            "Scan the web for subprocessors",
+            "AVV-Liste",
+            "Legal: Default sub-processors",
             "List of sub-processors",
             "The sub-processors we use",
             "Sub-processors by Region",

@@ -56,7 +56,7 @@ impl<'a> Chooser<'a> {
 
     /// Chooses the vendor of a row, and says so.
     pub(super) fn choose(&mut self, draft: &Draft, report: &mut Report) -> Chosen {
-        let name = draft.bare.as_str();
+        let name = self.spelled(draft);
         let found = self.matches.get(name).map(Vec::as_slice).unwrap_or_default();
         let good: Vec<&VendorMatch> =
             found.iter().filter(|found| found.score >= MATCH && found.part.is_empty()).collect();
@@ -72,7 +72,11 @@ impl<'a> Chooser<'a> {
         let candidates = |taken: &str| {
             found.iter().filter(|m| m.vendor != taken).take(3).map(|m| (m.vendor.clone(), round(m.score))).collect()
         };
-        let chosen = if let Some(best) = good.first() {
+        let chosen = if good.is_empty() && is_undecided(name) {
+            note.outcome = Outcome::Category;
+            "it says that the company is not chosen yet".clone_into(&mut note.reason);
+            Chosen { is_category: true, ..Chosen::default() }
+        } else if let Some(best) = good.first() {
             note.vendor = Some(best.vendor.clone());
             note.score = Some(round(best.score));
             note.reason = reason(best);
@@ -106,6 +110,21 @@ impl<'a> Chooser<'a> {
         };
         report.vendors.push(note);
         chosen
+    }
+
+    /// The name of a row as it is known best: as its cell has it, or by the lines of the cell.
+    fn spelled<'d>(&self, draft: &'d Draft) -> &'d str {
+        let score = |name: &str| {
+            let found = self.matches.get(name).map(Vec::as_slice).unwrap_or_default();
+            found.iter().filter(|found| found.part.is_empty()).map(|found| found.score).fold(0.0, f64::max)
+        };
+        let (whole, by_lines) = (draft.bare.as_str(), draft.by_lines.as_deref());
+        let is_brand = |lines: &&str| lines.ends_with(')') && !whole.ends_with(')');
+        match by_lines {
+            Some(lines) if score(lines).max(MATCH) > score(whole).max(MATCH) => lines,
+            Some(lines) if score(whole) < MATCH && is_brand(&lines) => lines,
+            _ => whole,
+        }
     }
 
     /// Whether the parts of a cell are names, at least one of them known or all of them in the form of names.
@@ -185,14 +204,17 @@ impl<'a> Chooser<'a> {
     }
 
     fn vendor(&mut self, draft: &Draft, name: &str) -> Vendor {
-        let id = self.ids.give(&ids::of(name, "vendor"));
-        let address = draft.address.as_ref().filter(|_| name == draft.bare);
-        let country = draft.corporate.clone().filter(|_| name == draft.bare);
+        let is_whole = name == draft.bare || Some(name) == draft.by_lines.as_deref();
+        let by_lines = name != draft.bare && Some(name) == draft.by_lines.as_deref();
+        let (display, legal) = if by_lines { brand(name) } else { (name, name) };
+        let id = self.ids.give(&ids::of(display, "vendor"));
+        let address = draft.address.as_ref().filter(|_| is_whole);
+        let country = draft.corporate.clone().filter(|_| is_whole);
         let mut entities = Vec::new();
-        if has_legal_form(name) || country.is_some() || address.is_some() {
+        if has_legal_form(legal) || country.is_some() || address.is_some() {
             entities.push(Entity {
                 entity_id: id.clone(),
-                legal_name: name.to_owned(),
+                legal_name: legal.to_owned(),
                 region_code: country.unwrap_or_default(),
                 address: address.map(|verbatim| Address { verbatim: verbatim.clone(), ..Address::default() }),
             });
@@ -200,7 +222,7 @@ impl<'a> Chooser<'a> {
         let quote = draft.message.sources.first().map(|source| source.quote.clone()).unwrap_or_default();
         Vendor {
             name: format!("vendors/{id}"),
-            display_name: name.to_owned(),
+            display_name: display.to_owned(),
             entities,
             website_uri: own_site(&draft.message.website_uri, name).unwrap_or_default(),
             sources: vec![Source {
@@ -212,6 +234,42 @@ impl<'a> Chooser<'a> {
             ..Vendor::default()
         }
     }
+}
+
+/// The brand and the company of a name that has both: "Acme (Acme Holding Ltd)".
+fn brand(name: &str) -> (&str, &str) {
+    let both = name.strip_suffix(')').and_then(|rest| rest.split_once(" ("));
+    match both {
+        Some((brand, company)) if has_legal_form(company) && !has_legal_form(brand) && !company.contains(',') => {
+            (brand, company)
+        }
+        _ => (name, name),
+    }
+}
+
+/// Whether a name only says what a company will do that is not chosen yet: "E-mail provider (TBD)".
+fn is_undecided(name: &str) -> bool {
+    let Some((_, remark)) = name.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')) else { return false };
+    let words = text::words(remark).join(" ");
+    let open = [
+        "tbd",
+        "tba",
+        "tbc",
+        "to be determined",
+        "to be confirmed",
+        "to be decided",
+        "to be chosen",
+        "not yet chosen",
+        "not yet selected",
+        "offen",
+        "noch offen",
+        "nog te bepalen",
+        "a definir",
+        "por definir",
+        "da definire",
+        "da confermare",
+    ];
+    open.iter().any(|phrase| words == *phrase || words.starts_with(&format!("{phrase} ")))
 }
 
 /// The names in a cell that names several: as it is written, or as the matches say.
@@ -335,7 +393,17 @@ fn is_category(name: &str, column: bool) -> bool {
         "couriers",
         "networks",
     ];
+    let compound = words.len() == 1 && names_a_trade(name);
     let folded = text::words(name);
     let kind = folded.iter().any(|word| kinds.contains(&word.as_str()));
-    column || (kind && (words.len() > 1 || folded.first().is_some_and(|word| word.ends_with('s'))))
+    column || compound || (kind && (words.len() > 1 || folded.first().is_some_and(|word| word.ends_with('s'))))
+}
+
+/// Whether one word is that of a trade: "Hosting-Provider", "Zahlungsdienstleister".
+fn names_a_trade(word: &str) -> bool {
+    let folded = text::fold(word);
+    let trades = ["anbieter", "dienstleister", "leverandor", "leverancier", "leverantor"];
+    let joined = ["provider", "partner", "vendor", "service", "dienst"];
+    trades.iter().any(|trade| folded.ends_with(trade))
+        || joined.iter().any(|trade| folded.ends_with(&format!("-{trade}")) || folded.ends_with(&format!("-{trade}s")))
 }

@@ -85,7 +85,7 @@ const PHRASES: &[(Field, f64, &str)] = &[
          company and address; name and address; third party entity; third party service*; \
          unterauftragsverarbeiter*; unterauftragnehmer*; auftragsverarbeiter*; unter auftragsverarbeiter*; \
          subunternehmer*; dienstleister*; anbieter*; firma; unternehmen; empfanger*; sous traitant*; \
-         prestataire*; fournisseur*; societe; entreprise; destinataire*; subencargado*; sub encargado*; \
+         prestataire*; fournisseur*; subprozessor*; societe; entreprise; destinataire*; subencargado*; sub encargado*; \
          encargado*; proveedor*; empresa; subresponsabil*; sub responsabil*; fornitore; fornitori; societa; \
          azienda; fornecedor*; subcontratante*; suboperador*; subverwerker*; sub verwerker*; leverancier*; \
          bedrijf*; underbitrade*; underbitraden*; leverantor*; foretag*; underdatabehandler*; underleverandor*; \
@@ -118,7 +118,7 @@ const PHRASES: &[(Field, f64, &str)] = &[
          service performed; what they do; what we use it for; what it is used for; reason; reason for use; \
          processing operation*; typical purpose*; nature of service*; description of service*; \
          scope of processing; type of processing; task*; zweck*; verarbeitungszweck*; verwendungszweck*; \
-         leistung*; tatigkeit*; aufgabe*; einsatzzweck*; funktion*; gegenstand*; beschreibung der verarbeitung; \
+         leistung*; functie*; funcao; funcoes; tatigkeit*; aufgabe*; einsatzzweck*; funktion*; gegenstand*; beschreibung der verarbeitung; \
          art der verarbeitung; art der dienstleistung; actividad*; uso; activite*; utilisation; attivita*; \
          uso previsto; atividade*; activiteit*; aktivitet*; gebruik; anvandning; verwendung*; nutzung*; \
          finalite*; objet; fonction*; objectif*; finalidad*; proposito*; funcion*; finalita; scopo*; funzione; \
@@ -151,7 +151,7 @@ const PHRASES: &[(Field, f64, &str)] = &[
          geography; jurisdiction*; place; places; region of processing; standort*; verarbeitungsort*; ort; \
          ort der verarbeitung; serverstandort*; ort der datenverarbeitung; speicherort*; lieu*; \
          lieu de traitement; localisation*; emplacement*; ubicacion*; lugar*; localizacion*; ubicazione; luogo; \
-         localizacao; locatie*; verwerkingslocatie*; plaats van verwerking; \
+         localizacao; regiao; regioes; regio*; vestiging regio*; locatie*; verwerkingslocatie*; plaats van verwerking; \
          land van verwerking; miejsce przetwarzania; behandlingsplats; behandlingssted; pais de tratamiento; \
          pais de tratamento; pays de traitement; paese di trattamento; land der verarbeitung; verarbeitungsland; \
          hebergement des donnees; lieu d'hebergement; rechenzentrum*; plats; sijainti; lokalizacja; umisteni; lokation*; placering; 所在地*; 所在国*; 国名; \
@@ -267,6 +267,6 @@ const PHRASES: &[(Field, f64, &str)] = &[
          underlying provider*; hosting provider*; cloud provider*; infrastructure provider*; processor role; \
          supervisory authority; data volume; duration*; duration of processing; adequacy; transfer*; \
          provider type; vendor type; entity id; company number; registration number; vendor id; vat id; \
-         external recipient*",
+         external recipient*; schutz; schutzniveau; drittlandschutz; drittland schutz; drittlandtransfer; doorgifte*; transfert*; overdracht*",
     ),
 ];

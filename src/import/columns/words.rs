@@ -33,10 +33,13 @@ const FILLERS: [&str; 26] = [
 ];
 
 /// Words behind which a heading only says more about the word before them: "location of the processing".
-const LINKS: [&str; 26] = [
-    "of", "for", "in", "to", "from", "by", "with", "where", "which", "that", "used", "der", "des", "de", "du", "von",
-    "fur", "del", "di", "van", "av", "af", "pour", "para", "per", "voor",
+const LINKS: [&str; 30] = [
+    "it", "we", "they", "you", "of", "for", "in", "to", "from", "by", "with", "where", "which", "that", "used", "der",
+    "des", "de", "du", "von", "fur", "del", "di", "van", "av", "af", "pour", "para", "per", "voor",
 ];
+
+/// Words between two things that stand in one column.
+const JOINTS: [&str; 6] = ["and", "und", "og", "och", "et", "y"];
 
 /// Beginnings of words that make of a place that of a company.
 const CORPORATE: [&str; 10] = [
@@ -103,11 +106,16 @@ fn name_and_more(heading: &str) -> Option<Guess> {
 fn of_words(words: &[String], heading: &str) -> Vec<Guess> {
     let before_brackets = super::words(heading.split(['(', '[']).next().unwrap_or_default()).len();
     let link = words.iter().skip(1).position(|word| LINKS.contains(&word.as_str())).map(|at| at + 1);
-    let head = link.unwrap_or(words.len()).min(before_brackets.max(1)).saturating_sub(1);
+    let end = link.unwrap_or(words.len()).min(before_brackets.max(1));
+    let head = end.saturating_sub(1);
+    // "Function and data" has two heads.
+    let first_head =
+        words.iter().take(end).position(|word| JOINTS.contains(&word.as_str())).and_then(|at| at.checked_sub(1));
     let mut found: Vec<(bool, usize, Guess)> = Vec::new();
     for (at, phrase) in phrases::among(words) {
         let length = phrase.length();
-        let on_head = (at..at + length).contains(&head);
+        let span = at..at + length;
+        let on_head = span.contains(&head) || first_head.is_some_and(|head| span.contains(&head));
         let others =
             words.iter().enumerate().filter(|(i, w)| !(at..at + length).contains(i) && !FILLERS.contains(&w.as_str()));
         // The whole heading is surest; a word beside the head, in a long heading, says nothing.

@@ -9,8 +9,10 @@ use super::super::{
 };
 
 /// Beginnings of words for a subprocessor.
-const SUBPROCESSORS: [&str; 26] = [
+const SUBPROCESSORS: [&str; 28] = [
     "subprocess",
+    "subprozess",
+    "subprocesad",
     "subcontract",
     "unterauftrag",
     "subunternehm",
@@ -109,7 +111,7 @@ const PAST: [&str; 22] = [
 ];
 
 /// Words of headings over other lists of a page.
-const OTHER: [&str; 26] = [
+const OTHER: [&str; 47] = [
     "cookie",
     "cookies",
     "your rights",
@@ -136,6 +138,48 @@ const OTHER: [&str; 26] = [
     "types of data",
     "categories of data",
     "data we collect",
+    "categories of personal data",
+    "types of personal data",
+    "datenkategorien",
+    "kategorien personenbezogener daten",
+    "art der daten",
+    "categories de donnees",
+    "categorias de datos",
+    "categorias de dados",
+    "categorie di dati",
+    "transfer mechanism",
+    "transfer mechanisms",
+    "list of parties",
+    "legend",
+    "legende",
+    "legenda",
+    "leyenda",
+    "abbreviations",
+    "abkurzungen",
+    "summary",
+    "zusammenfassung",
+    "key to",
+];
+
+/// Headings over what is no list of companies, where they say nothing else.
+const ALONE: [&str; 17] = [
+    "contact",
+    "contacts",
+    "kontakt",
+    "contacto",
+    "contato",
+    "contatti",
+    "questions",
+    "parties",
+    "parteien",
+    "vertragsparteien",
+    "signature",
+    "signatures",
+    "unterschrift",
+    "unterschriften",
+    "unterzeichnung",
+    "execution",
+    "handtekening",
 ];
 
 /// What stands above.
@@ -288,7 +332,10 @@ pub(super) fn against(columns: &[Column], heading: &str, intro: &str) -> Option<
     if words.windows(2).any(|pair| pair[0] == "not" && denied.contains(&pair[1].as_str())) {
         return Some(format!("its heading is \"{}\"", text::clip(heading, 60)));
     }
-    if says(&OTHER, &folded) && speaks(heading) < 3 {
+    let plain: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| !word.chars().all(|c| c.is_ascii_digit())).collect();
+    let alone = matches!(plain.as_slice(), [only] if ALONE.contains(only));
+    if alone || (says(&OTHER, &folded) && speaks(heading) < 3) {
         return Some(format!("its heading is \"{}\"", text::clip(heading, 60)));
     }
     let introduced = text::fold(intro);
@@ -398,100 +445,7 @@ fn stated(places: Places, words: &str, quote: &str, line: u32) -> Option<Stated>
     })
 }
 
-/// Whether a name has the form of a company's.
-pub(in super::super) fn has_legal_form(name: &str) -> bool {
-    let words = text::words(name);
-    let forms = [
-        "inc",
-        "llc",
-        "ltd",
-        "limited",
-        "gmbh",
-        "corp",
-        "corporation",
-        "pbc",
-        "plc",
-        "ag",
-        "sarl",
-        "sas",
-        "bv",
-        "nv",
-        "ab",
-        "oy",
-        "aps",
-        "srl",
-        "spa",
-        "sro",
-        "pty",
-        "pvt",
-        "kg",
-        "kk",
-        "llp",
-        "lp",
-        "ug",
-        "se",
-        "oyj",
-        "asa",
-        "sa",
-        "zrt",
-        "kft",
-        "ulc",
-        "pte",
-        "sl",
-        "ou",
-        "eood",
-    ];
-    words.len() > 1 && words.iter().skip(1).any(|word| forms.contains(&word.as_str()))
-}
-
-/// Whether a name has capitals or points where only coined names have them: "GitHub", "hCaptcha", "Fly.io", "AWS".
-pub(in super::super) fn is_coined(name: &str) -> bool {
-    name.split_whitespace().any(|word| {
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        if word.contains(['_', '/']) {
-            return false;
-        }
-        // "Cross-Border" is two words.
-        let inner = word.split('-').any(|part| part.chars().skip(1).any(char::is_uppercase));
-        let domain = word.split_once('.').is_some_and(|(name, end)| {
-            !name.is_empty() && (2..=4).contains(&end.len()) && end.bytes().all(|b| b.is_ascii_lowercase())
-        });
-        inner || domain
-    })
-}
-
 /// Whether a text holds a date.
 pub(super) fn has_date(text: &str) -> bool {
     super::super::dates::find(text).is_some()
-}
-
-/// Whether a text is the title of a document rather than a name.
-pub(super) fn is_document(name: &str) -> bool {
-    let words = text::words(name);
-    let documents = [
-        "policy",
-        "terms",
-        "agreement",
-        "addendum",
-        "notice",
-        "dpa",
-        "faq",
-        "statement",
-        "conditions",
-        "guide",
-        "overview",
-        "whitepaper",
-        "certificate",
-        "report",
-        "compliance",
-        "information",
-        "home",
-        "contact",
-        "imprint",
-        "impressum",
-        "blog",
-        "login",
-        "pricing",
-    ];
-    words.len() <= 6 && words.iter().any(|word| documents.contains(&word.as_str()))
 }

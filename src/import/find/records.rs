@@ -8,15 +8,17 @@ use super::{
         columns::{self, Field, Headings},
         html::MAX_ROWS,
         items,
-        page::{Block, Cell, Item, List, Row, Run, Table},
+        page::{Block, Cell, Item, List, Origin, Row, Run, Table},
     },
-    context::has_legal_form,
+    names::{has_legal_form, is_document},
 };
 
 /// Characters of a label.
 const LABEL: usize = 40;
 /// Things that are said of one company.
 const MAX_KEYS: usize = 40;
+/// Characters of what is said of one company without keys.
+const SAID: usize = 1_500;
 
 /// A heading with what is said below it.
 struct Record {
@@ -25,20 +27,79 @@ struct Record {
     keys: Vec<(String, Cell)>,
     /// What is said without a key.
     said: Cell,
+    /// Whether any of it has a key that columns have.
+    keyed: bool,
     /// The blocks it was read from, to be given back where it stands alone.
     blocks: Vec<Block>,
 }
 
-/// Makes tables of headings that stand one after another over keyed lines.
-pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
-    let blocks = named(labels(blocks));
+/// A part of a page: as it is, or headings that stand one after another, each a company.
+enum Part {
+    Block(Block),
+    Run(Vec<Record>),
+}
+
+/// Makes tables of headings that stand one after another over keyed lines, or are names that are `known` with what is
+/// said of them below.
+pub(super) fn fold(blocks: Vec<Block>, known: &dyn Fn(&str) -> bool) -> Vec<Block> {
+    let parts = parts(named(labels(blocks)));
+    let mut keys: HashMap<String, usize> = HashMap::new();
+    let runs = parts.iter().filter_map(|part| match part {
+        Part::Run(run) => Some(run),
+        Part::Block(_) => None,
+    });
+    for record in runs.flatten() {
+        for key in record.telling() {
+            *keys.entry(key).or_default() += 1;
+        }
+    }
+    let mut out = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Block(block) => out.push(block),
+            Part::Run(run) if is_list(&run, &keys, known) => out.push(Block::Table(tabulate(run))),
+            Part::Run(run) => out.extend(run.into_iter().flat_map(|record| record.blocks)),
+        }
+    }
+    paragraphs(out)
+}
+
+impl Record {
+    /// Its keys that columns have, each once.
+    fn telling(&self) -> Vec<String> {
+        let mut keys: Vec<String> =
+            self.keys.iter().filter(|(key, _)| tells(key)).map(|(key, _)| key.to_lowercase()).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+/// Whether headings are companies: several over keyed lines, or one whose keys others on the page have; else if most are
+/// names that are known.
+fn is_list(run: &[Record], keys: &HashMap<String, usize>, known: &dyn Fn(&str) -> bool) -> bool {
+    let shares = |record: &Record| record.telling().iter().any(|key| keys.get(key).is_some_and(|count| *count > 1));
+    if run.iter().all(|record| record.keyed) {
+        return run.len() > 1 || run.iter().any(shares);
+    }
+    let name = |record: &&Record| record.row.cells.first().is_some_and(|cell| known(&cell.text()));
+    run.len() > 1 && run.iter().filter(name).count() * 10 >= run.len() * 6
+}
+
+/// Finds the headings that can be companies.
+fn parts(blocks: Vec<Block>) -> Vec<Part> {
     let mut out = Vec::with_capacity(blocks.len());
     let mut run: Vec<Record> = Vec::new();
+    let flush = |run: &mut Vec<Record>, out: &mut Vec<Part>| {
+        if !run.is_empty() {
+            out.push(Part::Run(std::mem::take(run)));
+        }
+    };
     let mut rest = blocks.into_iter().peekable();
     while let Some(block) = rest.next() {
         let Block::Heading { level, .. } = &block else {
             flush(&mut run, &mut out);
-            out.push(block);
+            out.push(Part::Block(block));
             continue;
         };
         let level = *level;
@@ -51,21 +112,22 @@ pub(super) fn fold(blocks: Vec<Block>) -> Vec<Block> {
         while let Some(next) = rest.next_if(goes_on) {
             below.push(next);
         }
+        let goes_on = matches!(rest.peek(), Some(Block::Table(_)));
         match record(level, below) {
-            Ok(record) => {
-                if run.first().is_some_and(|first| first.level != level) {
+            Ok(record) if record.keyed || !goes_on => {
+                if run.first().is_some_and(|first| first.level != level || first.keyed != record.keyed) {
                     flush(&mut run, &mut out);
                 }
                 run.push(record);
             }
-            Err(blocks) => {
+            Ok(Record { blocks, .. }) | Err(blocks) => {
                 flush(&mut run, &mut out);
-                out.extend(blocks);
+                out.extend(blocks.into_iter().map(Part::Block));
             }
         }
     }
     flush(&mut run, &mut out);
-    paragraphs(out)
+    out
 }
 
 /// Joins labels that stand in paragraphs of their own ("Purpose", "Location") with what stands below each, where the same
@@ -119,24 +181,25 @@ fn is_label(text: &str) -> bool {
     columns::by_words(text).first().is_some_and(|guess| fields.contains(&guess.field) && guess.confidence >= 0.55)
 }
 
-/// Makes lists of paragraphs that stand one after another and each begin with a name that is bold or a link.
+/// Makes lists of paragraphs that stand one after another and each begin with a name: two with names that are bold or
+/// links, three of any others.
 fn paragraphs(blocks: Vec<Block>) -> Vec<Block> {
+    let begins = |cell: &Cell| items::begins_with_name(cell) || items::begins_with_plain_name(cell);
     let mut out = Vec::with_capacity(blocks.len());
     let mut rest = blocks.into_iter().peekable();
     while let Some(block) = rest.next() {
         let mut items = match block {
-            Block::Text(cell) if items::begins_with_name(&cell) => vec![cell],
+            Block::Text(cell) if begins(&cell) => vec![cell],
             block => {
                 out.push(block);
                 continue;
             }
         };
-        while let Some(Block::Text(next)) =
-            rest.next_if(|next| matches!(next, Block::Text(cell) if items::begins_with_name(cell)))
-        {
+        while let Some(Block::Text(next)) = rest.next_if(|next| matches!(next, Block::Text(cell) if begins(cell))) {
             items.push(next);
         }
-        if items.len() < 2 {
+        let least = if items.iter().all(items::begins_with_name) { 2 } else { 3 };
+        if items.len() < least {
             out.extend(items.into_iter().map(Block::Text));
             continue;
         }
@@ -160,11 +223,51 @@ fn record(level: u8, blocks: Vec<Block>) -> Result<Record, Vec<Block>> {
             _ => return Err(blocks),
         }
     }
-    if !keys.iter().any(|(key, _)| tells(key)) || !items::is_name_like(text) {
+    let keyed = keys.iter().any(|(key, _)| tells(key));
+    let told = (2..=6).contains(&level) && keys.is_empty() && is_prose(&blocks);
+    if !(keyed || told) || !items::is_name_like(text) {
         return Err(blocks);
     }
+    if told {
+        said = prose(&blocks, &mut keys);
+    }
     let row = Row { line: *line, cells: vec![Cell::plain(*line, without_number(text))], ..Row::default() };
-    Ok(Record { level, row, keys, said, blocks })
+    Ok(Record { level, row, keys, said, keyed, blocks })
+}
+
+/// Whether below a heading stand only paragraphs, few and not long, and links to documents.
+fn is_prose(blocks: &[Block]) -> bool {
+    let texts = || {
+        blocks.iter().skip(1).filter_map(|block| match block {
+            Block::Text(cell) => Some(cell.text()),
+            _ => None,
+        })
+    };
+    let fits = |block: &Block| match block {
+        Block::Text(_) => true,
+        Block::List(list) => list.items.iter().all(|item| is_document(&item.content.text())),
+        _ => false,
+    };
+    let length: usize = texts().map(|text| text.chars().count()).sum();
+    blocks.iter().skip(1).all(fits) && (1..=3).contains(&texts().count()) && length <= SAID
+}
+
+/// What such paragraphs say; the documents are kept apart.
+fn prose(blocks: &[Block], keys: &mut Vec<(String, Cell)>) -> Cell {
+    let (mut said, mut documents) = (Cell::default(), Cell::default());
+    for block in blocks.iter().skip(1) {
+        match block {
+            Block::Text(cell) => items::append(&mut said, cell.clone()),
+            Block::List(list) => {
+                list.items.iter().for_each(|item| items::append(&mut documents, item.content.clone()));
+            }
+            _ => {}
+        }
+    }
+    if !documents.is_empty() {
+        keys.push(("Documents".to_owned(), documents));
+    }
+    said
 }
 
 /// A heading without the number with which it begins: "2. Acme Inc."
@@ -258,12 +361,9 @@ fn take_item(item: &Item, keys: &mut Vec<(String, Cell)>, said: &mut Cell) {
     item.children.iter().for_each(|child| take_item(child, keys, said));
 }
 
-/// Ends a run: several are a table, one alone is what it was.
-fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
-    if run.len() < 2 {
-        out.extend(run.drain(..).flat_map(|record| record.blocks));
-        return;
-    }
+/// The table of a run.
+fn tabulate(mut run: Vec<Record>) -> Table {
+    let origin = if run.iter().all(|record| record.keyed) { Origin::Keyed } else { Origin::Told };
     // What is said without a key is the purpose, where others have a key for that.
     let is_purpose = |key: &str| columns::by_words(key).first().is_some_and(|guess| guess.field == Field::Purpose);
     let purpose = run.iter().flat_map(|record| &record.keys).map(|(key, _)| key).find(|key| is_purpose(key)).cloned();
@@ -278,7 +378,7 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
     let mut rows = Vec::new();
     let line = run.first().map_or(1, |record| record.row.line);
     let count = run.len();
-    for record in run.drain(..).take(MAX_ROWS) {
+    for record in run.into_iter().take(MAX_ROWS) {
         let mut row = record.row;
         if described {
             row.cells.push(record.said);
@@ -288,5 +388,5 @@ fn flush(run: &mut Vec<Record>, out: &mut Vec<Block>) {
         }
         rows.push(row);
     }
-    out.push(Block::Table(Table { line, header: header.into_header(line), count, rows, ..Table::default() }));
+    Table { line, header: header.into_header(line), count, rows, origin, ..Table::default() }
 }

@@ -47,7 +47,7 @@ pub(super) fn place_in_brackets(cell: &Cell, places: Places) -> Option<Cell> {
 /// What stands before the brackets at the end, and inside them.
 pub(super) fn ending_brackets(cell: &Cell) -> Option<(Cell, Cell)> {
     let raw = cell.raw();
-    let body = raw.trim_end_matches(|c: char| c.is_whitespace() || c == '.');
+    let body = raw.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ';'));
     let inside = body.strip_suffix(')')?;
     let open = inside.rfind('(')?;
     if raw[..open].trim().is_empty() {

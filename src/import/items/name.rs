@@ -1,6 +1,9 @@
 //! What in a cell is the name.
 
-use super::{super::page::Cell, comma};
+use super::{
+    super::{find, page::Cell},
+    comma,
+};
 
 /// Whether a text can be a name: short, and no sentence.
 pub(in super::super) fn is_name_like(text: &str) -> bool {
@@ -36,6 +39,17 @@ pub(in super::super) fn address_behind(cell: &Cell) -> Option<(String, String)> 
     let name = name.trim_end_matches([',', ';', ':', ' ']).to_owned();
     let is_address = rest.chars().any(|c| c.is_ascii_digit()) && rest.split_whitespace().count() > 1;
     (is_address && is_name_like(&name)).then_some((name, rest))
+}
+
+/// The name in a cell of several lines: the brand with the company that the next line names, else its first line.
+pub(in super::super) fn by_lines(cell: &Cell) -> Option<String> {
+    let lines = cell.lines();
+    let [first, second, ..] = lines.as_slice() else { return None };
+    if !is_name_like(first) || address_behind(cell).is_some() {
+        return None;
+    }
+    let is_company = find::has_legal_form(second) && !find::has_legal_form(first) && !second.contains(['(', ')']);
+    Some(if is_company { format!("{first} ({second})") } else { first.clone() })
 }
 
 /// What of a cell is to be judged as a name: without an address, its first line if that is one.

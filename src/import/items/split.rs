@@ -11,6 +11,9 @@ use super::{
 /// What stands between a name and what is said of it, in the order in which they are tried.
 const SEPARATORS: [&str; 8] = [" – ", " — ", " - ", ": ", " | ", " → ", " -- ", "\t"];
 
+/// Places of a separator that are looked at.
+const SEPARATED: usize = 16;
+
 /// Endings after which a point ends no sentence.
 const ABBREVIATIONS: [&str; 22] = [
     "inc", "ltd", "co", "corp", "llc", "pty", "pvt", "s.a", "b.v", "n.v", "a.s", "s.r.o", "s.r.l", "s.p.a", "o.o",
@@ -33,8 +36,8 @@ pub(super) fn split(cell: &Cell, separator: Option<&str>) -> (Cell, Cell) {
     }
     let raw = cell.raw();
     let flat = raw.replace('\n', " ");
-    let common = separator.and_then(|separator| Some((flat.find(separator)?, separator.len())));
-    let any = || SEPARATORS.iter().filter_map(|separator| Some((flat.find(separator)?, separator.len()))).min();
+    let common = separator.and_then(|separator| Some((outside(&flat, separator)?, separator.len())));
+    let any = || SEPARATORS.iter().filter_map(|separator| Some((outside(&flat, separator)?, separator.len()))).min();
     let found = common.or_else(any).or_else(|| sentence_end(&flat)).or_else(|| comma(&flat));
     match found {
         Some((at, length)) if is_name_like(&flat[..at]) => (before(cell, at), after(cell, at + length)),
@@ -49,6 +52,14 @@ pub(in super::super) fn begins_with_name(cell: &Cell) -> bool {
     let rest = raw.get(end..).unwrap_or_default();
     let is_apart = name.ends_with(':') || rest.trim_start().starts_with(['–', '—', '-', ':', '|', '(']);
     is_apart && !rest.trim().is_empty() && is_name_like(&name) && keyed(cell).is_none()
+}
+
+/// Whether a paragraph begins with a name and a dash behind it: "Acme (Leeds) — hosting".
+pub(in super::super) fn begins_with_plain_name(cell: &Cell) -> bool {
+    let flat = cell.raw().replace('\n', " ");
+    let dash = [" — ", " – ", " - "].iter().filter_map(|sign| outside(&flat, sign)).min();
+    let is_name = |name: &str| name.trim().starts_with(|c: char| !c.is_lowercase()) && is_name_like(name);
+    dash.is_some_and(|at| is_name(&flat[..at])) && keyed(cell).is_none()
 }
 
 /// Where the bold or linked text ends with which an item begins.
@@ -140,9 +151,21 @@ fn sentence_end(text: &str) -> Option<(usize, usize)> {
         .map(|at| (at, 2))
 }
 
+/// Where a separator stands that is not inside brackets.
+fn outside(text: &str, separator: &str) -> Option<usize> {
+    let is_open = |at: &usize| {
+        let before = &text[..*at];
+        let within = |open: char, close: char| {
+            before.matches(open).count() > before.matches(close).count() && text[*at..].contains(close)
+        };
+        within('(', ')') || within('[', ']')
+    };
+    text.match_indices(separator).map(|(at, _)| at).take(SEPARATED).find(|at| !is_open(at))
+}
+
 /// A comma behind a name, unless a legal form follows.
 pub(super) fn comma(text: &str) -> Option<(usize, usize)> {
-    let at = text.find(", ")?;
+    let at = outside(text, ", ")?;
     let next = text[at + 2..].split([' ', ',']).next().unwrap_or_default().trim_end_matches('.').to_lowercase();
     let form =
         ["inc", "llc", "ltd", "limited", "corp", "gmbh", "pbc", "co", "plc", "lp", "llp", "sa", "ag", "bv", "nv"];

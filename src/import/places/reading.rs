@@ -2,6 +2,7 @@
 
 use super::{
     super::text,
+    instruments,
     table::{Place, Table},
 };
 
@@ -10,6 +11,9 @@ const WORDLIKE: [&str; 20] = [
     "IT", "IN", "NO", "IS", "AT", "TO", "BE", "DO", "SO", "ME", "MY", "AM", "AS", "BY", "AN", "ID", "TV", "PM", "AI",
     "IO",
 ];
+
+/// Words behind which the places stand that are not meant.
+const OUTSIDE: [&str; 6] = ["outside", "ausserhalb", "hors", "fuera", "fuori", "buiten"];
 
 /// A place that was read: a country, an area, or a country in an area that is named with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +58,8 @@ struct Piece<'a> {
     after_comma: bool,
     /// Whether it is listed beside the piece before, rather than said of it: "EU/US", "EU + US".
     listed: bool,
+    /// Whether only a slash separates it from the piece before.
+    slashed: bool,
 }
 
 /// Reads a text.
@@ -73,6 +79,7 @@ pub(super) fn read(table: &Table, text: &str, codes: bool) -> Reading {
         doubtful: Vec::new(),
         left: Vec::new(),
         before: Before::None,
+        outside: false,
     };
     for piece in pieces(text) {
         reader.piece(&piece);
@@ -93,7 +100,7 @@ fn plain(place: &Place) -> Found {
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let (mut group, mut groups, mut start) = (0, 0, 0);
-    let (mut after_comma, mut listed) = (false, false);
+    let (mut after_comma, mut listed, mut slashed) = (false, false, false);
     let mut previous = ' ';
     for (at, c) in text.char_indices() {
         let next = text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
@@ -107,9 +114,10 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             _ => false,
         };
         if ends {
-            pieces.push(Piece { text: &text[start..at], group, after_comma, listed });
+            pieces.push(Piece { text: &text[start..at], group, after_comma, listed, slashed });
             after_comma = c == ',';
             listed = matches!(c, '/' | '+' | ';' | '|');
+            slashed = c == '/';
             start = at + c.len_utf8();
             match c {
                 '(' | '[' | '（' => {
@@ -122,7 +130,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         }
         previous = c;
     }
-    pieces.push(Piece { text: &text[start..], group, after_comma, listed });
+    pieces.push(Piece { text: &text[start..], group, after_comma, listed, slashed });
     pieces.retain(|piece| !piece.text.trim().is_empty());
     pieces
 }
@@ -151,11 +159,18 @@ struct Reader<'a> {
     doubtful: Vec<(usize, String, usize)>,
     left: Vec<String>,
     before: Before,
+    /// The piece before ends with what lies outside of a place: "outside Norway/EEA".
+    outside: bool,
 }
 
 impl Reader<'_> {
     fn piece(&mut self, piece: &Piece<'_>) {
-        let mut tokens: Vec<&str> = piece.text.split_whitespace().collect();
+        if std::mem::take(&mut self.outside) && piece.slashed {
+            self.left.push(piece.text.trim().to_owned());
+            self.outside = true;
+            return;
+        }
+        let mut tokens: Vec<&str> = instruments::without(&piece.text.split_whitespace().collect::<Vec<_>>());
         let is_chosen = |place: &Place| matches!(place, Place::Area(area) if area == "CUSTOMER_SELECTED");
         let all = text::words(piece.text);
         let words: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -190,6 +205,7 @@ impl Reader<'_> {
         let cut = if owned { 0 } else { cut };
         let condition = tokens.split_off(cut.min(tokens.len()));
         if !condition.is_empty() {
+            self.outside = condition.first().is_some_and(|word| OUTSIDE.contains(&text::fold(word).as_str()));
             self.left.push(condition.join(" "));
         }
         if !tokens.is_empty() {

@@ -73,6 +73,7 @@ fn countries_in_any_wording() {
         ("Estados Unidos y España", "US ES"),
         ("Stati Uniti", "US"),
         ("Verenigde Staten, Duitsland", "US DE"),
+        ("VS", "US"),
         ("Sverige", "SE"),
         ("🇩🇪 Germany", "DE"),
         ("🇺🇸 🇫🇷", "US FR"),
@@ -209,4 +210,36 @@ fn letters_are_codes_among_codes() {
     let places = Places::builtin();
     assert!(places.are_codes(["us", "de", "in"].into_iter()) && places.are_codes(["US/DE", "IT"].into_iter()));
     assert!(!places.are_codes(["Germany", "US", "France"].into_iter()) && !places.are_codes(["US"].into_iter()));
+}
+
+#[test]
+fn whose_law_an_instrument_is_of_is_no_place() {
+    for (text, expected, left) in [
+        ("USA (EU-US DPF)", "US", ""),
+        ("USA (EU-U.S. Data Privacy Framework)", "US", ""),
+        ("United States (DPF certified)", "US", ""),
+        ("USA (mit EU-DPA/SCCs)", "US", "mit"),
+        ("Canada, EU standard contractual clauses", "CA", ""),
+        ("USA SCCs", "US", ""),
+        ("États-Unis (DPF UE-États-Unis)", "US", ""),
+        ("Verenigde Staten (DPF-gecertificeerd, EU-standaardcontractbepalingen, UK-addendum)", "US", ""),
+        ("EU (SCCs)", "/EU", ""),
+        ("EU with SCCs", "/EU", "with"),
+        ("UK DPF", "", ""),
+    ] {
+        assert_eq!(read(text), (expected.to_owned(), left.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn what_lies_outside_is_no_place() {
+    for (text, expected, left) in [
+        ("Ireland or outside the UK/EEA", "IE", "outside the UK; EEA"),
+        ("outside Norway/EEA", "", "outside Norway; EEA"),
+        ("Irlande, hors UE", "IE", "hors UE"),
+        ("outside the EU; Japan", "JP", "outside the EU"),
+    ] {
+        let got = read(text);
+        assert_eq!((got.0.as_str(), got.1.as_str()), (expected, left), "{text}");
+    }
 }
