@@ -10,8 +10,9 @@ use crate::{
     cli::{client::Registry, failure::Outcome, value},
     proto::v1::{
         self, ChangedSubprocessor, DiffSubprocessorsResponse, FieldDiff, ListSubprocessorsRequest,
-        ListSubprocessorsResponse, Subprocessor, subprocessor::State,
+        ListSubprocessorsResponse, Location, Subprocessor, subprocessor::State,
     },
+    rules::publication::words,
 };
 
 /// Fields that are the organization's own affair: a changelog does not tell them.
@@ -97,7 +98,8 @@ pub(super) fn markdown(answer: &DiffSubprocessorsResponse, public: &Public, betw
     for one in &answer.changed {
         let before = if one.base_name.is_empty() { &one.name } else { &one.base_name };
         if !crosses(before, &one.name) {
-            changed.extend(changes(one, &mut left_out.fields));
+            let sides = public.base.get(before.as_str()).zip(public.target.get(&one.name));
+            changed.extend(changes(one, sides, &mut left_out.fields));
         }
     }
     left_out.entries = hidden.len();
@@ -132,12 +134,28 @@ fn described(one: &Subprocessor) -> String {
     line
 }
 
-/// What changed of one, a line for each field; nothing if all of it is internal.
-fn changes(one: &ChangedSubprocessor, left_out: &mut usize) -> Option<String> {
+/// What changed of one, a line for each field; nothing if all of it is internal. `sides`: what the public page shows of
+/// it before and after.
+fn changes(
+    one: &ChangedSubprocessor,
+    sides: Option<(&Subprocessor, &Subprocessor)>,
+    left_out: &mut usize,
+) -> Option<String> {
     let mut lines = format!("- **{}**", escape(&one.display_name));
     let known = lines.len();
+    let moved = sides.map(|(before, after)| (places(before), places(after))).filter(|(before, after)| before != after);
+    if let Some((before, after)) = &moved {
+        let said = |places: &str| {
+            if places.is_empty() { "not stated".to_owned() } else { format!("“{}”", escape(places)) }
+        };
+        let _ = write!(lines, "\n  - where data is processed: {} → {}", said(before), said(after));
+    }
     for diff in &one.field_diffs {
         let field = diff.path.split(['.', '[']).next().unwrap_or_default();
+        // Said above, as people read it: places by their numbers in a list say little.
+        if field == "locations" && moved.is_some() {
+            continue;
+        }
         if INTERNAL.contains(&field) {
             *left_out += 1;
             continue;
@@ -151,6 +169,15 @@ fn changes(one: &ChangedSubprocessor, left_out: &mut usize) -> Option<String> {
         };
     }
     (lines.len() > known).then_some(lines)
+}
+
+/// The places of one, as the page shows them.
+fn places(one: &Subprocessor) -> String {
+    let of = |place: &Location| match (words::place(place), words::activity(place.activity())) {
+        (name, "") => name,
+        (name, activity) => format!("{name} ({activity})"),
+    };
+    one.locations.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// A field as people call it: `locations[0].region_code` is "locations, region code"; a column that has no field of its

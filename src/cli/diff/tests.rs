@@ -4,7 +4,9 @@ use super::{
     changelog::{LeftOut, escape},
     *,
 };
-use crate::proto::v1::{ChangedSubprocessor, FieldDiff, Location, RenamedSubprocessor, subprocessor::State};
+use crate::proto::v1::{
+    ChangedSubprocessor, FieldDiff, Location, RenamedSubprocessor, location::Activity, subprocessor::State,
+};
 
 fn one(name: &str) -> Subprocessor {
     Subprocessor {
@@ -113,6 +115,37 @@ fn a_changelog_is_markdown_in_which_names_are_only_names() {
     );
     let (text, _) = markdown(&DiffSubprocessorsResponse::default(), &Public::default(), "x");
     assert!(text.ends_with("\nNo changes.\n"), "{text}");
+}
+
+#[test]
+fn a_changelog_says_where_data_was_processed_and_where_it_is() {
+    let at = |places: &[(&str, Activity)]| {
+        let place = |(code, activity): &(&str, Activity)| Location {
+            region_code: (*code).into(),
+            activity: (*activity).into(),
+            ..Default::default()
+        };
+        let one = Subprocessor { locations: places.iter().map(place).collect(), ..one("c") };
+        HashMap::from([(one.name.clone(), one)])
+    };
+    let public = Public {
+        base: at(&[("IE", Activity::Storage), ("US", Activity::Unspecified)]),
+        target: at(&[("IE", Activity::Storage), ("DE", Activity::Storage), ("US", Activity::Unspecified)]),
+    };
+    let changed = ChangedSubprocessor {
+        name: one("c").name,
+        display_name: "C".into(),
+        field_diffs: vec![
+            diff("locations[1].region_code", "\"US\"", "\"DE\""),
+            diff("locations[1].activity", "", "\"STORAGE\""),
+            diff("locations[2].region_code", "", "\"US\""),
+        ],
+        ..Default::default()
+    };
+    let answer = DiffSubprocessorsResponse { changed: vec![changed], ..Default::default() };
+    let (text, _) = markdown(&answer, &public, "x");
+    let said = "“Ireland (storage); United States” → “Ireland (storage); Germany (storage); United States”";
+    assert!(text.ends_with(&format!("- **C**\n  - where data is processed: {said}\n")), "{text}");
 }
 
 #[test]
