@@ -40,10 +40,15 @@ impl Clock {
         Ok(Self::File(clock))
     }
 
+    /// The system's instant, whatever a file says: for what others compare with their own clocks.
+    pub fn system() -> Timestamp {
+        truncate(Timestamp::now())
+    }
+
     /// The present instant, in whole microseconds.
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => truncate(Timestamp::now()),
+            Self::System => Self::system(),
             Self::File(clock) => clock.now(),
         }
     }

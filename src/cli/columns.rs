@@ -97,7 +97,9 @@ const COLUMNS: &[(&str, &[(&str, &str)])] = &[
             ("STATE", "state"),
             ("ATTEMPTS", "attempt_count"),
             ("NEXT", "next_attempt_time"),
-            ("LAST ATTEMPT", "attempts.error"),
+            // A list has the last attempt only.
+            ("LAST ATTEMPT", "attempts.attempt_time"),
+            ("CODE", "attempts.status_code"),
             ("ERROR", "error"),
         ],
     ),

@@ -3,23 +3,37 @@
 
 use std::collections::HashMap;
 
-use jiff::{Timestamp, civil::Time, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::email::contents::{self, Content};
+use super::{
+    email::contents::{self, Content},
+    letter::{self, Letter},
+};
 use crate::{
     error::{Error, Reason, Result},
     proto::v1::{
         Delivery, DeliveryReceipt, Notice, NoticeRecipient, Objection, Organization, RecipientChange, Subprocessor,
-        Vendor, agreement::Authorization, delivery_receipt::Kind as Receipt, notice::State,
+        Vendor, delivery_receipt::Kind as Receipt, notice::State,
     },
     resource::name::{Kind, Name},
     rules::{
         event,
         notice::{effect, instant, recipient, stamp},
-        publication::{Entry, Links, Upcoming, build::Known, upcoming::announced},
+        paper::Judged,
+        publication::{
+            Entry, Links, Upcoming,
+            build::{Known, contact},
+            upcoming::announced,
+        },
     },
-    store::{Store, outbox::claim::Claimed, read::AsOf, version::Resource},
+    store::{
+        Store,
+        outbox::claim::Claimed,
+        publication::Wanted,
+        read::AsOf,
+        version::{Resource, day},
+    },
 };
 
 /// Changes of the list that one event shows; the pages have all of them.
@@ -146,12 +160,16 @@ impl Telling {
         let vendors: HashMap<String, Vendor> =
             store.at("name", vendors.filter(|name| !name.is_empty()).collect(), revision).await?;
         let law = store.law(revision).await?;
+        let transfers = match &after {
+            Some(notice) => transfers(store, &organization, notice, revision, &telling.kind).await?,
+            None => HashMap::new(),
+        };
         let known = Known {
             base,
             organization: &telling.organization,
             subprocessors: &subprocessors,
             vendors: &vendors,
-            transfers: &HashMap::new(),
+            transfers: &transfers,
             law: &law,
         };
         if let Some(notice) = after {
@@ -268,21 +286,12 @@ impl Telling {
     /// notice of which what is withdrawn is left out.
     pub fn content(&self, told: Option<&NoticeRecipient>, by_now: Option<&Notice>, now: Timestamp) -> Option<Content> {
         if self.kind == event::LIST_CHANGED {
-            let changes = self.list.iter().map(|one| {
-                let kind = match (&one.before, &one.after) {
-                    (None, _) => "ADD",
-                    (_, None) => "REMOVE",
-                    _ => "UPDATE",
-                };
-                let entry = one.after.as_ref().or(one.before.as_ref());
-                contents::Change { kind: kind.to_owned(), ..entry.map(described).unwrap_or_default() }
-            });
+            let changes = self.list.iter().map(|one| letter::listed(one.before.as_ref(), one.after.as_ref()));
             let date = now.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string();
             return Some(Content::ListChanged(contents::ListChange { date, changes: changes.collect() }));
         }
         let notice = self.notice.as_ref()?;
-        let zone = told.and_then(|one| one.agreement.as_ref()).map(|one| one.time_zone.as_str());
-        let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let letter = Letter { kind: &self.kind, notice, told, now };
         let own = |id: &str| told.map(|one| one.changes.iter().find(|change| change.change_id == id));
         let mut changes = Vec::new();
         for one in self.changes.iter().filter(|one| !is_withdrawn(&one.change, by_now)) {
@@ -292,17 +301,7 @@ impl Telling {
             if standing == Some(None) || standing.flatten().is_some_and(is_held) {
                 continue;
             }
-            let entry = one.after.as_deref().or(one.before.as_deref());
-            let at = |text: &str| text.parse::<Timestamp>().ok();
-            let effect = at(&one.requested_effective_time).or_else(|| at(&one.earliest_effective_time));
-            let deadline = standing.flatten().and_then(|one| instant(one.objection_deadline_time.as_ref()));
-            changes.push(contents::Change {
-                kind: one.kind.clone(),
-                replaces: one.replaces.iter().map(|one| one.name.clone()).collect(),
-                takes_effect: effect.map(|at| moment(at, &zone)).unwrap_or_default(),
-                object_by: deadline.map(|at| end(at, &zone)).unwrap_or_default(),
-                ..entry.map(described).unwrap_or_default()
-            });
+            changes.push(letter.change(one, standing.flatten()));
         }
         if changes.is_empty() {
             return None;
@@ -311,7 +310,6 @@ impl Telling {
             event::NOTICE_WITHDRAWN => notice.withdraw_reason.clone(),
             _ => notice.emergency.as_ref().map(|one| one.reason.clone()).unwrap_or_default(),
         };
-        let authorization = told.and_then(|one| one.agreement.as_ref()).map(|one| one.authorization());
         let page = self.organization.page.clone().unwrap_or_default();
         let id = notice.name.rsplit('/').next().unwrap_or_default();
         let content = contents::Notice {
@@ -321,11 +319,7 @@ impl Telling {
             changes,
             reason,
             object_uri: page.contact_uri,
-            authorization: match authorization {
-                Some(Authorization::General) => "GENERAL".to_owned(),
-                Some(Authorization::Specific) => "SPECIFIC".to_owned(),
-                _ => String::new(),
-            },
+            authorization: letter.authorization().to_owned(),
         };
         match self.kind.as_str() {
             event::NOTICE_PUBLISHED => Some(Content::NoticePublished(content)),
@@ -343,11 +337,11 @@ impl Telling {
         waits && effect::binds(notice) && clear.is_none_or(|clear| clear > now)
     }
 
-    /// Whom to write to.
+    /// Whom to write to: as the page says, or else any contact that there is.
     pub fn contact(&self) -> String {
-        let page = self.organization.page.clone().unwrap_or_default();
         let own = self.organization.contacts.iter().map(|one| &one.email).find(|email| !email.is_empty());
-        if page.contact_email.is_empty() { own.cloned().unwrap_or_default() } else { page.contact_email }
+        let public = contact(&self.organization);
+        if public.is_empty() { own.cloned().unwrap_or_default() } else { public }
     }
 }
 
@@ -366,6 +360,28 @@ async fn as_told<R: Resource>(store: &Store, name: &Name, at: Option<AsOf>) -> R
     }
 }
 
+/// What the transfers rest on that a notice changes, as it was before that took effect.
+async fn transfers(
+    store: &Store,
+    organization: &Name,
+    notice: &Notice,
+    revision: i64,
+    kind: &str,
+) -> Result<HashMap<String, Vec<Judged>>> {
+    let publish_time = instant(notice.publish_time.as_ref());
+    let (Some(time), true) = (publish_time, notice.changes.iter().any(|one| !one.proposed_transfers.is_empty())) else {
+        return Ok(HashMap::new());
+    };
+    let revision = if kind == event::NOTICE_EFFECTIVE { revision - 1 } else { revision };
+    let wanted = Wanted { parent: organization.clone(), revision, date: day(time), base: String::new() };
+    match store.announcement(&wanted, &Name::of(Kind::Notice, "notice", &notice.name)?).await {
+        Ok(material) => Ok(material.transfers),
+        // What was erased since is left out: the notice is told all the same.
+        Err(error) if error.reason() == Reason::ResourceErased => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What there is; none for what is not there any more.
 fn gone<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
@@ -375,48 +391,9 @@ fn gone<T>(read: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// An entry of the list in a mail.
-fn described(entry: &Entry) -> contents::Change {
-    contents::Change {
-        subprocessor: entry.name.clone(),
-        entity: entry.entity.as_ref().map(|one| one.legal_name.clone()).unwrap_or_default(),
-        purposes: if entry.purposes.is_empty() && !entry.service_description.is_empty() {
-            vec![entry.service_description.clone()]
-        } else {
-            entry.purposes.clone()
-        },
-        locations: entry.locations.iter().map(|one| one.name.clone()).collect(),
-        data: entry.data_categories.clone(),
-        transfer: entry.mechanisms.iter().map(|one| one.title.clone()).collect::<Vec<_>>().join("; "),
-        ..contents::Change::default()
-    }
-}
-
 /// An instant as RFC 3339; `null` for none.
 fn said(time: Option<&prost_types::Timestamp>) -> Option<String> {
     instant(time).map(|time| time.to_string())
-}
-
-fn zone_name(zone: &TimeZone) -> &str {
-    zone.iana_name().unwrap_or("UTC")
-}
-
-/// An instant as people of a time zone write it.
-fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
-    let form = if local.time() == Time::midnight() { "%-d %B %Y" } else { "%-d %B %Y, %H:%M" };
-    format!("{} ({})", local.strftime(form), zone_name(zone))
-}
-
-/// The end of a period: midnight is the end of the day before.
-fn end(at: Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
-    match local.date().yesterday() {
-        Ok(day) if local.time() == Time::midnight() => {
-            format!("the end of {} ({})", day.strftime("%-d %B %Y"), zone_name(zone))
-        }
-        _ => moment(at, zone),
-    }
 }
 
 #[cfg(test)]
@@ -432,15 +409,5 @@ mod tests {
         };
         assert_eq!(of("organizations/a/deliveries/1"), of("organizations/a/deliveries/2"));
         assert_ne!(of("organizations/a/deliveries/1"), of("organizations/b/deliveries/1"));
-    }
-
-    #[test]
-    fn days_are_those_of_the_agreement() {
-        let zone = |name| TimeZone::get(name).expect("a zone");
-        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
-        assert_eq!(end(at("2026-04-22T22:00:00Z"), &zone("Europe/Berlin")), "the end of 22 April 2026 (Europe/Berlin)");
-        assert_eq!(end(at("2026-04-22T22:00:00Z"), &TimeZone::UTC), "22 April 2026, 22:00 (UTC)");
-        assert_eq!(moment(at("2026-04-22T22:00:00Z"), &zone("Europe/Berlin")), "23 April 2026 (Europe/Berlin)");
-        assert_eq!(moment(at("2026-04-22T10:30:00Z"), &TimeZone::UTC), "22 April 2026, 10:30 (UTC)");
     }
 }

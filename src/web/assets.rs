@@ -79,7 +79,7 @@ pub(super) async fn logo(
     headers: HeaderMap,
 ) -> Response {
     let page = async {
-        let wanted = site.wanted(&organization, &Asked::read(query.as_deref(), &[])?).await?;
+        let wanted = site.wanted(&organization, &Asked::of_file(query.as_deref(), &[])?).await?;
         let tag = site.tag("logo", &wanted, None)?;
         let found: Organization = site.api.store().existing(&wanted.parent, wanted.revision).await?;
         let logo = found.page.unwrap_or_default().logo;

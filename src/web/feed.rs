@@ -14,11 +14,11 @@ use super::{
     history::all_steps,
     reply::{Page, refusal},
     site::{Asked, Site, known},
-    view::When,
+    view::{When, stands},
 };
 use crate::{
     error::{Error, Result},
-    proto::v1::{Notice, notice::State as NoticeState},
+    proto::v1::{Notice, NoticeChange, notice::State as NoticeState},
     rules::{
         notice::instant,
         publication::{
@@ -45,7 +45,7 @@ pub(super) async fn get(
 }
 
 async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
-    let wanted = site.wanted(organization, &Asked::read(query, &[])?).await?;
+    let wanted = site.wanted(organization, &Asked::of_file(query, &[])?).await?;
     let material = site.api.store().announcements(&wanted).await?;
     let tag = site.tag("feed", &wanted, None)?;
     if known(headers, &tag) {
@@ -101,23 +101,24 @@ struct OfNotice<'a> {
 
 /// A notice; nothing if it is about nothing public.
 fn of_notice(known: &Known<'_>, links: &Links, notice: &Notice) -> Result<Option<(Timestamp, Entry)>> {
-    let changes: Vec<Upcoming> = notice.changes.iter().filter_map(|one| announced(known, notice, one)).collect();
+    let changes = notice.changes.iter().filter_map(|one| Some((one, announced(known, notice, one)?)));
+    let (shown, changes): (Vec<&NoticeChange>, Vec<Upcoming>) = changes.unzip();
     let Some(published) = instant(notice.publish_time.as_ref()).filter(|_| !changes.is_empty()) else {
         return Ok(None);
     };
     let times = notice.changes.iter().flat_map(|one| [one.effective_time, one.withdraw_time]);
     let times = times.chain([notice.effective_time, notice.withdraw_time]);
     let updated = times.filter_map(|time| instant(time.as_ref())).max().map_or(published, |last| last.max(published));
-    let (state, word) = match notice.state() {
-        NoticeState::Effective => ("It has taken effect.", "effective"),
-        NoticeState::Withdrawn => ("It was withdrawn; nothing changes.", "withdrawn"),
-        _ => ("", "announced"),
+    let word = match notice.state() {
+        NoticeState::Effective => "effective",
+        NoticeState::Withdrawn => "withdrawn",
+        _ => "announced",
     };
     let told = OfNotice {
         body: &notice.body,
         changes: &changes,
-        planned: instant(notice.requested_effective_time.as_ref()).filter(|_| state.is_empty()).map(When::at),
-        state: state.to_owned(),
+        planned: instant(notice.requested_effective_time.as_ref()).filter(|_| word == "announced").map(When::at),
+        state: stands(notice, &shown),
     };
     let at = links.notice(notice.name.rsplit('/').next().unwrap_or_default());
     let entry = Entry {

@@ -59,7 +59,7 @@ async fn answer(site: &Site, id: &str, form: &'static Form, query: RawQuery, hea
 }
 
 async fn page(site: &Site, id: &str, form: &'static Form, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
-    let asked = Asked::read(query, &["date", "as_of"])?;
+    let asked = Asked::of_file(query, &["date", "as_of"])?;
     let wanted = site.wanted(id, &asked).await?;
     let tag = site.tag(form.ending, &wanted, None)?;
     if known(headers, &tag) {
@@ -84,7 +84,7 @@ pub(super) async fn index(State(site): State<Site>, RawQuery(query): RawQuery, h
             let id = only.name.rsplit('/').next().unwrap_or_default();
             return page(&site, id, &JSON, query.as_deref(), &headers).await;
         }
-        Asked::read(query.as_deref(), &[])?;
+        Asked::of_file(query.as_deref(), &[])?;
         let lists = publishers.into_iter().map(|one| {
             let id = one.name.rsplit('/').next().unwrap_or_default().to_owned();
             Listed { links: Links::of(&site.base, &id), organization: Named { id, name: one.display_name } }

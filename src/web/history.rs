@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{
-    reply::{HTML, Page, refusal},
+    reply::{HTML, Page},
     site::{Asked, Site, known},
     view::{Frame, When},
 };
@@ -51,12 +51,14 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let page = page(&site, &organization, query.as_deref(), &headers);
-    page.await.map_or_else(|error: Error| refusal("", &error), IntoResponse::into_response)
+    match page(&site, &organization, query.as_deref(), &headers).await {
+        Ok(page) => page.into_response(),
+        Err(error) => site.refusal(&organization, &error).await,
+    }
 }
 
 async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
-    let asked = Asked::read(query, &["page", "as_of"])?;
+    let asked = Asked::of_page(query, &["page", "as_of"])?;
     let wanted = site.wanted(organization, &asked).await?;
     let organization: Organization = site.api.store().existing(&wanted.parent, wanted.revision).await?;
     let tag = site.tag("history", &wanted, query)?;

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    reply::{HTML, Page, refusal},
+    reply::{HTML, Page},
     site::{Asked, Published, Site, known},
     view::{Card, Frame, Row, When},
 };
@@ -80,12 +80,14 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let page = page(&site, &organization, query.as_deref(), &headers);
-    page.await.map_or_else(|error: Error| refusal("", &error), IntoResponse::into_response)
+    match page(&site, &organization, query.as_deref(), &headers).await {
+        Ok(page) => page.into_response(),
+        Err(error) => site.refusal(&organization, &error).await,
+    }
 }
 
 async fn page(site: &Site, organization: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
-    let asked = Asked::read(query, &OFFERED)?;
+    let asked = Asked::of_page(query, &OFFERED)?;
     let wanted = site.wanted(organization, &asked).await?;
     let tag = site.tag("list", &wanted, query)?;
     if known(headers, &tag) {

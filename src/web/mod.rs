@@ -25,15 +25,24 @@ mod subscribe;
 mod timeline;
 mod view;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    extract::{RawPathParams, State},
+    http::Uri,
+    response::Response,
+    routing::{any, get},
+};
 
 pub use reply::{not_found, refusal};
 pub use site::Options;
 
-use crate::api::{self, Api};
+use crate::{
+    api::{self, Api},
+    error::{Error, Reason},
+};
 
 /// The pages, and the method of the services that each of them asks.
-pub const PAGES: [(&str, &str); 16] = [
+pub const PAGES: [(&str, &str); 18] = [
     ("/organizations/{organization}", LIST),
     ("/organizations/{organization}/history", LIST),
     ("/organizations/{organization}/notices/{notice}", NOTICE),
@@ -63,11 +72,27 @@ pub const PAGES: [(&str, &str); 16] = [
     ),
     ("/assets/{file}", SCHEMA),
     ("/schemas/subprocessors.json", SCHEMA),
+    // Where there is no page of an organization.
+    ("/organizations/{organization}/", LIST),
+    ("/organizations/{organization}/{*rest}", LIST),
 ];
 
 const LIST: &str = "/subprocessor.registry.v1.SubprocessorService/ListSubprocessors";
 const NOTICE: &str = "/subprocessor.registry.v1.ChangeNotificationService/GetNotice";
 const SCHEMA: &str = "/subprocessor.registry.v1.RegistryService/GetManifestSchema";
+
+/// What is at none of the addresses of an organization: perhaps it is without the slash at the end, and perhaps its list is
+/// what was looked for.
+async fn missing(State(site): State<site::Site>, params: RawPathParams, uri: Uri) -> Response {
+    if let Some(elsewhere) = reply::without_slash(&uri) {
+        return elsewhere;
+    }
+    if uri.path().rsplit('/').next().is_some_and(|last| last.contains('.')) {
+        return not_found(uri.path());
+    }
+    let organization = params.iter().find(|(name, _)| *name == "organization").map_or("", |(_, id)| id);
+    site.refusal(organization, &Error::new(Reason::ResourceNotFound, reply::NOWHERE)).await
+}
 
 /// All pages over the services.
 pub fn pages(api: Api, options: Options) -> Router {
@@ -88,6 +113,8 @@ pub fn pages(api: Api, options: Options) -> Router {
         get(timeline::get),
         get(assets::file),
         get(assets::schema),
+        any(missing),
+        any(missing),
     ];
     let routes = PAGES.iter().zip(handlers);
     let pages = routes.fold(Router::new(), |pages, ((path, _), handler)| pages.route(path, handler));

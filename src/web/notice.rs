@@ -8,18 +8,18 @@ use axum::{
 };
 
 use super::{
-    reply::{HTML, Page, refusal},
+    reply::{HTML, Page},
     site::{Asked, Site, known},
-    view::{Card, Frame, When},
+    view::{Card, Frame, When, is_held, stands},
 };
 use crate::{
     error::{Error, Result},
-    proto::v1::{Notice, notice::State as NoticeState},
+    proto::v1::{Notice, NoticeChange, notice::State as NoticeState},
     resource::name::{Kind, Name},
     rules::{
         notice::instant,
         publication::{
-            Links,
+            Links, Upcoming,
             upcoming::{announced, is_public},
         },
     },
@@ -34,6 +34,8 @@ struct Announcement<'a> {
     body: &'a str,
     links: &'a Links,
     state: String,
+    /// Why it could not wait, why it was withdrawn.
+    reasons: Vec<(&'static str, &'a str)>,
     cards: Vec<Card>,
     revision: i64,
 }
@@ -44,12 +46,14 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let page = page(&site, &organization, &notice, query.as_deref(), &headers);
-    page.await.map_or_else(|error: Error| refusal("", &error), IntoResponse::into_response)
+    match page(&site, &organization, &notice, query.as_deref(), &headers).await {
+        Ok(page) => page.into_response(),
+        Err(error) => site.refusal(&organization, &error).await,
+    }
 }
 
 async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Page> {
-    let asked = Asked::read(query, &["as_of"])?;
+    let asked = Asked::of_page(query, &["as_of"])?;
     let wanted = site.wanted(id, &asked).await?;
     let name = format!("{}/notices/{notice}", wanted.parent);
     let not_found = || Error::not_found(Kind::Notice.singular(), &name);
@@ -60,8 +64,10 @@ async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers:
     let open = matches!(notice.state(), NoticeState::Published | NoticeState::Held);
     let context = material.known();
     let changes = notice.changes.iter().filter_map(|change| Some((change, announced(&context, notice, change)?)));
-    let cards = changes.map(|(change, told)| {
-        let mut card = Card::new(&told, String::new());
+    let changes: Vec<(&NoticeChange, Upcoming)> = changes.collect();
+    let shown: Vec<&NoticeChange> = changes.iter().map(|(change, _)| *change).collect();
+    let cards = changes.iter().map(|(change, told)| {
+        let mut card = Card::new(told, String::new());
         let over = [("Took effect", change.effective_time), ("Withdrawn", change.withdraw_time)];
         let over = over.iter().filter_map(|(label, time)| Some((*label, When::at(instant(time.as_ref())?))));
         let over: Vec<_> = over.collect();
@@ -71,6 +77,9 @@ async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers:
             card.dates.truncate(1);
         }
         card.dates.extend(over);
+        if is_held(change) {
+            card.note = "It does not apply to every customer yet.";
+        }
         card
     });
     let cards: Vec<Card> = cards.collect();
@@ -88,7 +97,8 @@ async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers:
         heading: &notice.title,
         body: &notice.body,
         links: &of.links,
-        state: state(notice),
+        state: stands(notice, &shown),
+        reasons: reasons(notice),
         cards,
         revision: wanted.revision,
     };
@@ -96,14 +106,9 @@ async fn page(site: &Site, id: &str, notice: &str, query: Option<&str>, headers:
     Ok(Page { modified, ..Page::new(HTML, tag, Some(announcement.render().map_err(Error::internal)?)) })
 }
 
-/// Where it stands, in a sentence.
-fn state(notice: &Notice) -> String {
-    let on = |time: Option<&prost_types::Timestamp>| {
-        instant(time).map(|at| format!(" on {}", When::at(at).said)).unwrap_or_default()
-    };
-    match notice.state() {
-        NoticeState::Effective => format!("This has taken effect{}.", on(notice.effective_time.as_ref())),
-        NoticeState::Withdrawn => format!("This was withdrawn{}; nothing changes.", on(notice.withdraw_time.as_ref())),
-        _ => format!("This was announced{} and has not taken effect.", on(notice.publish_time.as_ref())),
-    }
+/// What customers were told of why.
+fn reasons(notice: &Notice) -> Vec<(&'static str, &str)> {
+    let emergency = notice.emergency.as_ref().map_or("", |one| one.reason.as_str());
+    let all = [("It could not wait for the usual period", emergency), ("Withdrawn", notice.withdraw_reason.as_str())];
+    all.into_iter().filter(|(_, reason)| !reason.is_empty()).collect()
 }

@@ -6,7 +6,7 @@ use axum::{
         HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
         header::{
             ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-            LAST_MODIFIED, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            LAST_MODIFIED, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     response::{IntoResponse, Response},
@@ -129,6 +129,18 @@ struct Message<'a> {
 
 /// A refusal in plain words: for people where they asked for a page, else as text.
 pub fn refusal(path: &str, error: &Error) -> Response {
+    let (status, heading, lines) = words(error);
+    refuse(path, status, heading, lines)
+}
+
+/// The same as a page in this frame.
+pub(super) fn refusal_in(frame: Frame, error: &Error) -> Response {
+    let (status, heading, lines) = words(error);
+    for_people(frame, status, heading, lines)
+}
+
+/// What a refusal says.
+fn words(error: &Error) -> (StatusCode, &'static str, Vec<String>) {
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.is_server_error() {
         error.log("a page failed");
@@ -142,21 +154,32 @@ pub fn refusal(path: &str, error: &Error) -> Response {
         StatusCode::SERVICE_UNAVAILABLE => "Try again in a moment",
         _ => "Something went wrong",
     };
-    refuse(path, status, heading, said)
+    (status, heading, said)
 }
 
 /// Says why there is no page; what was asked can be in it, and drives no terminal.
 pub(super) fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let lines: Vec<String> = lines.into_iter().map(|line| line.chars().map(plain).collect()).collect();
-    let for_people = !path.rsplit('/').next().is_some_and(|last| last.contains('.'));
-    let text = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    let (media_type, content) = if for_people {
-        let message = Message { frame: Frame::default(), status: status.to_string(), heading, lines: lines.clone() };
-        message.render().map_or_else(|_| ("text/plain; charset=utf-8", text()), |page| (HTML, page))
-    } else {
-        ("text/plain; charset=utf-8", text())
-    };
+    if !path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
+        return for_people(Frame::default(), status, heading, lines);
+    }
+    refused(status, "text/plain; charset=utf-8", as_text(&lines))
+}
+
+fn for_people(frame: Frame, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
+    let text = as_text(&lines);
+    match (Message { frame, status: status.to_string(), heading, lines }).render() {
+        Ok(page) => refused(status, HTML, page),
+        Err(_) => refused(status, "text/plain; charset=utf-8", text),
+    }
+}
+
+fn as_text(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn refused(status: StatusCode, media_type: &'static str, content: String) -> Response {
     let mut response = (status, content).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     harmless(response.headers_mut(), media_type, Keep::Ask);
@@ -171,10 +194,23 @@ pub(super) fn html(status: StatusCode, content: String) -> Response {
     response
 }
 
+/// What is at the same address without the slash at its end. Of a relative reference, because what shows pages to the
+/// public may have more in front of the path than we are told.
+pub(super) fn without_slash(uri: &Uri) -> Option<Response> {
+    let last = uri.path().trim_end_matches('/').rsplit('/').next().filter(|_| uri.path().ends_with('/'))?;
+    // From within as many directories as there are slashes.
+    let slashes = uri.path().len() - uri.path().trim_end_matches('/').len();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let place = HeaderValue::from_str(&format!("{}{last}{query}", "../".repeat(slashes))).ok()?;
+    Some((StatusCode::PERMANENT_REDIRECT, [(LOCATION, place)]).into_response())
+}
+
+/// What is said where there is nothing.
+pub(super) const NOWHERE: &str = "Nothing is at this address. It may have been mistyped, or what was here is gone.";
+
 /// What no page is at.
 pub fn not_found(path: &str) -> Response {
-    let lines = vec!["Nothing is at this address. It may have been mistyped, or what was here is gone.".to_owned()];
-    refuse(path, StatusCode::NOT_FOUND, "There is no such page", lines)
+    refuse(path, StatusCode::NOT_FOUND, "There is no such page", vec![NOWHERE.to_owned()])
 }
 
 /// What is done to a page but reading it.

@@ -5,11 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::{
+    http::{HeaderMap, HeaderValue},
+    response::Response,
+};
 use jiff::Timestamp;
 
 use super::{
-    reply::{digest, tag},
+    reply::{digest, refusal_in, tag},
     subscribe::Limit,
     view::{Frame, Of},
 };
@@ -50,6 +53,10 @@ pub(super) struct Site {
 const MOST_QUERY: usize = 4_096;
 const MOST_VALUE: usize = 200;
 
+/// What newsletters, advertisements and search engines add to links, beside what begins with `utm_`.
+const COUNTS_READERS: [&str; 10] =
+    ["fbclid", "gclid", "gbraid", "wbraid", "dclid", "msclkid", "mc_cid", "mc_eid", "_hsenc", "_hsmi"];
+
 /// What a query says; what is empty is not said, as forms send it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
@@ -63,12 +70,26 @@ impl Asked {
         self.values.get(key).map_or("", String::as_str)
     }
 
-    /// Reads a query in which these keys are offered. `date` is an ISO 8601 day, `as_of` a revision or a time, `page` a
-    /// number from 1.
+    /// Reads the query of a page for people, in which these keys are offered. What others write into its address, to
+    /// count who follows it, is passed over. `date` is an ISO 8601 day, `as_of` a revision or a time, `page` a number
+    /// from 1.
     ///
     /// # Errors
     /// FIELD_INVALID with everything in it that cannot be understood.
-    pub(super) fn read(query: Option<&str>, offered: &[&str]) -> Result<Self> {
+    pub(super) fn of_page(query: Option<&str>, offered: &[&str]) -> Result<Self> {
+        Self::read(query, offered, |_| true)
+    }
+
+    /// The same of a file for programs. A key with a typing error in it must not give another list than the one that was
+    /// meant: only what is known to count readers is passed over.
+    ///
+    /// # Errors
+    /// FIELD_INVALID with everything in it that cannot be understood.
+    pub(super) fn of_file(query: Option<&str>, offered: &[&str]) -> Result<Self> {
+        Self::read(query, offered, |key| key.starts_with("utm_") || COUNTS_READERS.contains(&key))
+    }
+
+    fn read(query: Option<&str>, offered: &[&str], is_passed_over: fn(&str) -> bool) -> Result<Self> {
         let query = query.unwrap_or_default();
         if query.len() > MOST_QUERY {
             return Err(Error::field("query", format!("has {} bytes, more than {MOST_QUERY}", query.len())));
@@ -78,11 +99,15 @@ impl Asked {
         let mut seen: Vec<String> = Vec::new();
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = value.trim();
+            if !offered.contains(&&*key) && is_passed_over(&key) {
+                continue;
+            }
             let rule = match &*key {
                 _ if seen.iter().any(|one| *one == key) => Some("is given twice".to_owned()),
-                _ if !offered.contains(&&*key) => {
-                    Some(format!("is not offered here; there are {}", offered.join(", ")))
-                }
+                _ if !offered.contains(&&*key) => Some(match offered {
+                    [] => "is not offered here; nothing is".to_owned(),
+                    some => format!("is not offered here; there are {}", some.join(", ")),
+                }),
                 _ if value.is_empty() => None,
                 _ if value.chars().count() > MOST_VALUE => Some(format!("has more than {MOST_VALUE} characters")),
                 "date" => text::date(value).err(),
@@ -228,6 +253,18 @@ impl Site {
     /// The frame of a page of an organization.
     pub(super) fn frame(&self, of: &Of, here: &'static str) -> Frame {
         Frame { root: self.root.to_string(), of: Some(of.clone()), here }
+    }
+
+    /// Says why there is no page of an organization, with the way back to its list.
+    pub(super) async fn refusal(&self, organization: &str, error: &Error) -> Response {
+        let store = self.api.store();
+        let of = async {
+            let name = Self::organization(organization)?;
+            store.existing::<Organization>(&name, store.head().await?).await
+        };
+        // Where it cannot be read, or is none, there is no way back.
+        let of = of.await.ok().map(|organization| self.of(&organization));
+        refusal_in(Frame { root: self.root.to_string(), of, here: "" }, error)
     }
 
     /// The tag of a page that is made of what was asked for.

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 pub(super) use limit::Limit;
 
 use super::{
-    reply::{self, html, refusal},
+    reply::{self, html},
     site::{Asked, Site},
     view::Frame,
 };
@@ -94,11 +94,11 @@ pub(super) async fn form(
     RawQuery(query): RawQuery,
 ) -> Response {
     let page = async {
-        Asked::read(query.as_deref(), &[])?;
+        Asked::of_page(query.as_deref(), &[])?;
         let organization = offering(&site, &organization).await?;
         shown(&site, &organization, Written::default(), String::new())
     };
-    page.await.map_or_else(|error: Error| refusal("", &error), |page| html(StatusCode::OK, page))
+    answered(&site, &organization, page.await).await
 }
 
 /// An organization whose changes can be subscribed to.
@@ -127,7 +127,7 @@ fn shown(site: &Site, organization: &Organization, written: Written, wrong: Stri
 /// so that nobody learns whose address is subscribed.
 pub(super) async fn subscribe(
     State(site): State<Site>,
-    Path(organization): Path<String>,
+    Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -137,7 +137,7 @@ pub(super) async fn subscribe(
         return reply::refuse("", StatusCode::FORBIDDEN, "This is not for you", lines);
     }
     let page = async {
-        let organization = offering(&site, &organization).await?;
+        let organization = offering(&site, &id).await?;
         let body = to_bytes(body, MOST_FORM).await;
         let body = body.map_err(|_| Error::field("form", format!("has more than {MOST_FORM} bytes")))?;
         let written = Written::read(&body);
@@ -167,7 +167,18 @@ pub(super) async fn subscribe(
             Err(error) => Err(error),
         }
     };
-    page.await.unwrap_or_else(|error: Error| refusal("", &error))
+    match page.await {
+        Ok(response) => response,
+        Err(error) => site.refusal(&id, &error).await,
+    }
+}
+
+/// A page, or why there is none.
+async fn answered(site: &Site, organization: &str, page: Result<String>) -> Response {
+    match page {
+        Ok(page) => html(StatusCode::OK, page),
+        Err(error) => site.refusal(organization, &error).await,
+    }
 }
 
 async fn subscribed(site: &Site, organization: &Organization, written: &Written) -> Result<()> {
@@ -251,7 +262,7 @@ pub(super) async fn unsubscribe(site: State<Site>, ids: Path<(String, String)>, 
 /// The page with the button.
 async fn question(site: &Site, ids: &(String, String), query: Option<&str>, act: Act) -> Response {
     let page = async {
-        let token = Asked::read(query, &["token"])?.get("token").to_owned();
+        let token = Asked::of_page(query, &["token"])?.get("token").to_owned();
         let (organization, known) = linked(site, ids, act, &token).await?;
         let mut path = url::form_urlencoded::Serializer::new(String::new());
         path.append_pair("token", &token);
@@ -276,13 +287,13 @@ async fn question(site: &Site, ids: &(String, String), query: Option<&str>, act:
         };
         asking(site, &organization, heading, text, button)
     };
-    page.await.map_or_else(|error: Error| refusal("", &error), |page| html(StatusCode::OK, page))
+    answered(site, &ids.0, page.await).await
 }
 
 /// What the button does.
 async fn done(site: &Site, ids: &(String, String), query: Option<&str>, act: Act) -> Response {
     let page = async {
-        let token = Asked::read(query, &["token"])?.get("token").to_owned();
+        let token = Asked::of_page(query, &["token"])?.get("token").to_owned();
         let (organization, known) = linked(site, ids, act, &token).await?;
         let name = &organization.display_name;
         let (heading, text) = match act {
@@ -305,7 +316,7 @@ async fn done(site: &Site, ids: &(String, String), query: Option<&str>, act: Act
         };
         asking(site, &organization, heading, text, None)
     };
-    page.await.map_or_else(|error: Error| refusal("", &error), |page| html(StatusCode::OK, page))
+    answered(site, &ids.0, page.await).await
 }
 
 /// Whose link it is. What does not fit is one thing to whoever guesses: a link that is not valid.

@@ -4,9 +4,16 @@ use jiff::{Timestamp, civil::Date};
 use url::Url;
 
 use super::assets;
-use crate::rules::publication::{
-    Entry, Links, Objection, Upcoming, appearance,
-    rows::{self, Difference, ROWS},
+use crate::{
+    proto::v1::{Notice, NoticeChange, notice::State as NoticeState},
+    rules::{
+        notice::instant,
+        publication::{
+            Entry, Links, Objection, Upcoming, appearance,
+            rows::{self, Difference, ROWS},
+            words,
+        },
+    },
 };
 
 /// What stands around every page.
@@ -61,8 +68,8 @@ pub(super) struct When {
 impl When {
     /// An ISO 8601 day; none for none.
     pub(super) fn day(text: &str) -> Option<Self> {
-        let date: Date = text.parse().ok()?;
-        Some(Self { machine: text.to_owned(), said: date.strftime("%-d %B %Y").to_string() })
+        text.parse::<Date>().ok()?;
+        Some(Self { machine: text.to_owned(), said: words::day(text) })
     }
 
     /// An instant.
@@ -86,6 +93,8 @@ pub(super) struct Card {
     pub(super) kind: &'static str,
     pub(super) summary: String,
     pub(super) emergency: bool,
+    /// What is to be known of it beside its dates.
+    pub(super) note: &'static str,
     pub(super) dates: Vec<(&'static str, When)>,
     pub(super) differences: Vec<Difference>,
     pub(super) facts: Facts,
@@ -103,12 +112,16 @@ impl Card {
         let times = [
             ("Announced", &change.publish_time),
             ("Planned to take effect", &change.requested_effective_time),
-            ("Not before", &change.earliest_effective_time),
+            ("Not before", &change.not_before_time),
+            ("For everybody not before", change.for_everybody()),
         ];
         let dates = times.into_iter().filter_map(|(label, time)| Some((label, When::read(time)?))).collect();
         let (differences, facts) = match (&change.before, &change.after) {
             (Some(before), Some(after)) => (rows::differences(before, after), Vec::new()),
-            (None, Some(one)) | (Some(one), None) => (Vec::new(), facts(one, &["name"])),
+            (None, Some(one)) | (Some(one), None) => {
+                let company = company(one).map(|name| ("Company", vec![name]));
+                (Vec::new(), company.into_iter().chain(facts(one, &["name"])).collect())
+            }
             (None, None) => (Vec::new(), Vec::new()),
         };
         Self {
@@ -116,6 +129,7 @@ impl Card {
             kind: kind(&change.kind),
             summary: change.summary.clone(),
             emergency: change.emergency,
+            note: "",
             dates,
             differences,
             facts,
@@ -144,17 +158,55 @@ fn kind(word: &str) -> &'static str {
     }
 }
 
+/// Whom people know one by of which no legal entity is stated, if that is not its name already.
+fn company(entry: &Entry) -> Option<String> {
+    let vendor = entry.vendor.as_ref().filter(|vendor| entry.entity.is_none() && vendor.name != entry.name);
+    vendor.map(|vendor| vendor.name.clone())
+}
+
 /// Everything that is said of an entry but these.
 pub(super) fn facts(entry: &Entry, but: &[&str]) -> Facts {
-    let rows = ROWS.iter().filter(|row| !but.contains(&row.key)).map(|row| (row.heading, (row.of)(entry)));
+    let rows = ROWS.iter().filter(|row| !but.contains(&row.key)).map(|row| (row.heading, row.spoken(entry)));
     rows.filter(|(_, said)| !said.is_empty()).collect()
+}
+
+/// Where a notice stands, in a sentence. `changes`: those of it that are shown.
+pub(super) fn stands(notice: &Notice, changes: &[&NoticeChange]) -> String {
+    let on = |time: Option<&prost_types::Timestamp>| {
+        instant(time).map(|at| format!(" on {}", When::at(at).said)).unwrap_or_default()
+    };
+    let is_done = changes.iter().any(|one| one.effective_time.is_some());
+    let is_withdrawn = changes.iter().any(|one| one.withdraw_time.is_some());
+    let announced = format!("This was announced{}", on(notice.publish_time.as_ref()));
+    match notice.state() {
+        NoticeState::Effective if is_done => {
+            let what = if is_withdrawn { "What was not withdrawn of this" } else { "This" };
+            let held = if changes.iter().any(is_held) { ", but not for every customer yet" } else { "" };
+            format!("{what} has taken effect{}{held}.", on(notice.effective_time.as_ref()))
+        }
+        NoticeState::Withdrawn | NoticeState::Effective => {
+            format!("This was withdrawn{}; nothing changes.", on(notice.withdraw_time.as_ref()))
+        }
+        _ => match (is_done, is_withdrawn) {
+            (false, false) => format!("{announced} and has not taken effect."),
+            (false, true) => format!("{announced}. A part of it was withdrawn; the rest has not taken effect."),
+            (true, false) => format!("{announced}. A part of it has taken effect."),
+            (true, true) => format!("{announced}. A part of it has taken effect, and a part was withdrawn."),
+        },
+    }
+}
+
+/// Whether a change has taken effect, but not for every customer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // As iterators want it.
+pub(super) fn is_held(change: &&NoticeChange) -> bool {
+    change.effective_time.is_some() && change.held_back_count > 0
 }
 
 /// A row of the list.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) entry: &'a Entry,
-    /// The legal entity, with its country.
+    /// The legal entity, with its country, or else whom people know it by.
     pub(super) entity: String,
     pub(super) address: String,
     /// Whose web page it is.
@@ -187,7 +239,7 @@ impl<'a> Row<'a> {
     pub(super) fn new(entry: &'a Entry) -> Self {
         let entity = entry.entity.as_ref();
         let country = entity.map(|one| one.country.as_str()).filter(|country| !country.is_empty());
-        let named = entity.map(|one| one.legal_name.clone()).unwrap_or_default();
+        let named = entity.map(|one| one.legal_name.clone()).or_else(|| company(entry)).unwrap_or_default();
         let address = entity.map(|one| one.address.clone()).unwrap_or_default();
         // An address ends with its country already.
         let country = country.filter(|country| !address.contains(*country));

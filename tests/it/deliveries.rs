@@ -2,6 +2,7 @@
 
 mod channels;
 mod durable;
+mod letters;
 mod locks;
 mod mail;
 mod mail_subscriptions;

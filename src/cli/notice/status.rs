@@ -1,5 +1,7 @@
 //! `notice status`: where a notice stands.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -7,16 +9,19 @@ use crate::{
     cli::{
         Common, Print,
         client::Registry,
+        contract,
         failure::Outcome,
         output::{Format, Out},
         resource::AsOf,
         value,
     },
     proto::v1::{
-        self, GetNoticeRequest, ListNoticeRecipientsRequest, ListNoticeRecipientsResponse, Notice, NoticeRecipient,
-        RecipientChange, as_of::Point,
+        self, Delivery, GetNoticeRequest, ListDeliveriesRequest, ListDeliveriesResponse, ListNoticeRecipientsRequest,
+        ListNoticeRecipientsResponse, Notice, NoticeRecipient, RecipientChange, as_of::Point,
+        recipient_change::Status as Stands,
     },
     resource::json::to_json,
+    rules::event,
 };
 
 /// Recipients asked for at a time.
@@ -40,6 +45,7 @@ impl Status {
     /// Prints the notice, its changes and its recipients, all of one revision.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
         let registry = Registry::connect(&self.common).await?;
+        let is_now = self.as_of.is_none();
         let mut request = ListNoticeRecipientsRequest {
             parent: self.name.clone(),
             page_size: PAGE,
@@ -85,7 +91,13 @@ impl Status {
             "ARRIVED",
             "NOTE",
         ];
-        out.table(&headings.map(ToOwned::to_owned), recipients.iter().flat_map(rows).collect())?;
+        // What became of deliveries is known as it is now only.
+        let failed = if is_now { failed(&registry, &notice, &recipients).await? } else { HashMap::new() };
+        let rows = recipients.iter().flat_map(|one| {
+            let failed = failed.get(&one.customer).map_or(&[][..], Vec::as_slice);
+            rows(one, &notice, failed)
+        });
+        out.table(&headings.map(ToOwned::to_owned), rows.collect())?;
         let count = value::count(i64::from(notice.recipient_count), "recipient");
         let more = if notice.publish_time.is_some() && !notice.audience_complete { " so far" } else { "" };
         out.line(format!("{count}{more}, revision {revision}"))
@@ -147,18 +159,64 @@ fn change_row(change: &v1::NoticeChange, decided: bool) -> Vec<String> {
     ]
 }
 
-/// A row for the changes on which a recipient stands in the same way; who it is stands in the first.
-fn rows(recipient: &NoticeRecipient) -> Vec<Vec<String>> {
+/// Why those were not told of a notice to whom it was sent in vain, by customer.
+async fn failed(
+    registry: &Registry,
+    notice: &Notice,
+    recipients: &[NoticeRecipient],
+) -> Outcome<HashMap<String, Vec<String>>> {
+    let mut failed: HashMap<String, Vec<String>> = HashMap::new();
+    if notice.publish_time.is_none() || recipients.iter().all(|one| one.send_time.is_some()) {
+        return Ok(failed);
+    }
+    let name = serde_json::Value::from(notice.name.as_str());
+    let mut request = ListDeliveriesRequest {
+        parent: contract::organization_of(&notice.name),
+        filter: format!("notice = {name} AND (state = DEAD OR state = BOUNCED)"),
+        page_size: PAGE,
+        ..ListDeliveriesRequest::default()
+    };
+    loop {
+        let page: ListDeliveriesResponse =
+            registry.call("ChangeNotificationService/ListDeliveries", request.clone()).await?;
+        for one in page.deliveries.iter().filter(|one| one.event_type == event::NOTICE_PUBLISHED) {
+            failed.entry(one.customer.clone()).or_default().push(why(one));
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(failed);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// What became of a delivery that failed.
+fn why(delivery: &Delivery) -> String {
+    let code = delivery.attempts.last().map_or(0, |last| last.status_code);
+    let code = if code > 0 { format!("{code} ") } else { String::new() };
+    let error = delivery.error.strip_prefix(&code).unwrap_or(&delivery.error);
+    format!("{}: {code}{error}", delivery.endpoint)
+}
+
+/// A row for the changes on which a recipient stands in the same way; who it is stands in the first. `failed`: why what
+/// was sent to it did not arrive.
+fn rows(recipient: &NoticeRecipient, notice: &Notice, failed: &[String]) -> Vec<Vec<String>> {
     let stands = |change: &RecipientChange| {
+        let waits = notice.changes.iter().any(|one| one.change_id == change.change_id && one.waits);
+        let (deadline, clear) = match (waits, is_blocked(change)) {
+            (false, _) => (None, None),
+            (true, true) => (change.objection_deadline_time.as_ref(), None),
+            (true, false) => (change.objection_deadline_time.as_ref(), change.clear_time.as_ref()),
+        };
         [
             value::short("RecipientChange.Status", change.status),
             value::time(change.decide_time.as_ref()),
-            value::time(change.objection_deadline_time.as_ref()),
-            value::time(change.clear_time.as_ref()),
+            value::time(deadline),
+            value::time(clear),
+            note(recipient, change, waits, failed),
         ]
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for same in recipient.changes.chunk_by(|a, b| stands(a) == stands(b) && a.note == b.note) {
+    for same in recipient.changes.chunk_by(|a, b| stands(a) == stands(b)) {
         let Some(first) = same.first() else { continue };
         let ids: Vec<&str> = same.iter().map(|change| change.change_id.as_str()).collect();
         let told = match rows.is_empty() {
@@ -171,17 +229,36 @@ fn rows(recipient: &NoticeRecipient) -> Vec<Vec<String>> {
             false => Default::default(),
         };
         let [customer, method, sent, arrived] = told;
-        let stands = stands(first);
-        let note = value::shorten(&first.note);
-        rows.push([customer, ids.join(", ")].into_iter().chain(stands).chain([method, sent, arrived, note]).collect());
+        let [status, since, deadline, clear, note] = stands(first);
+        let ids = ids.join(", ");
+        rows.push(vec![customer, ids, status, since, deadline, clear, method, sent, arrived, note]);
     }
     rows
+}
+
+/// Whether no time clears a change for a recipient: it said no, or its silence did.
+fn is_blocked(change: &RecipientChange) -> bool {
+    match change.status() {
+        Stands::Objected => change.termination_right_end_time.is_none(),
+        Stands::Denied | Stands::DeemedDenied => true,
+        _ => false,
+    }
+}
+
+/// What is to be known of how a recipient stands on a change.
+fn note(recipient: &NoticeRecipient, change: &RecipientChange, waits: bool, failed: &[String]) -> String {
+    let is_told = recipient.send_time.is_some() || change.status() != Stands::Pending;
+    match (change.note.as_str(), waits) {
+        ("", _) if !is_told && failed.is_empty() => "not told yet".to_owned(),
+        ("", _) if !is_told => value::shorten(&format!("not told: {}", failed.join("; "))),
+        ("", false) => "waits for no answer".to_owned(),
+        (note, _) => value::shorten(note),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::recipient_change::Status as Stands;
 
     #[test]
     fn what_is_decided_at_publication_is_not_said_before() {
@@ -195,20 +272,53 @@ mod tests {
         assert_eq!((decided[3].as_str(), decided[4].as_str()), ("yes", "a, b"));
     }
 
+    fn change(id: &str, status: Stands) -> RecipientChange {
+        let clear_time = Some(prost_types::Timestamp { seconds: 1_774_260_000, nanos: 0 });
+        RecipientChange { change_id: id.into(), status: status.into(), clear_time, ..Default::default() }
+    }
+
+    fn recipient(changes: Vec<RecipientChange>) -> NoticeRecipient {
+        NoticeRecipient { customer: "organizations/a/customers/c".into(), changes, ..Default::default() }
+    }
+
+    fn notice(waiting: &[&str]) -> Notice {
+        let waits = |id: &&str| v1::NoticeChange { change_id: (*id).into(), waits: true, ..Default::default() };
+        Notice { changes: waiting.iter().map(waits).collect(), ..Default::default() }
+    }
+
     #[test]
     fn changes_on_which_a_recipient_stands_alike_share_a_row() {
-        let change = |id: &str, status: Stands| RecipientChange {
-            change_id: id.into(),
-            status: status.into(),
-            ..Default::default()
-        };
-        let recipient = NoticeRecipient {
-            customer: "organizations/a/customers/c".into(),
-            changes: vec![change("c1", Stands::Pending), change("c2", Stands::Pending), change("c3", Stands::Objected)],
-            ..Default::default()
-        };
-        let rows = rows(&recipient);
+        let all = vec![change("c1", Stands::Pending), change("c2", Stands::Pending), change("c3", Stands::Objected)];
+        let rows = rows(&recipient(all), &notice(&["c1", "c2", "c3"]), &[]);
         let first: Vec<[&str; 3]> = rows.iter().map(|row| [&*row[0], &*row[1], &*row[2]]).collect();
         assert_eq!(first, [["c", "c1, c2", "PENDING"], ["", "c3", "OBJECTED"]]);
+    }
+
+    #[test]
+    fn a_row_says_when_a_change_is_clear_and_why_it_is_not() {
+        let of = |status: Stands, notice: &Notice, failed: &[String], sent: bool| {
+            let mut one = recipient(vec![change("c1", status)]);
+            one.send_time = sent.then(Default::default);
+            let row = rows(&one, notice, failed).remove(0);
+            (!row[5].is_empty(), row[9].clone())
+        };
+        let (waits, nothing) = (notice(&["c1"]), Vec::new());
+        assert_eq!(of(Stands::Pending, &waits, &nothing, true), (true, String::new()));
+        assert_eq!(of(Stands::Pending, &waits, &nothing, false), (true, "not told yet".into()));
+        let dead = Delivery {
+            endpoint: "dpo@c.example".into(),
+            error: "5.1.1 no such user".into(),
+            attempts: vec![v1::DeliveryAttempt { status_code: 550, ..Default::default() }],
+            ..Default::default()
+        };
+        let failed = vec![why(&dead)];
+        let told = "not told: dpo@c.example: 550 5.1.1 no such user".to_owned();
+        assert_eq!(of(Stands::Pending, &waits, &failed, false), (true, told));
+        let bounced = Delivery { error: "550 5.1.1 no such user".into(), ..dead };
+        assert_eq!(why(&bounced), failed[0]);
+        for no in [Stands::Objected, Stands::Denied, Stands::DeemedDenied] {
+            assert_eq!(of(no, &waits, &nothing, true), (false, String::new()), "{no:?}");
+        }
+        assert_eq!(of(Stands::DeemedDenied, &notice(&[]), &nothing, true), (false, "waits for no answer".into()));
     }
 }

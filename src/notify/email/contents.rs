@@ -55,7 +55,7 @@ pub struct Notice {
     pub reason: String,
     /// Where to object. If empty, and a change has an `object_by`, one objects by answering the mail.
     pub object_uri: String,
-    /// What silence means: `GENERAL` (consent) or `SPECIFIC` (refusal).
+    /// What silence means: `GENERAL` (consent) or `SPECIFIC` (refusal). Empty: nothing is agreed, or nothing comes of it.
     pub authorization: String,
 }
 
@@ -66,22 +66,45 @@ pub struct Change {
     pub kind: String,
     /// The sub-processor, as the list writes it.
     pub subprocessor: String,
-    /// The company behind it.
+    /// What differs from what was, if it stays on the list: then the fields that follow say what is left as it was, too.
+    pub differences: Vec<Difference>,
+    /// The company behind it: the legal entity, or else whom people know it by.
     pub entity: String,
     /// What it does.
     pub purposes: Vec<String>,
+    /// What it is used for; none: everything.
+    pub products: Vec<String>,
+    /// When it is used, if not always.
+    pub condition: String,
     /// Where.
     pub locations: Vec<String>,
     /// With which data.
     pub data: Vec<String>,
+    /// Special categories (GDPR Art. 9 and 10) among them.
+    pub special_data: Vec<String>,
     /// What makes the transfer lawful, in plain words.
     pub transfer: String,
     /// Whom it replaces.
     pub replaces: Vec<String>,
-    /// From when, as people write it, with the time zone where there is a time.
+    /// From when on it applies to whom the mail goes to, as people write it, with the time zone. Empty: not known.
     pub takes_effect: String,
-    /// Until when one can object; empty where there is nothing to object to, or no longer.
+    /// The same where only a first moment is known.
+    pub not_before: String,
+    /// Until when one can object, or has to authorize it; empty where it waits for no answer, or no longer.
     pub object_by: String,
+}
+
+/// Something that is said of a sub-processor, differently than before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What programs know it by: `name`, `purposes`, `locations`, …
+    pub key: String,
+    /// What people call it.
+    pub heading: String,
+    /// What was said; nothing where nothing was stated.
+    pub before: Vec<String>,
+    /// What is said.
+    pub after: Vec<String>,
 }
 
 /// A change without a notice.

@@ -1,7 +1,7 @@
 //! Made-up contents with which templates are tried: for each mail one that has everything, and one that has nothing but
 //! what must be.
 
-use super::contents::{About, Change, Confirmation, Content, ListChange, Notice, Test};
+use super::contents::{About, Change, Confirmation, Content, Difference, ListChange, Notice, Test};
 
 /// The kinds of a change, as the contract has them.
 const KINDS: [&str; 9] = [
@@ -79,13 +79,23 @@ fn full_change(kind: &str) -> Change {
     Change {
         kind: kind.to_owned(),
         subprocessor: "Example Cloud".to_owned(),
+        differences: vec![Difference {
+            key: "locations".to_owned(),
+            heading: "Where data is processed".to_owned(),
+            before: vec!["Germany".to_owned()],
+            after: vec!["Germany".to_owned(), "Ireland".to_owned()],
+        }],
         entity: "Example Cloud EMEA SARL, Luxembourg".to_owned(),
         purposes: vec!["Hosting".to_owned(), "Backups".to_owned()],
+        products: vec!["Example Desk".to_owned()],
+        condition: "only if you enable backups".to_owned(),
         locations: vec!["Germany".to_owned(), "Ireland".to_owned()],
         data: vec!["Contact data".to_owned(), "Usage data".to_owned()],
+        special_data: vec!["Health data".to_owned()],
         transfer: "EU-US Data Privacy Framework; standard contractual clauses behind it".to_owned(),
         replaces: vec!["Old Cloud".to_owned()],
         takes_effect: "24 April 2026".to_owned(),
+        not_before: "24 April 2026".to_owned(),
         object_by: "23 April 2026, 24:00 (Europe/Berlin)".to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use tracing::Span;
 
 use super::Pace;
 use crate::{
+    clock::Clock,
     notify::{
         channels::Channels,
         email::{Sent, reply},
@@ -63,7 +64,8 @@ pub(super) async fn attempt(store: &Store, channels: &Channels, pace: &Pace, cla
         Job::Webhook { uri, keys, body, challenge } => {
             let trace = trace::current();
             let trace = Some(trace.as_str()).filter(|trace| !trace.is_empty());
-            let answer = channels.webhooks.post(&uri, claimed.id(), attempt_time, &keys, &body, trace).await;
+            // Receivers refuse what their own clock finds too old or too new, also in a rehearsal.
+            let answer = channels.webhooks.post(&uri, claimed.id(), Clock::system(), &keys, &body, trace).await;
             if let Some(status) = answer.status {
                 Span::current().record("http.response.status_code", i64::from(status));
             }

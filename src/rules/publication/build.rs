@@ -12,7 +12,10 @@ use super::{
     upcoming::upcoming, words,
 };
 use crate::{
-    proto::v1::{Location, Notice, NoticePolicy, Organization, Subprocessor, Vendor, subprocessor::State},
+    proto::v1::{
+        Location, Notice, NoticePolicy, Organization, Subprocessor, Vendor, contact::Kind as ContactKind,
+        subprocessor::State,
+    },
     rules::{
         engagement::is_on_list,
         law::{Law, covers, territory::AREAS},
@@ -137,7 +140,7 @@ impl Known<'_> {
         let page = self.organization.page.clone().unwrap_or_default();
         Objection {
             instructions: page.objection_instructions,
-            email: page.contact_email,
+            email: contact(self.organization),
             uri: page.contact_uri,
             notice_days: policy.notice_days.filter(|days| *days > 0),
             objection_days: policy.objection_days.filter(|days| *days > 0),
@@ -225,6 +228,16 @@ impl Known<'_> {
         let citation = instrument.citation.split(" (OJ").next().unwrap_or_default().to_owned();
         Some((title, citation))
     }
+}
+
+/// Whom to write to: the address on the page, or else that of the data protection officer, which is to be published
+/// (GDPR Art. 37(7)), or of whom it names for privacy. Other contacts are nobody's business.
+pub fn contact(organization: &Organization) -> String {
+    let page = organization.page.as_ref().map(|page| &page.contact_email);
+    let of =
+        |kind: ContactKind| organization.contacts.iter().filter(move |one| one.kind() == kind).map(|one| &one.email);
+    let mut all = page.into_iter().chain(of(ContactKind::Privacy)).chain(of(ContactKind::Dpo));
+    all.find(|email| !email.is_empty()).cloned().unwrap_or_default()
 }
 
 /// The legal entity that is engaged: the one that is named, or the only one there is.

@@ -336,10 +336,16 @@ pub struct Upcoming {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("format" = "date-time"))]
     pub requested_effective_time: String,
-    /// When it may take effect for everybody at the earliest, if nobody objects. Absent: not known yet.
+    /// When it may take effect for everybody at the earliest, if nobody objects. Absent: not known yet, or it does not wait
+    /// for customers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("format" = "date-time"))]
     pub earliest_effective_time: String,
+    /// It takes effect for nobody before this: by the public promise, and, where all customers get it together, not before
+    /// the last of them is clear. Absent: nothing is promised, or it does not wait for customers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("format" = "date-time"))]
+    pub not_before_time: String,
     /// It cannot wait: it takes effect at once where agreements allow that.
     #[serde(default, skip_serializing_if = "is_false")]
     pub emergency: bool,
@@ -350,6 +356,14 @@ pub struct Upcoming {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("format" = "uri-reference"))]
     pub link: String,
+}
+
+impl Upcoming {
+    /// When it may take effect for everybody at the earliest, if that is more than is known for anybody.
+    pub fn for_everybody(&self) -> &String {
+        const NOTHING: &String = &String::new();
+        if self.earliest_effective_time == self.not_before_time { NOTHING } else { &self.earliest_effective_time }
+    }
 }
 
 /// Where the same is found in other forms. References are relative to the address of this document.

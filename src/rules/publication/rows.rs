@@ -91,9 +91,20 @@ pub struct Difference {
     pub after: Vec<String>,
 }
 
-/// What differs between two versions of an entry.
+impl Row {
+    /// What is said, to people: days as they write them.
+    pub fn spoken(&self, entry: &Entry) -> Vec<String> {
+        let said = (self.of)(entry);
+        match self.key {
+            "since" | "until" => said.iter().map(|day| super::words::day(day)).collect(),
+            _ => said,
+        }
+    }
+}
+
+/// What differs between two versions of an entry, as people are told it.
 pub fn differences(before: &Entry, after: &Entry) -> Vec<Difference> {
-    let both = ROWS.iter().map(|row| (row, (row.of)(before), (row.of)(after)));
+    let both = ROWS.iter().map(|row| (row, row.spoken(before), row.spoken(after)));
     let differing = both.filter(|(_, before, after)| before != after);
     differing.map(|(row, before, after)| Difference { key: row.key, heading: row.heading, before, after }).collect()
 }

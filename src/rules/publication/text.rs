@@ -116,7 +116,11 @@ fn line(entry: &Entry, columns: &[&str]) -> String {
 fn announced(change: &Upcoming) -> Vec<String> {
     let mut lines = vec![String::new(), format!("### {}", escaped(&change.summary)), String::new()];
     lines.push(format!("- **Announced:** {}", change.publish_time));
-    let facts = [("Planned", &change.requested_effective_time), ("Not before", &change.earliest_effective_time)];
+    let facts = [
+        ("Planned", &change.requested_effective_time),
+        ("Not before", &change.not_before_time),
+        ("For everybody not before", change.for_everybody()),
+    ];
     lines.extend(facts.iter().filter(|(_, time)| !time.is_empty()).map(|(word, time)| format!("- **{word}:** {time}")));
     if !change.text.is_empty() {
         lines.extend([String::new(), escaped(&change.text)]);

@@ -1,5 +1,7 @@
 //! Changes that were announced and have not taken effect.
 
+use jiff::Timestamp;
+
 use super::{
     Entry, Mechanism, Named, Objection, Upcoming,
     build::{Known, id, named},
@@ -8,7 +10,7 @@ use super::{
 use crate::{
     proto::v1::{Notice, NoticeChange, Subprocessor, notice::State, notice_change::Kind as ChangeKind},
     resource::mask,
-    rules::notice::instant,
+    rules::notice::{effect, instant},
 };
 
 /// The changes of a notice that customers are still to expect: of one that was published to them, those that have
@@ -48,6 +50,7 @@ pub fn announced(known: &Known<'_>, notice: &Notice, change: &NoticeChange) -> O
     if let Some(after) = &mut after {
         proposed_mechanisms(known, change, after);
     }
+    let earliest = notice.earliest_effective_time.filter(|_| waits(notice, change));
     let policy = notice.policy.unwrap_or_default();
     let objection = Some(known.objection(&policy)).filter(|one| change.waits && *one != Objection::default());
     Some(Upcoming {
@@ -63,11 +66,26 @@ pub fn announced(known: &Known<'_>, notice: &Notice, change: &NoticeChange) -> O
         products: known.products(&change.products),
         publish_time: said(notice.publish_time.as_ref()),
         requested_effective_time: said(notice.requested_effective_time.as_ref()),
-        earliest_effective_time: said(notice.earliest_effective_time.as_ref()),
+        earliest_effective_time: said(earliest.as_ref()),
+        not_before_time: not_before(notice, change).map(|time| time.to_string()).unwrap_or_default(),
         emergency: notice.emergency.is_some(),
         objection,
         link: known.links().notice(&id(&notice.name)),
     })
+}
+
+/// Whether a change of a notice waits for customers: where gates only advise, what has a time does not.
+pub fn waits(notice: &Notice, change: &NoticeChange) -> bool {
+    change.waits && (effect::binds(notice) || notice.requested_effective_time.is_none())
+}
+
+/// Before when a change takes effect for nobody, as far as that is known.
+pub fn not_before(notice: &Notice, change: &NoticeChange) -> Option<Timestamp> {
+    let promised = instant(notice.promise_clear_time.as_ref());
+    let last = instant(notice.earliest_effective_time.as_ref()).filter(|_| effect::is_together(notice));
+    let first = promised.max(last).filter(|_| waits(notice, change) && notice.emergency.is_none());
+    // Where no days are promised that is when it was published.
+    first.filter(|first| Some(*first) > instant(notice.publish_time.as_ref()))
 }
 
 /// What a change is about as it is, and as it will be.

@@ -1,5 +1,7 @@
 //! The words of what is published: shorter and plainer than those of papers, which lawyers read.
 
+use jiff::civil::Date;
+
 use crate::{
     proto::v1::{
         Instrument, Location, Module, instrument::Kind as InstrumentKind, location::Activity,
@@ -111,6 +113,12 @@ pub fn summary(kind: ChangeKind, name: &str, others: &[String]) -> String {
     }
 }
 
+/// An ISO 8601 day as people write it.
+pub fn day(iso: &str) -> String {
+    let date = iso.parse::<Date>();
+    date.map_or_else(|_| iso.to_owned(), |date| date.strftime("%-d %B %Y").to_string())
+}
+
 /// The short word of an enum's value; empty for one that says nothing.
 pub fn short(name: &str, prefix: &str) -> String {
     match name.strip_prefix(prefix).unwrap_or(name) {
@@ -165,6 +173,7 @@ mod tests {
         assert_eq!(land("ZZ"), "ZZ");
         assert_eq!(summary(ChangeKind::Replace, "A", &["B".into(), "C".into()]), "A replaces B and C");
         assert_eq!(summary(ChangeKind::Replace, "A", &[]), "A joins the list");
+        assert_eq!((day("2026-04-03").as_str(), day("soon").as_str()), ("3 April 2026", "soon"));
         assert_eq!(short("ROLE_NOT_STATED", "ROLE_"), "");
         assert_eq!(short("ROLE_PROCESSOR", "ROLE_"), "PROCESSOR");
     }

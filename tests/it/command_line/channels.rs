@@ -4,7 +4,10 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::Server;
-use crate::deliveries::scene::{Manner, Receiver};
+use crate::{
+    deliveries::scene::{Manner, Receiver},
+    sink::Sink,
+};
 
 const MANIFEST: &str = "
 organization: {id: acme, display_name: Acme}
@@ -79,6 +82,76 @@ async fn a_subscription_lives() {
     assert!(bounce.code == 1 && bounce.error.contains("is no mail"), "{bounce:?}");
     assert!(server.ok(&["subscriptions", "end", name]).contains("ended"));
     assert!(!server.ok(&["subscriptions", "acme"]).contains(name));
+}
+
+const MAILED: &str = "
+organization: {id: acme, display_name: Acme, notice_policy: {enforcement: REQUIRED, four_eyes: false}}
+subprocessors:
+  - {id: old, display_name: Old, state: ACTIVE, recorded_as_found: true, listed: true, purposes: [mail]}
+  - {id: moved, display_name: Moved, state: ACTIVE, recorded_as_found: true, listed: true, purposes: [mail], locations: [{region_code: DE}]}
+customers:
+  - {id: gone, display_name: Gone, contacts: [{email: code-550-rcpt@gone.example}], agreement: {authorization: SPECIFIC, notice_days: 30, notice_method: EMAIL_TO_CONTACTS}}
+  - {id: here, display_name: Here, contacts: [{email: dpo@here.example}], agreement: {authorization: SPECIFIC, notice_days: 30, notice_method: EMAIL_TO_CONTACTS}}
+";
+
+const NOTICE: &str = "
+id: n
+title: Two changes
+changes:
+  - {kind: REMOVE, subprocessor: organizations/acme/subprocessors/old}
+  - {kind: CHANGE_LOCATION, subprocessor: organizations/acme/subprocessors/moved, proposed: {locations: [{region_code: DE}, {region_code: US}]}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_could_not_be_told_is_seen_and_why() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let mut sink = Sink::start(&[]).await;
+    let email = format!(
+        "[email]\nsmtp_host = \"127.0.0.1\"\nsmtp_port = {}\ntls = \"none\"\nfrom = \"a@acme.example\"",
+        sink.port
+    );
+    std::fs::write(
+        place("settings.toml"),
+        format!("{SETTINGS}{email}\n[web]\npublic_url = \"https://acme.example\"\n"),
+    )
+    .expect("written");
+    std::fs::write(place("acme.yaml"), MAILED).expect("written");
+    std::fs::write(place("notice.yaml"), NOTICE).expect("written");
+    let server = Server::start(&["--data-dir", &place("data"), "--config", &place("settings.toml")]);
+    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
+    let name = "organizations/acme/notices/n";
+    server.ok(&["notice", "create", &place("notice.yaml"), "--organization", "acme"]);
+    server.ok(&["notice", "approve", name]);
+    server.ok(&["notice", "publish", name]);
+    sink.kept().await;
+    let dead = loop {
+        let dead = server.ok(&["deliveries", "acme", "--state", "DEAD", "--notice", name]);
+        if dead.contains("notice.published") {
+            break dead;
+        }
+    };
+    // When it was tried last, the code, and the words, each once.
+    let row = dead.lines().find(|line| line.contains("notice.published")).expect("a row");
+    assert!(row.contains(" 550 ") && row.matches("5.1.1 said the sink").count() == 1, "{dead}");
+    assert!(row.matches(&jiff::Timestamp::now().strftime("%Y-%m-").to_string()).count() == 1, "{dead}");
+    let status = loop {
+        let status = server.ok(&["notice", "status", name]);
+        // What arrived is written down a moment later.
+        if status.lines().any(|line| line.starts_with("here") && !line.contains("not told")) {
+            break status;
+        }
+    };
+    let of = |who: &str| -> Vec<&str> {
+        let rows = status.lines().skip_while(|line| !line.starts_with(who));
+        rows.take(2).collect()
+    };
+    let gone = of("gone");
+    assert!(gone[0].contains("not told: code-550-rcpt@gone.example: 550 5.1.1"), "{status}");
+    // Of what waits for nobody there is nothing to wait for.
+    let here = of("here");
+    assert!(here[0].contains("waits for no answer") && here[1].contains("c2"), "{status}");
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

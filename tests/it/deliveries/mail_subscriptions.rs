@@ -20,7 +20,7 @@ use crate::{
 const PAGES: &str = "https://trust.acme.example/organizations/acme/subscriptions";
 
 /// A subscription of an address.
-fn email(address: &str) -> Subscription {
+pub fn email(address: &str) -> Subscription {
     let channel = Some(Channel::Email(EmailTarget { address: address.into() }));
     Subscription { channel, ..Subscription::default() }
 }
@@ -33,7 +33,7 @@ fn token(text: &str, id: &str, page: &str) -> String {
 }
 
 /// Subscribes an address that agrees.
-async fn agreed(scene: &mut Scene, sink: &mut Sink, id: &str, wanted: Subscription) -> Subscription {
+pub async fn agreed(scene: &mut Scene, sink: &mut Sink, id: &str, wanted: Subscription) -> Subscription {
     let subscription = scene.subscribe(id, wanted).await.expect("subscribed");
     let question = sink.kept().await;
     let request = v1::VerifySubscriptionRequest {

@@ -3,6 +3,7 @@
 mod feed;
 mod hostile;
 mod list;
+mod notices;
 mod places;
 mod refusals;
 mod round_trip;

@@ -2,7 +2,7 @@
 
 use subprocessor_registry::proto::v1;
 
-use super::{LIST, acme, get};
+use super::{LIST, MANIFEST, acme, acme_with, announce, get, joins, newcomer};
 use crate::support::{ask, both, refused};
 use tonic::Code;
 
@@ -28,7 +28,6 @@ both! {
         let long = format!("?q={}", "x".repeat(201));
         let endless = format!("?q={}", "x".repeat(5_000));
         for (query, said) in [
-            ("?colour=red", "colour: is not offered here"),
             ("?q=a&q=b", "q: is given twice"),
             ("?date=soon", "date: "),
             ("?date=2026-02-30", "date: "),
@@ -48,8 +47,10 @@ both! {
             assert!(answer.status == 400 && !answer.body.contains('\u{1b}') && answer.body.contains("[31mx"), "{answer:?}");
         }
         // All that is wrong at once.
-        let answer = get(&server, &format!("{LIST}?a=1&date=x")).await;
-        assert!(answer.body.contains("a: is not offered") && answer.body.contains("date: "), "{answer:?}");
+        let answer = get(&server, &format!("{LIST}?as_of=y&date=x")).await;
+        assert!(answer.body.contains("as_of: ") && answer.body.contains("date: "), "{answer:?}");
+        let answer = get(&server, &format!("{LIST}/subprocessors.json?colour=red&date=x")).await;
+        assert!(answer.body.contains("colour: is not offered here; there are date, as_of") && answer.body.contains("date: "), "{answer:?}");
         for page in ["0", "-1", "x", "99999999999999999999"] {
             assert_eq!(get(&server, &format!("{LIST}/history?page={page}")).await.status, 400, "{page}");
         }
@@ -69,6 +70,48 @@ both! {
         let request = v1::DeleteOrganizationRequest { name: "organizations/acme".into(), ..Default::default() };
         refused(server.organizations.delete_organization(request).await, Code::FailedPrecondition, "RESOURCE_IN_USE", &[]);
         assert_eq!(get(&server, &format!("{LIST}?as_of={before}")).await.status, 200);
+    }
+
+    async fn a_link_that_others_have_written_more_into_leads_to_the_same_page(backend: Backend) {
+        let (_place, mut server) = acme(backend).await;
+        announce(&mut server, "n", joins("Newcomer joins", newcomer())).await;
+        for path in ["", "/history", "/notices/n", "/subprocessors.json", "/subprocessors.csv", "/subprocessors.md", "/feed.atom"] {
+            let plain = get(&server, &format!("{LIST}{path}")).await;
+            let counted = get(&server, &format!("{LIST}{path}?utm_source=newsletter&utm_source=twice&fbclid=x")).await;
+            assert_eq!((counted.status, &counted.body), (200, &plain.body), "{path}");
+            // A typing error must not give a program another list than the one that it meant.
+            let strange = get(&server, &format!("{LIST}{path}?foo=1")).await;
+            assert_eq!(strange.status, if path.contains('.') { 400 } else { 200 }, "{path}");
+        }
+        for (path, place) in [
+            ("/", "../acme"),
+            ("/?date=2020-01-01", "../acme?date=2020-01-01"),
+            ("//", "../../acme"),
+            ("/history/", "../history"),
+            ("/notices/n/", "../n"),
+            ("/subprocessors.json/?as_of=1", "../subprocessors.json?as_of=1"),
+        ] {
+            let answer = get(&server, &format!("{LIST}{path}")).await;
+            assert_eq!((answer.status, answer.headers.get("location").map(String::as_str)), (308, Some(place)), "{path}");
+        }
+    }
+
+    async fn a_page_that_says_no_leads_back_to_the_list(backend: Backend) {
+        let (_place, server) = acme_with(backend, MANIFEST, &[("WEB__PUBLIC_URL", "https://trust.example.com/lists")]).await;
+        for (path, status) in [("?date=x", 400), ("/history?page=x", 400), ("/notices/none", 404), ("/nothing/here", 404), ("/subscribe", 404)] {
+            let answer = get(&server, &format!("{LIST}{path}")).await;
+            assert_eq!(answer.status, status, "{path}");
+            assert!(answer.body.contains("<a href=\"/lists/organizations/acme\">The list of sub-processors</a>"), "{path}: {answer:?}");
+            assert!(answer.body.contains("href=\"/lists/assets/style-"), "{path}: {answer:?}");
+        }
+        // Of whom there is no list there is no way to it.
+        for path in ["/organizations/none", "/organizations/none/history", "/organizations/none/x/y"] {
+            let answer = get(&server, path).await;
+            assert!(answer.status == 404 && !answer.body.contains("The list of sub-processors"), "{path}: {answer:?}");
+            assert!(answer.body.contains("href=\"/lists/assets/style-"), "{path}: {answer:?}");
+        }
+        let file = get(&server, &format!("{LIST}/nothing.json")).await;
+        assert_eq!((file.status, file.headers["content-type"].as_str()), (404, "text/plain; charset=utf-8"));
     }
 
     async fn browsers_are_told_to_make_nothing_of_it_but_show_it(backend: Backend) {
