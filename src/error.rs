@@ -22,6 +22,13 @@ const LONGEST_RULE: usize = 600;
 /// The largest answer whose size the data decides: what clients accept, less room for what is around it.
 const MAX_ANSWER: usize = 4 * 1024 * 1024 - 64 * 1024;
 
+impl Reason {
+    /// The word for it, as callers and the log have it.
+    fn word(self) -> &'static str {
+        self.as_str_name().trim_start_matches("ERROR_REASON_")
+    }
+}
+
 /// Refuses an answer that clients would not accept.
 ///
 /// # Errors
@@ -197,10 +204,18 @@ impl Error {
         })
     }
 
+    /// The preconditions that are not met, with what is missing.
+    pub fn preconditions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.details.iter().filter_map(|detail| match detail {
+            Detail::Precondition { kind, text, .. } => Some((*kind, text.as_str())),
+            Detail::Field { .. } | Detail::Resource { .. } => None,
+        })
+    }
+
     /// Writes the cause to the log, where the error ends: once, because it does not leave.
     pub fn log(&self, what: &'static str) {
         if let Some(cause) = &self.0.cause {
-            tracing::error!(reason = self.0.reason.as_str_name(), cause = %chain(cause.as_ref()), "{what}");
+            tracing::error!(reason = self.0.reason.word(), cause = %chain(cause.as_ref()), "{what}");
         }
     }
 
@@ -281,7 +296,7 @@ impl From<Error> for Status {
         let message = clip(&message).into_owned();
         let metadata: HashMap<String, String> =
             metadata.into_iter().map(|(key, value)| (key.to_owned(), clip(&value).into_owned())).collect();
-        let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned();
+        let reason = reason.word().to_owned();
         let mut budget = details_budget(&message, &metadata);
         let mut out = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
         let total = details.len();

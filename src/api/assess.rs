@@ -39,7 +39,10 @@ impl Api {
         if !request.date.is_empty() {
             return Err(Error::field("date", "cannot be given with a range"));
         }
-        let read = |field: &str, text: &str| text::date(text).map_err(|rule| Error::field(field, rule));
+        let read = |field: &str, text: &str| match text {
+            "" => Err(Error::field(field, "is required: a range has two ends")),
+            _ => text::date(text).map_err(|rule| Error::field(field, rule)),
+        };
         let (first, last) = (read("from_date", from)?, read("to_date", to)?);
         if last < first {
             return Err(Error::field("to_date", format!("is before from_date ({to} < {from})")));

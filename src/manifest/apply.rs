@@ -1,8 +1,11 @@
 //! Making the registry hold what a manifest says: everything in it, in one revision, or nothing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
-use super::{Entry, Flavour, Manifest, Place, Problems, read};
+use super::{Entry, Flavour, Manifest, Place, Problems, read::read_on, section_key};
 use crate::{
     call::Call,
     error::{Error, Reason, Result},
@@ -10,11 +13,14 @@ use crate::{
         ApplyManifestResponse, Certification, Customer, Document, FieldDiff, Organization, PlannedChange, Subprocessor,
         Transfer, planned_change::Action,
     },
-    resource::{diff, name::Name},
+    resource::{
+        diff,
+        name::{Kind, Name},
+    },
     store::{
         Store,
         standard::{Established, Managed},
-        version::{Resource, Stored},
+        version::{Reference, Resource, Stored},
         writer::Writer,
     },
 };
@@ -27,9 +33,62 @@ use crate::{
 pub async fn apply(store: &Store, call: Call, text: &str, prune: bool) -> Result<ApplyManifestResponse> {
     // A text of megabytes takes seconds, in which other calls want the thread.
     let text = text.to_owned();
-    let reading = tokio::task::spawn_blocking(move || read(&text, Flavour::Operator));
-    let manifest = reading.await.map_err(Error::internal)??;
-    store.write(call, move |writer| Box::pin(run(writer, manifest, prune))).await
+    let reading = tokio::task::spawn_blocking(move || read_on(&text, Flavour::Operator));
+    let (manifest, problems) = reading.await.map_err(Error::internal)??;
+    if problems.list().is_empty() {
+        return store.write(call, move |writer| Box::pin(run(writer, manifest, prune))).await;
+    }
+    // It cannot be written. What it refers to is looked up all the same, so that both are said at once.
+    let problems = store.foresee(call, move |writer| Box::pin(look_up(writer, manifest, problems))).await?;
+    Err(problems.into_error().unwrap_or_else(|| Error::internal("a manifest is refused for nothing")))
+}
+
+/// Adds what the entries of a manifest refer to that is nowhere.
+async fn look_up(writer: &Writer, manifest: Manifest, mut problems: Problems) -> Result<Problems> {
+    if problems.is_full() {
+        return Ok(problems);
+    }
+    let mut listed = References::default();
+    listed.gather(manifest.organization);
+    listed.gather(manifest.documents);
+    listed.gather(manifest.vendors);
+    listed.gather(manifest.certifications);
+    listed.gather(manifest.subprocessors);
+    listed.gather(manifest.transfers);
+    listed.gather(manifest.customers);
+    let sections = Flavour::Operator.sections().iter().copied();
+    let hidden: Vec<Kind> = sections.filter(|kind| problems.hides(section_key(*kind))).collect();
+    let judged = writer.judge(&listed.references, &listed.own).await?;
+    for ((reference, place), wrong) in listed.references.iter().zip(listed.places).zip(judged) {
+        let Some((reason, rule)) = wrong else { continue };
+        let may_be_there = || Name::parse(&reference.name).is_some_and(|name| hidden.contains(&name.kind()));
+        let (path, line) = place.locate(&reference.field);
+        if !problems.has(&path) && (reason == Reason::FieldInvalid || !may_be_there()) {
+            problems.add(&path, line, || rule);
+        }
+    }
+    Ok(problems)
+}
+
+/// What the entries of a manifest refer to.
+#[derive(Default)]
+struct References {
+    references: Vec<Reference>,
+    /// Where the entry of each stands.
+    places: Vec<Arc<Place>>,
+    /// The names of the entries.
+    own: HashSet<String>,
+}
+
+impl References {
+    fn gather<R: Managed>(&mut self, entries: impl IntoIterator<Item = Entry<R>>) {
+        for Entry { message, place } in entries {
+            self.own.insert(message.header().name.to_owned());
+            let (references, place) = (message.references(), Arc::new(place));
+            self.places.extend(references.iter().map(|_| Arc::clone(&place)));
+            self.references.extend(references);
+        }
+    }
 }
 
 async fn run(writer: &mut Writer, manifest: Manifest, prune: bool) -> Result<ApplyManifestResponse> {
@@ -176,6 +235,12 @@ impl Run<'_> {
         match error.reason() {
             Reason::Internal | Reason::DatabaseUnavailable | Reason::RevisionTooLarge | Reason::Unspecified => {
                 return Err(error);
+            }
+            Reason::GateRefused => {
+                for (kind, text) in error.preconditions() {
+                    let gate = kind.trim_start_matches("GATE_");
+                    self.add(place, "", format!("the gate {gate} is not met: {text}"));
+                }
             }
             _ if fields.is_empty() => self.add(place, "", error.to_string()),
             _ => fields.into_iter().for_each(|(field, rule)| self.add(place, &field, rule)),

@@ -182,6 +182,20 @@ impl Problems {
         self.paths.contains(path)
     }
 
+    /// Whether not all of a section could be read, so that what is not found may stand there.
+    fn hides(&self, section: &str) -> bool {
+        let hides = |path: &String| match path.strip_prefix(section) {
+            Some("") => true,
+            Some(rest) => {
+                let field = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, field)| field);
+                matches!(field, Some("" | ".id" | ".parent"))
+            }
+            // A section that nobody knows may be this one, misspelt.
+            None => !path.contains(['.', '[']),
+        };
+        self.paths.iter().any(hides)
+    }
+
     /// Whether as many were found as are reported.
     pub fn is_full(&self) -> bool {
         self.total >= MAX_PROBLEMS

@@ -25,12 +25,26 @@ use crate::{
 /// # Errors
 /// MANIFEST_INVALID with every error, up to a thousand: the path in the manifest, and the rule behind `line N: `.
 pub fn read(text: &str, flavour: Flavour) -> Result<Manifest> {
+    let (manifest, problems) = read_on(text, flavour)?;
+    problems.into_error().map_or(Ok(manifest), Err)
+}
+
+/// Reads as much of a file as can be understood, and says what is wrong with it.
+///
+/// # Errors
+/// MANIFEST_INVALID for one that holds too much to be read.
+pub(super) fn read_on(text: &str, flavour: Flavour) -> Result<(Manifest, Problems)> {
     let mut problems = Problems::default();
     let mut manifest = Manifest::default();
     if let Some(root) = node::parse(text, MAX_BYTES, &mut problems) {
+        let is_whole = problems.list().is_empty();
         File { flavour, problems: &mut problems }.read(&root, &mut manifest)?;
+        if !is_whole {
+            // Where the text itself ends early, or means two things, nothing is to be made of it.
+            manifest = Manifest::default();
+        }
     }
-    problems.into_error().map_or(Ok(manifest), Err)
+    Ok((manifest, problems))
 }
 
 /// Reads a file that holds one resource as manifests write it, with an `id` or without. Its name is not set.

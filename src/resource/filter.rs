@@ -315,11 +315,13 @@ pub fn order(order_by: &str, fields: &[Field]) -> Result<Order> {
     let offered = || fields.iter().filter(|f| f.ordered).map(|f| f.path).collect::<Vec<_>>().join(", ");
     let refuse = |rule: String| Error::fields(Reason::OrderByInvalid, vec![("order_by".to_owned(), rule)]);
     let words: Vec<&str> = order_by.split_whitespace().collect();
+    let one = || refuse(format!("must be one field, optionally with desc; offered are: {}", offered()));
     let (path, descending) = match words.as_slice() {
+        _ if order_by.contains(',') => return Err(one()),
         [] => (fields.first().map_or("", |f| f.path), false),
         [path] | [path, "asc"] => (*path, false),
         [path, "desc"] => (*path, true),
-        _ => return Err(refuse(format!("must be one field, optionally with desc; offered are: {}", offered()))),
+        _ => return Err(one()),
     };
     fields
         .iter()
@@ -383,6 +385,10 @@ mod tests {
         assert_eq!(order("", FIELDS).unwrap().field.path, "name");
         for bad in ["state", "name desc desc", "nothing", "name, start_date", "name DESC"] {
             assert_eq!(order(bad, FIELDS).expect_err(bad).reason(), Reason::OrderByInvalid);
+        }
+        for several in ["name,start_date", "name,name", "name desc, start_date", "name,"] {
+            let error = order(several, FIELDS).expect_err(several).to_string();
+            assert!(error.contains("must be one field"), "{several}: {error}");
         }
     }
 }

@@ -170,6 +170,16 @@ pub fn is_on_list(subprocessor: &Subprocessor, day: &str) -> bool {
         && (subprocessor.end_date.is_empty() || day < subprocessor.end_date.as_str())
 }
 
+/// Whether it is on the list on an ISO 8601 day, or will be when it begins.
+pub fn is_current(subprocessor: &Subprocessor, day: &str) -> bool {
+    was_in_use(subprocessor) && (subprocessor.end_date.is_empty() || day < subprocessor.end_date.as_str())
+}
+
+/// Whether customers know of it on an ISO 8601 day: it is announced to them, or on the list.
+pub fn is_known(subprocessor: &Subprocessor, day: &str) -> bool {
+    subprocessor.state() == State::Announced || is_current(subprocessor, day)
+}
+
 /// Whether there is a time at which two engagements both are.
 pub fn overlap(a: &Subprocessor, b: &Subprocessor) -> bool {
     // An absent start is always, an absent end never.

@@ -146,12 +146,15 @@ impl Store {
     pub async fn get<R: Resource>(&self, name: &Name, as_of: Option<AsOf>) -> Result<R> {
         let mut query = version_query(R::KIND);
         query.and_where(Expr::col(column("name")).eq(name.as_str()));
-        match as_of {
-            None => query.and_where(Expr::col(column("to_revision")).is_null()),
-            Some(_) => query.cond_where(alive_at(self.revision_at(as_of).await?)),
+        let revision = match as_of {
+            None => None,
+            Some(_) => Some(self.revision_at(as_of).await?),
         };
-        let row = fetch(self.reads(), &query).await?;
-        let row = row.ok_or_else(|| Error::not_found(R::KIND.singular(), name.as_str()))?;
+        match revision {
+            None => query.and_where(Expr::col(column("to_revision")).is_null()),
+            Some(revision) => query.cond_where(alive_at(revision)),
+        };
+        let Some(row) = fetch(self.reads(), &query).await? else { return Err(self.absent(name, revision).await?) };
         Stored::<R>::decode(row)?.map(|stored| stored.message).ok_or_else(|| {
             Error::new(Reason::ResourceErased, format!("{name}: the version asked for was erased"))
                 .resource(R::KIND.singular(), name.as_str())
@@ -262,9 +265,33 @@ impl Store {
             .and_where(Expr::col(column("name")).eq(name.as_str()))
             .cond_where(alive_at(revision))
             .to_owned();
+        match self.reads().query_one(&query).await? {
+            Some(row) => Ok(row.try_get("", "resource_id")?),
+            None => Err(self.absent(name, Some(revision)).await?),
+        }
+    }
+
+    /// The refusal of a resource that has no version at a revision (none: now): it never existed, or did not yet.
+    async fn absent(&self, name: &Name, revision: Option<i64>) -> Result<Error> {
+        let kind = name.kind().singular();
+        let Some(revision) = revision else { return Ok(Error::not_found(kind, name.as_str())) };
+        let query = Query::select()
+            .expr_as(Expr::col(column("from_revision")).min(), column("first"))
+            .from(table(name.kind()))
+            .and_where(Expr::col(column("name")).eq(name.as_str()))
+            .to_owned();
         let row = self.reads().query_one(&query).await?;
-        let row = row.ok_or_else(|| Error::not_found(name.kind().singular(), name.as_str()))?;
-        Ok(row.try_get("", "resource_id")?)
+        let first: Option<i64> = row.map(|row| row.try_get("", "first")).transpose()?.flatten();
+        Ok(match first {
+            Some(first) => {
+                let message = format!("{name} did not exist yet at revision {revision}; its first is {first}");
+                Error::new(Reason::ResourceNotFound, message)
+                    .resource(kind, name.as_str())
+                    .with("revision", revision)
+                    .with("first_revision", first)
+            }
+            None => Error::not_found(kind, name.as_str()),
+        })
     }
 
     /// How the database would read a page: the lines of its plan. For the test that refuses full scans.

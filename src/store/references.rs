@@ -1,7 +1,7 @@
 //! What refers to what: checked when all of a write is written, so that what one write makes may refer to each other in
 //! any order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     entity, resource,
@@ -9,7 +9,7 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    error::{Error, Reason, Result},
+    error::{Error, Reason, Result, clip},
     resource::name::{Kind, Name},
 };
 
@@ -74,6 +74,18 @@ impl Dangling {
     }
 }
 
+/// What is wrong with a reference that no resource could fit.
+fn misnamed(reference: &Reference) -> Option<String> {
+    let fits = Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
+    let pattern = || reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
+    (!fits).then(|| format!("must be a name of the form {}, not \"{}\"", pattern(), clip(&reference.name)))
+}
+
+/// What is wrong with a reference to what is not there.
+fn lost(reference: &Reference, is_deleted: bool) -> String {
+    format!("{} {}", clip(&reference.name), if is_deleted { "is deleted" } else { "does not exist" })
+}
+
 fn refuse_dangling(dangling: Vec<Dangling>) -> Error {
     if dangling.iter().any(|one| one.reason == Reason::FieldInvalid) {
         let fields = dangling.into_iter().filter(|one| one.reason == Reason::FieldInvalid);
@@ -96,6 +108,31 @@ impl Writer {
         Ok(self.look_up().await?.1)
     }
 
+    /// What is wrong with references of resources that are not written, in their order: FIELD_INVALID or
+    /// REFERENCE_NOT_FOUND, with words that follow the field; none if nothing is. Those named by `own` would be written with
+    /// them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn judge(
+        &self,
+        references: &[Reference],
+        own: &HashSet<String>,
+    ) -> Result<Vec<Option<(Reason, String)>>> {
+        let asked = |one: &&Reference| misnamed(one).is_none() && !own.contains(&one.name);
+        let names = references.iter().filter(asked).map(|one| one.name.clone()).collect();
+        let found = resource::find_all(&self.tx, names).await?;
+        let gone = super::read::deleted_among(&self.tx, &found).await?;
+        let rows: HashMap<&str, i64> = found.iter().map(|row| (row.name.as_str(), row.id)).collect();
+        let judged = references.iter().map(|one| match (misnamed(one), rows.get(one.name.as_str())) {
+            (Some(rule), _) => Some((Reason::FieldInvalid, rule)),
+            (None, _) if own.contains(&one.name) => None,
+            (None, Some(id)) if !gone.contains(id) => None,
+            (None, row) => Some((Reason::ReferenceNotFound, lost(one, row.is_some()))),
+        });
+        Ok(judged.collect())
+    }
+
     /// The permanent rows of what was referred to, and the references that do not hold.
     async fn look_up(&self) -> Result<(Vec<entity::resource::Model>, Vec<Dangling>)> {
         let references =
@@ -106,21 +143,15 @@ impl Writer {
         let rows: HashMap<&str, &entity::resource::Model> = found.iter().map(|row| (row.name.as_str(), row)).collect();
         let mut dangling = Vec::new();
         for (written, reference) in references() {
-            let fits =
-                Name::parse(&reference.name).is_some_and(|name| reference.kind.is_none_or(|kind| kind == name.kind()));
-            let shown = crate::error::clip(&reference.name);
-            let (reason, rule) = match rows.get(reference.name.as_str()) {
-                _ if !fits => {
-                    let pattern = reference.kind.map_or_else(|| "a resource".to_owned(), Kind::pattern);
-                    (Reason::FieldInvalid, format!("must be a name of the form {pattern}, not \"{shown}\""))
-                }
-                None => (Reason::ReferenceNotFound, format!("{shown} does not exist")),
+            let (reason, rule) = match (misnamed(reference), rows.get(reference.name.as_str())) {
+                (Some(rule), _) => (Reason::FieldInvalid, rule),
+                (None, None) => (Reason::ReferenceNotFound, lost(reference, false)),
                 // What is one organization's own is nobody else's to refer to, or to hold back.
-                Some(row) if row.organization_id != 0 && row.organization_id != written.organization_id => {
-                    (Reason::FieldInvalid, format!("{shown} is not of the same organization"))
+                (None, Some(row)) if row.organization_id != 0 && row.organization_id != written.organization_id => {
+                    (Reason::FieldInvalid, format!("{} is not of the same organization", clip(&reference.name)))
                 }
-                Some(row) if gone.contains(&row.id) => (Reason::ReferenceNotFound, format!("{shown} is deleted")),
-                Some(_) => continue,
+                (None, Some(row)) if gone.contains(&row.id) => (Reason::ReferenceNotFound, lost(reference, true)),
+                (None, Some(_)) => continue,
             };
             dangling.push(Dangling {
                 from: written.name.clone(),

@@ -27,7 +27,7 @@ use crate::{
     },
     rules::{
         chain::{self, Links},
-        engagement::{self, Unmet},
+        engagement::{self, Step, Unmet},
     },
 };
 
@@ -129,12 +129,10 @@ impl Managed for Subprocessor {
     fn admit<'a>(&'a mut self, writer: &'a Writer, before: Option<&'a Stored<Self>>) -> BoxFuture<'a, Result<()>> {
         async move {
             self.admit_state(before, &day(writer.now()))?;
+            writer.pass_untold(before.map(|before| &before.message), self).await?;
             match before {
-                Some(before) if !before.is_deleted() => {
-                    writer.pass_widening(&before.message, self).await?;
-                    self.record_lost_gates(writer, &before.message).await
-                }
-                _ => Ok(()),
+                Some(before) => self.record_lost_gates(writer, &before.message).await,
+                None => Ok(()),
             }
         }
         .boxed()
@@ -151,7 +149,7 @@ impl Managed for Subprocessor {
             self.start_date.clone_from(&old.start_date);
         }
         let ended = old.state() == State::Retired;
-        if ended && (silent || !self.recorded_as_found) && self.end_date.is_empty() {
+        if ended && (silent || self.state() == State::Retired) && self.end_date.is_empty() {
             self.end_date.clone_from(&old.end_date);
         }
     }
@@ -170,11 +168,13 @@ impl Managed for Subprocessor {
             }
             self.refuse_cycle(writer).await?;
             self.refuse_duplicate(writer).await?;
-            match before.filter(|before| !before.is_deleted()) {
-                // What was overridden has been recorded.
-                Some(before) if writer.passes.over.is_none() => self.refuse_lost_gates(writer, &before.message).await,
-                _ => Ok(()),
+            let Some(Stored { message: before, .. }) = before else { return Ok(()) };
+            let in_use = |one: &Self| matches!(one.state(), State::Active | State::Suspended);
+            if self.state() == State::Retired && in_use(before) {
+                writer.refuse_while_engaging(&Name::of(Self::KIND, "subprocessor.name", &self.name)?).await?;
             }
+            // What was overridden has been recorded.
+            if writer.passes.over.is_some() { Ok(()) } else { self.refuse_lost_gates(writer, before).await }
         }
         .boxed()
     }
@@ -197,6 +197,7 @@ impl Subprocessor {
                 _ => return refuse("is output only: a new subprocessor is PROPOSED, unless recorded_as_found".into()),
             };
             self.set_state(state);
+            self.end_if_over(today);
             return Ok(());
         };
         let before = stored.message.state();
@@ -214,7 +215,24 @@ impl Subprocessor {
         {
             return Err(Error::field("subprocessor.end_date", "is required: it is RETIRED"));
         }
+        // The end that came with the state goes with it.
+        let is_over = !self.end_date.is_empty() && self.end_date.as_str() <= today;
+        if before == State::Retired
+            && self.state() != State::Retired
+            && is_over
+            && self.end_date == stored.message.end_date
+        {
+            self.end_date.clear();
+        }
+        self.end_if_over(today);
         Ok(())
+    }
+
+    /// What is over ended on some day: today, as Retire has it, if nobody says when.
+    fn end_if_over(&mut self, today: &str) {
+        if self.state() == State::Retired && self.end_date.is_empty() {
+            today.clone_into(&mut self.end_date);
+        }
     }
 
     /// What is in use stays behind the gates it has passed: an update may not take it back before one of them.
@@ -345,10 +363,13 @@ impl Subprocessor {
 /// What to do about a state that is not the registry's.
 fn differs(before: State, asked: State, found: bool) -> String {
     let word = |state: State| state.as_str_name().trim_start_matches("STATE_");
+    let leads = |step: Step| step.from(before).is_ok();
     let step = match asked {
-        State::Active => "use Activate, or ",
-        State::Suspended => "use Suspend, or ",
-        State::Retired => "use Retire, or ",
+        State::Active if leads(Step::Activate) => "use Activate, or ",
+        // To where it can be activated from, past the gate of the notice.
+        State::Active if found => "correct it to SUSPENDED and use Activate, or ",
+        State::Suspended if leads(Step::Suspend) => "use Suspend, or ",
+        State::Retired if leads(Step::Retire) => "use Retire, or ",
         _ => "",
     };
     let (before, asked) = (word(before), word(asked));

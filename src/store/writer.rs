@@ -245,7 +245,11 @@ impl Writer {
         if resource::find(&self.tx, name).await?.is_none() {
             return Ok(());
         }
-        let message = format!("{name} exists, or existed and was deleted; an id is never given again");
+        let message = match self.find::<R>(&Name::of(R::KIND, "name", name)?).await? {
+            Some(known) if !known.is_deleted() => format!("{name} exists already"),
+            Some(_) => format!("{name} was deleted, and its id is never given again: undelete it, or take another id"),
+            None => format!("{name} existed, and its id is never given again: take another id"),
+        };
         Err(Error::new(Reason::ResourceExists, message).resource(R::KIND.singular(), name))
     }
 

@@ -9,6 +9,7 @@ mod gates;
 mod lifecycle;
 mod published;
 mod reach;
+mod untold;
 mod vendors;
 
 use subprocessor_registry::proto::v1;

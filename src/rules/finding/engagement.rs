@@ -119,15 +119,18 @@ impl Engagement<'_> {
         drafts.collect()
     }
 
-    /// Gates that an advisory policy let pass, and that are still not met.
+    /// Gates that an advisory policy let pass, or that what was entered as found passed by, and that are still not met.
     fn advised(&self, day: &str) -> Vec<Draft> {
         let records: Vec<(usize, &GateRecord)> = self.subprocessor.gate_records.iter().enumerate().collect();
         let open = records.iter().rev().filter(|(_, one)| {
-            one.outcome() == Outcome::Advisory && record_day(one).as_str() <= day && self.is_unmet(one.gate(), day)
+            matches!(one.outcome(), Outcome::Advisory | Outcome::Found)
+                && record_day(one).as_str() <= day
+                && self.is_unmet(one.gate(), day)
         });
         open.map(|(i, record)| {
             let (gate, on) = (gate_word(record.gate()), record_day(record));
-            let text = format!("put into use on {on} past the gate {gate}, which is still not met: {}", record.detail);
+            let entered = if record.outcome() == Outcome::Found { "entered as found" } else { "put into use" };
+            let text = format!("{entered} on {on} past the gate {gate}, which is still not met: {}", record.detail);
             self.draft(Kind::GateNotMet, Severity::Warning, gate)
                 .says(text, gate_law(record.gate()))
                 .cites([self.fact(&format!("gate_records[{i}]"), record.detail.clone())])

@@ -97,48 +97,104 @@ impl Writer {
         Ok(promised || !self.customers(&organization.name, "", 1).await?.is_empty())
     }
 
-    /// Lets an update of what is announced or in use pass: what widens it is refused, recorded, or a correction.
-    pub(in crate::store) async fn pass_widening(&self, before: &Subprocessor, after: &mut Subprocessor) -> Result<()> {
+    /// Lets a write of the list pass, whichever method or manifest it comes by: what brings a subprocessor onto the list,
+    /// or widens what customers know of it, is refused, recorded, or a correction. `before` is its last version, deleted
+    /// or not: what is brought back is as it was, or meets the gate.
+    pub(in crate::store) async fn pass_untold(
+        &self,
+        before: Option<&Subprocessor>,
+        after: &mut Subprocessor,
+    ) -> Result<()> {
+        let today = day(self.now());
+        let Some(before) = before else { return self.record_found(after, &today).await };
+        let enters = engagement::is_current(after, &today) && !engagement::is_current(before, &today);
         let widened = widened(before, after);
-        let passes = &self.passes;
-        let record_time = Some(timestamp(self.now().as_microsecond()));
-        if let Some(correction) = &passes.correction {
-            let today = day(self.now());
-            if correction.true_since_date > today {
-                let rule = format!("must not be after today ({today})");
-                return Err(Error::field("correction.true_since_date", rule));
-            }
-            let fields = super::fitting::differing(before, after);
-            if !fields.is_empty() {
-                after.corrections.push(CorrectionRecord {
-                    correction: Some(correction.clone()),
-                    fields,
-                    widened: widened.iter().map(|what| what.word().to_owned()).collect(),
-                    record_time,
-                });
-            }
-            return Ok(());
+        if let Some(correction) = &self.passes.correction {
+            return self.correct(correction, before, after, enters, &widened);
         }
-        if widened.is_empty() || !matches!(before.state(), Stage::Announced | Stage::Active | Stage::Suspended) {
+        let widens = !widened.is_empty() && engagement::is_known(before, &today) && engagement::is_known(after, &today);
+        if !enters && !widens {
             return Ok(());
         }
         let organization = self.organization_over(&after.name).await?;
-        let binds = engagement::gates_bind(&organization);
-        if binds && passes.over.is_none() {
-            return Err(refuse(after, &organization, &widened));
+        let (binds, over) = (engagement::gates_bind(&organization), &self.passes.over);
+        if binds && over.is_none() {
+            return Err(refuse(before, after, &organization, if enters { None } else { Some(&widened) }));
         }
         if !binds && !self.has_somebody_to_tell(&organization).await? {
             return Ok(());
         }
-        let words: Vec<&str> = widened.iter().map(|what| what.word()).collect();
-        after.gate_records.push(GateRecord {
-            gate: Gate::NoticeCleared.into(),
-            outcome: if passes.over.is_some() { Outcome::Overridden.into() } else { Outcome::Advisory.into() },
-            detail: format!("widened without a notice: {}", words.join(", ")),
-            record_time,
-            r#override: passes.over.clone(),
-        });
+        let detail = match enters {
+            true => "brought onto the list without a notice".to_owned(),
+            false => format!("widened without a notice: {}", words(&widened).join(", ")),
+        };
+        let outcome = if over.is_some() { Outcome::Overridden } else { Outcome::Advisory };
+        after.gate_records.push(self.notice_record(outcome, detail));
         Ok(())
+    }
+
+    /// Takes back an error.
+    fn correct(
+        &self,
+        correction: &Correction,
+        before: &Subprocessor,
+        after: &mut Subprocessor,
+        enters: bool,
+        widened: &[Widened],
+    ) -> Result<()> {
+        let today = day(self.now());
+        if correction.true_since_date > today {
+            let rule = format!("must not be after today ({today})");
+            return Err(Error::field("correction.true_since_date", rule));
+        }
+        let mut fields = super::fitting::differing(before, after);
+        if before.state() != after.state() {
+            fields.push("state".to_owned());
+        }
+        if !fields.is_empty() {
+            let enters = enters.then_some("USE");
+            after.corrections.push(CorrectionRecord {
+                correction: Some(correction.clone()),
+                fields,
+                widened: enters.into_iter().chain(words(widened)).map(ToOwned::to_owned).collect(),
+                record_time: Some(timestamp(self.now().as_microsecond())),
+            });
+        }
+        Ok(())
+    }
+
+    /// What is entered as found, and does not show that it was in use before the register began, may be new to customers.
+    /// It is in use all the same, so it is written, and found.
+    async fn record_found(&self, after: &mut Subprocessor, today: &str) -> Result<()> {
+        if !after.recorded_as_found || !engagement::is_current(after, today) {
+            return Ok(());
+        }
+        let organization = self.organization_over(&after.name).await?;
+        let began = instant(organization.create_time.as_ref()).map_or_else(String::new, day);
+        let since = if after.start_date.is_empty() { today } else { after.start_date.as_str() };
+        if since <= began.as_str()
+            || !(engagement::gates_bind(&organization) || self.has_somebody_to_tell(&organization).await?)
+        {
+            return Ok(());
+        }
+        let since = match after.start_date.as_str() {
+            "" => format!("entered on {today} without a start_date"),
+            start => format!("in use since {start}"),
+        };
+        let detail = format!("{since}, after the register began ({began}), and no notice announced it");
+        after.gate_records.push(self.notice_record(Outcome::Found, detail));
+        Ok(())
+    }
+
+    /// A record of the gate that every customer was told and is cleared.
+    fn notice_record(&self, outcome: Outcome, detail: String) -> GateRecord {
+        GateRecord {
+            gate: Gate::NoticeCleared.into(),
+            outcome: outcome.into(),
+            detail,
+            record_time: Some(timestamp(self.now().as_microsecond())),
+            r#override: self.passes.over.clone(),
+        }
     }
 
     /// Remembers a customer that was written: what follows for notices is written when all else is.
@@ -147,14 +203,39 @@ impl Writer {
     }
 }
 
-fn refuse(after: &Subprocessor, organization: &Organization, widened: &[Widened]) -> Error {
-    let message = format!("{}: gates of {} that are not met: {}", after.name, organization.name, widened.len());
-    widened.iter().fold(Error::new(Reason::GateRefused, message), |error, what| {
-        let text = format!(
-            "widens {}: announce it by a notice with a change of kind {}, or say that it corrects an error",
-            what.word(),
-            kind_word(what.kind())
-        );
+fn words(widened: &[Widened]) -> Vec<&'static str> {
+    widened.iter().map(|what| what.word()).collect()
+}
+
+/// The refusal of what widens what customers know; without that, of what brings it onto the list.
+fn refuse(
+    before: &Subprocessor,
+    after: &Subprocessor,
+    organization: &Organization,
+    widened: Option<&[Widened]>,
+) -> Error {
+    let correct = "or say that it corrects an error (`correction` of UpdateSubprocessor)";
+    let state = before.state().as_str_name().trim_start_matches("STATE_");
+    let texts: Vec<String> = match widened {
+        Some(widened) => {
+            let announce = |what: &Widened| {
+                let kind = kind_word(what.kind());
+                format!("widens {}: announce it by a notice with a change of kind {kind}, {correct}", what.word())
+            };
+            widened.iter().map(announce).collect()
+        }
+        None if matches!(before.state(), Stage::Proposed | Stage::Announced) => {
+            vec![format!(
+                "is {state}, and would be in use: announce it by a notice with a change of kind ADD, {correct}"
+            )]
+        }
+        None => vec![format!(
+            "was off the list, and would be on it: engage it anew, under an id that a notice with a change of kind ADD \
+             announces, {correct}"
+        )],
+    };
+    let message = format!("{}: gates of {} that are not met: {}", after.name, organization.name, texts.len());
+    texts.into_iter().fold(Error::new(Reason::GateRefused, message), |error, text| {
         error.precondition("GATE_NOTICE_CLEARED", &after.name, text)
     })
 }

@@ -215,4 +215,55 @@ both! {
         v1::Organization::update(&mut server, Some(sent), mask(&["legal_name"]), LIVE).await.expect("updated");
         assert_eq!(on(&mut server, "2025-03-01", None).await, "");
     }
+
+    async fn what_did_not_exist_yet_is_said_to_begin_later(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        organization(&mut server, "first").await;
+        organization(&mut server, "second").await;
+        subprocessor(&mut server, "organizations/second", "a", row("a", State::Active, "", "")).await.expect("created");
+        let said = |status: tonic::Status| {
+            assert_eq!(status.code(), Code::NotFound, "{status:?}");
+            let details = status.get_error_details();
+            let info = details.error_info().expect("ErrorInfo").clone();
+            assert_eq!(info.reason, "RESOURCE_NOT_FOUND");
+            (status.message().to_owned(), info.metadata.get("first_revision").cloned())
+        };
+        let second = |first: &str, at: i64| {
+            (format!("organizations/second did not exist yet at revision {at}; its first is {first}"), Some(first.to_owned()))
+        };
+        for revision in [0, 1] {
+            let get = v1::GetOrganizationRequest { name: "organizations/second".into(), as_of: at(revision) };
+            let status = server.organizations.get_organization(get).await.expect_err("not yet");
+            assert_eq!(said(status), second("2", revision));
+            let list = v1::ListSubprocessorsRequest { parent: "organizations/second".into(), as_of: at(revision), ..Default::default() };
+            let status = server.subprocessors.list_subprocessors(list).await.expect_err("not yet");
+            assert_eq!(said(status), second("2", revision));
+            let export = v1::ExportManifestRequest { name: "organizations/second".into(), as_of: at(revision), ..Default::default() };
+            let status = server.registry.export_manifest(export).await.expect_err("not yet");
+            assert_eq!(said(status), second("2", revision));
+        }
+        let get = v1::GetSubprocessorRequest { name: "organizations/second/subprocessors/a".into(), as_of: at(2), ..Default::default() };
+        let status = server.subprocessors.get_subprocessor(get).await.expect_err("not yet");
+        assert_eq!(said(status).0, "organizations/second/subprocessors/a did not exist yet at revision 2; its first is 3");
+        // What never was is nowhere at any time.
+        for as_of in [None, at(0), at(3)] {
+            let get = v1::GetOrganizationRequest { name: "organizations/none".into(), as_of };
+            let status = server.organizations.get_organization(get).await.expect_err("never");
+            assert_eq!(said(status), ("organizations/none does not exist".to_owned(), None));
+        }
+    }
+
+    async fn an_id_that_was_used_says_what_became_of_it(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        organization(&mut server, "acme").await;
+        let one = subprocessor(&mut server, "organizations/acme", "a", row("a", State::Active, "", "")).await.expect("created");
+        let answer = subprocessor(&mut server, "organizations/acme", "a", row("b", State::Active, "", "")).await;
+        let status = refused(answer, Code::AlreadyExists, "RESOURCE_EXISTS", &[]);
+        assert_eq!(status.message(), format!("{} exists already", one.name));
+        v1::Subprocessor::delete(&mut server, &one.name, "", LIVE).await.expect("deleted");
+        let answer = subprocessor(&mut server, "organizations/acme", "a", row("b", State::Active, "", "")).await;
+        let status = refused(answer, Code::AlreadyExists, "RESOURCE_EXISTS", &[]);
+        let rule = "was deleted, and its id is never given again: undelete it, or take another id";
+        assert_eq!(status.message(), format!("{} {rule}", one.name));
+    }
 }

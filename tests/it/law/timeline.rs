@@ -188,7 +188,7 @@ both! {
             ("?colour=red&from=x", 400, "colour: is not offered here; there are from, to and as_of\nfrom: must be"),
             ("?from=2020-01-01&from=2021-01-01", 400, "from: is given twice"),
             ("?%3Cscript%3E=1", 400, "<script>: is not offered here"),
-            ("?as_of=0", 404, "organizations/acme does not exist"),
+            ("?as_of=0", 404, "organizations/acme did not exist yet at revision 0; its first is "),
         ] {
             let answer = get(&server, query).await;
             assert_eq!((answer.status, answer.headers["content-type"].as_str()), (status, "text/plain; charset=utf-8"), "{query}");

@@ -260,7 +260,7 @@ both! {
         // What was found says which state it has.
         let found = text.replace("recorded_as_found: true", "recorded_as_found: true, state: ACTIVE");
         let status = refused(apply(&mut server, &found).await, Code::InvalidArgument, "MANIFEST_INVALID", &["subprocessors[1].state"]);
-        let rule = "is RETIRED in the registry, ACTIVE here: use Activate, or write RETIRED as `export` does";
+        let rule = "is RETIRED in the registry, ACTIVE here: correct it to SUSPENDED and use Activate, or write RETIRED as `export` does";
         assert!(status.message().ends_with(rule), "{status:?}");
     }
 

@@ -203,6 +203,53 @@ customers:
         assert_eq!(ids(&mut server).await, ["hosting", "mail"]);
     }
 
+    async fn what_does_not_hold_is_said_with_what_cannot_be_read(backend: Backend) {
+        let (_place, mut server) = fresh(backend).await;
+        apply(&mut server, WHOLE).await.expect("applied");
+        let text = "\
+organization:
+  id: acme
+  display_name: '' # organization
+vendors:
+  - id: new
+    display_name: New
+    colour: red # colour
+subprocessors:
+  - {id: one, display_name: One, vendor: vendors/nope} # nope
+  - {id: two, display_name: Two, vendor: aws} # form
+  - {id: three, display_name: Three, vendor: vendors/new, engaged_by: organizations/acme/subprocessors/one}
+  - {id: four, display_name: Four, vendor: vendors/aws, end_date: soon, engaged_by: organizations/acme/subprocessors/lost} # four
+";
+        wrong(&mut server, text, &[
+            ("organization.display_name", "# organization", "is required"),
+            ("vendors[0].colour", "# colour", "there is no"),
+            ("subprocessors[0].vendor", "# nope", "vendors/nope does not exist"),
+            ("subprocessors[1].vendor", "# form", "must be a name of the form vendors/{vendor}, not \"aws\""),
+            ("subprocessors[3].end_date", "# four", ""),
+            ("subprocessors[3].engaged_by", "# four", "subprocessors/lost does not exist"),
+        ]).await;
+        // What may stand where reading failed is not said to be missing; what has no form still is.
+        let text = "\
+organization: {id: acme, display_name: Acme}
+vendors:
+  - {id: Nope, display_name: Nope} # case
+subprocessors:
+  - {id: one, display_name: One, vendor: vendors/nope, alternative_vendors: [aws]} # one
+";
+        wrong(&mut server, text, &[
+            ("vendors[0].id", "# case", "lowercase"),
+            ("subprocessors[0].alternative_vendors[0]", "# one", "must be a name of the form"),
+        ]).await;
+        let text = "\
+organization: {id: acme, display_name: Acme}
+vendor: # misspelt
+  - {id: nope, display_name: Nope}
+subprocessors:
+  - {id: one, display_name: One, vendor: vendors/nope}
+";
+        wrong(&mut server, text, &[("vendor", "# misspelt", "did you mean \"vendors\"?")]).await;
+    }
+
     async fn a_manifest_speaks_for_one_organization(backend: Backend) {
         let (_place, mut server) = fresh(backend).await;
         apply(&mut server, &WHOLE.replace("acme", "other")).await.expect("applied");
