@@ -30,7 +30,8 @@
 //! - A version is never changed, but for its end and its erasure. So what was read at a revision fits together, and a
 //!   page token needs to hold no more than that revision and a key.
 //! - Stored bytes are hashed, never re-encoded ones ([`rules::log`]).
-//! - Only [`error`] names a gRPC code, only [`config`] reads the environment, only [`clock`] reads the time.
+//! - Only [`error`] names a gRPC code, only [`config`] reads the environment (and
+//!   the command line, where a client finds its server), only [`clock`] reads the time.
 //! - What is due is applied as of the instant at which it was due, once, in that order, each in a revision of its own
 //!   ([`store::due`]); no call is answered from before it.
 //! - What is told to subscribers and contacts is made of the revision in which it happened ([`store::outbox`]): each

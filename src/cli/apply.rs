@@ -79,7 +79,8 @@ impl Apply {
                 self.show(file, &plan, &mut beside)?;
                 beside.flush()?;
             }
-            confirm(file, out.interactive)?;
+            let question = Question { ask: "apply", instead: "--yes to apply the plan", not_done: "not applied" };
+            question.put(file, out.interactive)?;
         }
         let request = ApplyManifestRequest { validate_only: false, request_id: request_id(), ..request };
         let applied = call(request).await.map_err(|failure| locate(file, failure))?;
@@ -125,18 +126,31 @@ fn rows(change: &PlannedChange, full: bool) -> Vec<Vec<String>> {
     rows
 }
 
-/// Asks on the terminal. What is not confirmed is not done.
-fn confirm(file: &str, interactive: bool) -> Outcome {
-    if !interactive {
-        return Err(Failure::Usage(format!("{file}: there is no terminal to confirm on: use --yes to apply the plan")));
-    }
-    let mut error = io::stderr().lock();
-    write!(error, "Apply {file}? [y/N] ").and_then(|()| error.flush())?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::Failed(format!("{file}: not applied"))),
+/// A question on the terminal.
+pub(super) struct Question {
+    /// What is asked.
+    pub(super) ask: &'static str,
+    /// What does without a terminal: "--yes to ...".
+    pub(super) instead: &'static str,
+    /// What became of it if that is not confirmed.
+    pub(super) not_done: &'static str,
+}
+
+impl Question {
+    /// Asks it about a file or a resource. What is not confirmed is not done.
+    pub(super) fn put(&self, subject: &str, interactive: bool) -> Outcome {
+        let Self { ask, instead, not_done } = self;
+        if !interactive {
+            return Err(Failure::Usage(format!("{subject}: there is no terminal to confirm on: use {instead}")));
+        }
+        let mut error = io::stderr().lock();
+        write!(error, "{subject}: {ask}? [y/N] ").and_then(|()| error.flush())?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Failure::Failed(format!("{subject}: {not_done}"))),
+        }
     }
 }
 

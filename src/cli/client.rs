@@ -101,7 +101,7 @@ impl Registry {
     pub(super) async fn connect(common: &Common) -> Outcome<Self> {
         let principal = common.principal.as_deref().map(str::parse).transpose();
         let principal = principal.map_err(|_| Failure::Usage("--principal must be visible ASCII".to_owned()))?;
-        let grpc = Grpc::new(channel(&common.endpoint).await?).max_decoding_message_size(MAX_ANSWER);
+        let grpc = Grpc::new(channel(common.endpoint()).await?).max_decoding_message_size(MAX_ANSWER);
         Ok(Self { grpc, principal })
     }
 

@@ -21,7 +21,7 @@ use crate::{
         Revision, as_of::Point, change,
     },
     resource::{
-        diff::{FieldDiff, diff as field_diffs},
+        diff::{FieldDiff, diff as field_diffs, whole},
         json::to_json,
         name::{Kind, Name},
     },
@@ -29,6 +29,9 @@ use crate::{
 
 /// Revisions asked for at a time: they come with the names of all that they changed.
 const PAGE_SIZE: i32 = 100;
+
+/// What the server sets by itself, and nothing else tells of.
+const HELD_BACK: [&str; 2] = ["held_back", "held_back_count"];
 
 /// Calls under way at a time.
 const AT_ONCE: usize = 8;
@@ -252,6 +255,11 @@ impl Entry {
         match (before, after) {
             // What was erased, or follows what was, cannot be compared.
             (Version::Erased, _) | (_, Version::Erased) => Vec::new(),
+            (Version::Held(before), Version::Held(after)) => {
+                let mut diffs = field_diffs(Some(before), Some(after));
+                diffs.extend(whole(before, after, &HELD_BACK));
+                diffs
+            }
             _ => field_diffs(held(before).as_ref(), held(after).as_ref()),
         }
     }
@@ -385,6 +393,19 @@ mod tests {
             ["7|T|ops|M|CREATED|display_name||A", "|||||website_uri||https://a"]
         );
         assert_eq!(told(change::Kind::Deleted, &a, &a, false), ["7|T|ops|M|DELETED|"]);
+        let held = |customers: &[&str]| {
+            let held_back: Vec<String> = customers.iter().map(|customer| (*customer).to_owned()).collect();
+            let held_back_count = i32::try_from(held_back.len()).expect("few");
+            Version::Held(value::dynamic(&Subprocessor { held_back, held_back_count, ..Default::default() }))
+        };
+        assert_eq!(
+            told(change::Kind::Updated, &held(&["c/a", "c/b"]), &held(&["c/b"]), false),
+            ["7|T|ops|M|UPDATED|held_back|c/a, c/b|c/b", "|||||held_back_count|2|1"]
+        );
+        assert_eq!(
+            told(change::Kind::Updated, &held(&["c/b"]), &held(&[]), false),
+            ["7|T|ops|M|UPDATED|held_back|c/b|", "|||||held_back_count|1|"]
+        );
         assert_eq!(
             told(change::Kind::Updated, &a, &Version::Erased, false),
             ["7|T|ops|M|UPDATED|(its content was erased)"]

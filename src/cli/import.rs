@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{
-    Common,
+    Common, DEFAULT_ENDPOINT,
     client::Registry,
     failure::{Failure, Outcome, printable},
     file::{self, Draft},
@@ -29,8 +29,6 @@ use crate::{
     resource::name::{ID_RULE, Name, is_id},
     rules::vendor_name::Index,
 };
-
-const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:50051";
 
 /// Names that are looked up in one call: so few that the bar moves.
 const NAMES: usize = 200;
@@ -185,7 +183,7 @@ impl Import {
 
     /// The server to ask; none if there is none, which the report says.
     async fn registry(&self, known: &mut Known) -> Outcome<Option<Registry>> {
-        let common = |endpoint: &str| Common { endpoint: endpoint.to_owned(), principal: self.principal.clone() };
+        let common = |endpoint: &str| Common { endpoint: Some(endpoint.to_owned()), principal: self.principal.clone() };
         if self.offline {
             "by the built-in catalog, as told by --offline".clone_into(&mut known.vendors_from);
             return Ok(None);

@@ -1,11 +1,12 @@
 //! `watch`, `verify` and `erase`: the change log.
 
-use std::{str::FromStr, time::Duration};
+use std::{io, str::FromStr, time::Duration};
 
 use clap::Args;
 
 use super::{
     Common, Print,
+    apply::Question,
     client::{Registry, request_id},
     contract,
     failure::{Failure, Outcome},
@@ -235,8 +236,11 @@ pub(super) struct Erase {
     /// Why, without personal data in it: it is kept.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Do not ask. Needed where there is no terminal to ask on.
+    #[arg(long, short)]
+    yes: bool,
     /// Say what would be erased, and erase nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     #[command(flatten)]
     print: Print,
@@ -245,18 +249,36 @@ pub(super) struct Erase {
 }
 
 impl Erase {
-    /// Erases, and says how much.
+    /// Says how much would be erased, asks, and erases.
     pub(super) async fn run(self, out: &mut Out) -> Outcome {
-        let request = ErasePersonalDataRequest {
-            name: self.name.clone(),
-            reason: self.reason,
-            request_id: request_id(),
-            validate_only: self.dry_run,
-        };
         let registry = Registry::connect(&self.common).await?;
-        let answer: ErasePersonalDataResponse = registry.call("ChangeLogService/ErasePersonalData", request).await?;
-        if self.print.output != Format::Table {
-            return out.message(self.print.output, &value::dynamic(&answer));
+        let request = |validate_only: bool| ErasePersonalDataRequest {
+            name: self.name.clone(),
+            reason: self.reason.clone(),
+            request_id: if validate_only { String::new() } else { request_id() },
+            validate_only,
+        };
+        let call =
+            |request| registry.call::<_, ErasePersonalDataResponse>("ChangeLogService/ErasePersonalData", request);
+        if !self.yes {
+            let would = call(request(true)).await?;
+            if self.dry_run || would.versions_erased == 0 {
+                return self.show(&would, true, self.print.output, out);
+            }
+            // Standard output is for programs: who is asked sees what is asked beside the question.
+            let mut beside = Out::to(io::stderr());
+            self.show(&would, true, Format::Table, &mut beside)?;
+            beside.flush()?;
+            let question = Question { ask: "erase that", instead: "--yes to erase", not_done: "nothing was erased" };
+            question.put(&self.name, out.interactive)?;
+        }
+        let done = call(request(false)).await?;
+        self.show(&done, false, self.print.output, out)
+    }
+
+    fn show(&self, answer: &ErasePersonalDataResponse, would: bool, format: Format, out: &mut Out) -> Outcome {
+        if format != Format::Table {
+            return out.message(format, &value::dynamic(answer));
         }
         let versions = value::count(answer.versions_erased.into(), "version");
         match (answer.versions_erased, answer.current_version_kept) {
@@ -268,7 +290,7 @@ impl Erase {
                 ));
             }
             (0, false) => return out.line(format!("{}: nothing left to erase", self.name)),
-            _ if self.dry_run => out.line(format!("{}: would erase {versions}", self.name))?,
+            _ if would => out.line(format!("{}: would erase {versions}", self.name))?,
             _ => out.line(format!("{}: erased {versions}, revision {}", self.name, answer.revision))?,
         }
         if answer.current_version_kept {

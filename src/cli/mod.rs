@@ -52,6 +52,9 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "subprocessor-registry", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct Cli {
+    // Before the command as well as behind it; the command's own has it then.
+    #[command(flatten)]
+    _common: Common,
     #[command(subcommand)]
     command: Command,
 }
@@ -144,12 +147,28 @@ enum Command {
 /// What all client commands take.
 #[derive(Debug, Args)]
 struct Common {
-    /// The server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", help_heading = "Connection")]
-    endpoint: String,
+    /// The server [default: http://127.0.0.1:50051]
+    #[arg(long, global = true, value_name = "URL", env = ENDPOINT_VARIABLE, hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    endpoint: Option<String>,
     /// Who you are, for the change log.
-    #[arg(long, value_name = "ID", help_heading = "Connection")]
+    #[arg(long, global = true, value_name = "ID", env = PRINCIPAL_VARIABLE, hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
     principal: Option<String>,
+}
+
+/// Where a server of one's own listens.
+const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:50051";
+
+// No settings of the server: those have two underscores.
+const ENDPOINT_VARIABLE: &str = "SUBPROCESSOR_REGISTRY_ENDPOINT";
+const PRINCIPAL_VARIABLE: &str = "SUBPROCESSOR_REGISTRY_PRINCIPAL";
+
+impl Common {
+    /// The server to ask.
+    fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
+    }
 }
 
 /// How a command prints.

@@ -66,7 +66,7 @@ impl Preview {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs([("date", &self.date), ("as_of", &self.as_of)].iter().filter(|(_, text)| !text.is_empty()));
         let query = query.finish();
-        let channel = channel(&self.common.endpoint).await?;
+        let channel = channel(self.common.endpoint()).await?;
         let shown = match page(&channel, &format!("/{organization}?{query}")).await {
             Ok(shown) => shown,
             // The page says why in a page, the list for programs in plain words.
@@ -88,7 +88,7 @@ impl Preview {
         }
         whole.push_str(rest);
         let base =
-            format!("<head>\n<base href=\"{}\">", self.common.endpoint.trim_end_matches('/').replace('"', "%22"));
+            format!("<head>\n<base href=\"{}\">", self.common.endpoint().trim_end_matches('/').replace('"', "%22"));
         file::put(out, self.output.as_deref(), &whole.replacen("<head>", &base, 1))
     }
 }

@@ -9,7 +9,7 @@ use tonic_health::{
 };
 
 use super::{
-    client,
+    DEFAULT_ENDPOINT, client,
     failure::{Failure, Outcome, printable},
     output::Out,
 };
@@ -116,7 +116,7 @@ pub(super) struct Health {
     #[arg(long, value_name = "S", default_value = "", hide_default_value = true)]
     service: String,
     /// The server.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051", help_heading = "Connection")]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_ENDPOINT, help_heading = "Connection")]
     endpoint: String,
 }
 

@@ -430,13 +430,17 @@ fn a_watch_resumes_where_it_was_and_ends_with_what_cannot_be_resumed() {
 #[test]
 fn an_erasure_says_what_it_did() {
     let server = fake::Running::start();
-    let (code, text) = against(&server, "erase organizations/a/customers/b --reason request-7");
+    let (code, text) = against(&server, "erase organizations/a/customers/b --reason request-7 --yes");
     assert_eq!(code, 0);
     assert!(text.starts_with("organizations/a/customers/b: erased 2 versions, revision 4\n"), "{text}");
     let erased = server.seen().erased;
     assert!(!erased[0].validate_only && !erased[0].request_id.is_empty() && erased[0].reason == "request-7");
     assert_eq!(against(&server, "erase organizations/a --reason x --dry-run").0, 0);
     assert!(server.seen().erased[1].validate_only);
+    // There is nobody to ask: it is found out what would be erased, and no more.
+    assert_eq!(against(&server, "erase organizations/a --reason x").0, 2);
+    let erased = server.seen().erased;
+    assert!(erased.len() == 3 && erased[2].validate_only, "{erased:?}");
 }
 
 #[test]

@@ -40,6 +40,18 @@ pub fn diff(before: Option<&DynamicMessage>, after: Option<&DynamicMessage>) -> 
     out
 }
 
+/// Which of these fields differ, whoever sets them: each as a whole.
+pub fn whole(before: &DynamicMessage, after: &DynamicMessage, names: &[&str]) -> Vec<FieldDiff> {
+    let said = |message: &DynamicMessage| json::to_json_where(message, &|field| names.contains(&field.name()));
+    let (old, new) = (said(before), said(after));
+    let one = |name: &&str| FieldDiff {
+        path: (*name).to_owned(),
+        before: old.get(*name).cloned(),
+        after: new.get(*name).cloned(),
+    };
+    names.iter().map(one).filter(|diff| diff.before != diff.after).collect()
+}
+
 /// Whether two messages are equal in all that a caller can set.
 pub fn same(a: &DynamicMessage, b: &DynamicMessage) -> bool {
     a.descriptor() == b.descriptor() && visible(a) == visible(b)

@@ -30,7 +30,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_subprocessor-registry");
 /// A command without what the environment of the tests sets.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("SUBPROCESSOR_REGISTRY__")) {
+    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("SUBPROCESSOR_REGISTRY_")) {
         command.env_remove(key);
     }
     command.args(arguments).stdin(Stdio::null());
@@ -314,7 +314,15 @@ fn resources_are_shown_and_moved_through_their_lives() {
     assert!(chain[1].starts_with(&format!("  * {mail}")), "{chain:?}");
 
     assert!(server.ok(&["erase", mail, "--reason", "asked", "--dry-run"]).contains("would erase 3 versions"));
-    let erased = server.ok(&["erase", mail, "--reason", "asked"]);
+    // It cannot be undone: nothing happens until it is confirmed.
+    let unasked = server.run(&["erase", mail, "--reason", "asked"]);
+    assert_eq!(unasked.code, 2, "{unasked:?}");
+    assert!(unasked.error.starts_with(&format!("{mail}: would erase 3 versions\n")), "{unasked:?}");
+    assert!(unasked.error.contains("there is no terminal to confirm on: use --yes to erase"), "{unasked:?}");
+    assert!(unasked.out.is_empty() && server.ok(&["list", "revisions"]).lines().count() == 5, "{unasked:?}");
+    let both = server.run(&["erase", mail, "--reason", "asked", "--yes", "--dry-run"]);
+    assert_eq!(both.code, 2, "{both:?}");
+    let erased = server.ok(&["erase", mail, "--reason", "asked", "--yes"]);
     assert_eq!(erased, format!("{mail}: erased 3 versions, revision 5\nthe current version was kept: it is live\n"));
     let done = server.run(&["get", mail, "--as-of", "2"]);
     assert!(done.code == 1 && done.error.starts_with("error: NOT_FOUND (RESOURCE_ERASED)"), "{done:?}");
@@ -354,4 +362,44 @@ fn resources_are_shown_and_moved_through_their_lives() {
         server.ok(&["erase", mail, "--reason", "asked", "--dry-run"]),
         format!("{mail}: would erase 4 versions\n")
     );
+}
+
+#[test]
+fn the_server_is_named_before_the_command_or_by_the_environment() {
+    let folder = TempDir::new().expect("a folder");
+    let server = embedded(folder.path(), &[]);
+    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let (here, nowhere, path) = (server.endpoint.as_str(), "http://127.0.0.1:1", place("acme.yaml"));
+    std::fs::write(&path, MANIFEST).expect("written");
+    let by = |endpoint: &str, line: &[&str]| -> Done {
+        let mut command = command(line);
+        command.env("SUBPROCESSOR_REGISTRY_ENDPOINT", endpoint).env("SUBPROCESSOR_REGISTRY_PRINCIPAL", "eve");
+        command.output().expect("it runs").into()
+    };
+    let mail = "organizations/acme/subprocessors/mail";
+    let list = place("list.csv");
+    std::fs::write(&list, "Subprocessor,Purpose,Location\nTwilio Inc.,e-mail,US\nZorro Hosting GmbH,backups,Germany\n")
+        .expect("written");
+    for (done, code) in [
+        (run(&["--endpoint", here, "--principal", "ann", "apply", &path, "--yes"]), 0),
+        (by(here, &["delete", mail]), 0),
+        (by(here, &["health"]), 0),
+        (by(nowhere, &["health"]), 1),
+        (by(nowhere, &["list", "vendors"]), 1),
+        // The command line is stronger, wherever it says so.
+        (by(nowhere, &["health", "--endpoint", here]), 0),
+        (by(nowhere, &["--endpoint", here, "list", "vendors"]), 0),
+        (by(here, &["list", "vendors", "--endpoint", nowhere]), 1),
+        (by(nowhere, &["import", &list, "--organization", "x"]), 1),
+        (by(nowhere, &["import", &list, "--organization", "x", "--offline"]), 0),
+        // They are no settings of a server.
+        (by(nowhere, &["migrate", "--data-dir", &place("other")]), 0),
+    ] {
+        assert_eq!(done.code, code, "{done:?}");
+    }
+    let deeper = by(nowhere, &["--endpoint", here, "notice", "status", "organizations/acme/notices/none"]);
+    assert!(deeper.error.contains("NOT_FOUND"), "{deeper:?}");
+    let revisions = server.json(&["list", "revisions", "--order-by", "number desc"]).to_string();
+    let (eve, ann) = (revisions.find("\"eve\"").expect("eve"), revisions.find("\"ann\"").expect("ann"));
+    assert!(eve < ann, "{revisions}");
 }

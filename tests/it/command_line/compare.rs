@@ -222,7 +222,7 @@ fn histories_are_told() {
     let chat = "organizations/acme/subprocessors/chat";
     let deleted = told(&[chat]);
     assert_eq!(deleted[2..], ["3 ops RegistryService/ApplyManifest DELETED"]);
-    server.ok(&["erase", chat, "--reason", "asked"]);
+    server.ok(&["erase", chat, "--reason", "asked", "--yes"]);
     let erased = told(&[chat]);
     assert_eq!(erased.len(), 4, "{erased:?}");
     assert!(erased[1].ends_with("CREATED (its content was erased)"), "{erased:?}");
