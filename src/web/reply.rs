@@ -136,7 +136,7 @@ pub fn refusal(path: &str, error: &Error) -> Response {
 /// The same as a page in this frame.
 pub(super) fn refusal_in(frame: Frame, error: &Error) -> Response {
     let (status, heading, lines) = words(error);
-    for_people(frame, status, heading, lines)
+    for_people(frame, status, heading, plain(lines))
 }
 
 /// What a refusal says.
@@ -157,10 +157,15 @@ fn words(error: &Error) -> (StatusCode, &'static str, Vec<String>) {
     (status, heading, said)
 }
 
-/// Says why there is no page; what was asked can be in it, and drives no terminal.
-pub(super) fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
+/// Lines without what drives a terminal: what was asked can be in them.
+fn plain(lines: Vec<String>) -> Vec<String> {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let lines: Vec<String> = lines.into_iter().map(|line| line.chars().map(plain).collect()).collect();
+    lines.into_iter().map(|line| line.chars().map(plain).collect()).collect()
+}
+
+/// Says why there is no page.
+pub(super) fn refuse(path: &str, status: StatusCode, heading: &str, lines: Vec<String>) -> Response {
+    let lines = plain(lines);
     if !path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
         return for_people(Frame::default(), status, heading, lines);
     }
