@@ -12,10 +12,7 @@ use crate::{
     error::{Error, Reason, Result},
     proto::v1::{Subscription, subscription::Channel},
     resource::{address, shape::Violations},
-    store::{
-        Store,
-        subscription::{Sealed, endpoint},
-    },
+    store::{Store, subscription::endpoint},
 };
 
 /// What a server can send, and by what.
@@ -67,33 +64,24 @@ impl Channels {
             .ok_or_else(|| missing("secrets.key", "there is no key to keep secrets and make links with"))
     }
 
-    /// Says in the log if the key is not the one by which the secrets of webhooks were sealed, and which is the first that
-    /// it does not open. All else goes on without them.
+    /// Says in the log if the key is not the one by which the secrets of webhooks were sealed; one of them tells. All else
+    /// goes on without them.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn check_key(&self, store: &Store) -> Result<()> {
-        let now = store.clock().now();
-        let opens =
-            |one: &Sealed| self.sealer.as_ref().is_some_and(|sealer| sealer.open(&one.name, &one.sealed).is_ok());
-        let mut secrets = store.sealed_after(None, now).await?;
-        while let Some(last) = secrets.last() {
-            if let Some(Sealed { name, .. }) = secrets.iter().find(|one| !opens(one)) {
-                match &self.sealer {
-                    None => tracing::warn!(
-                        subscription = name,
-                        "secrets.key is not set, but there are webhooks whose secrets it sealed: nothing is sent to them"
-                    ),
-                    Some(_) => tracing::warn!(
-                        subscription = name,
-                        "the secrets of webhooks were sealed by another key: put secrets.key back, or the file \
-                         secret.key beside the embedded database; or give each webhook another with `subscriptions \
-                         rotate NAME --overlap PT0S`"
-                    ),
-                }
-                break;
-            }
-            secrets = store.sealed_after(Some(last), now).await?;
+        let Some((subscription, sealed)) = store.oldest_secret(store.clock().now()).await? else { return Ok(()) };
+        match &self.sealer {
+            None => tracing::warn!(
+                subscription,
+                "secrets.key is not set, but there are webhooks whose secrets it sealed: nothing is sent to them"
+            ),
+            Some(sealer) if sealer.open(&subscription, &sealed).is_err() => tracing::warn!(
+                subscription,
+                "the secrets of webhooks were sealed by another key: put secrets.key back, or the file secret.key beside \
+                 the embedded database; or give each webhook another with `subscriptions rotate NAME --overlap PT0S`"
+            ),
+            Some(_) => {}
         }
         Ok(())
     }

@@ -4,18 +4,15 @@ use std::collections::HashMap;
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    sea_query::{Condition, Expr, ExprTrait, Order, Query},
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use sha2::{Digest, Sha256};
 
 use super::{
     Store,
+    entity::resource,
     outbox::{self, entity::secret},
     standard::{Creation, Managed, match_etag, path, refuse_deleted},
-    version::{Reference, Resource, Stored, column, version_methods, version_table},
+    version::{Reference, Resource, Stored, version_methods, version_table},
     writer::Writer,
 };
 use crate::{
@@ -357,17 +354,6 @@ impl Writer {
     }
 }
 
-/// A secret of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub struct Sealed {
-    uid: String,
-    number: i32,
-    /// The subscription.
-    pub name: String,
-    /// The secret, sealed.
-    pub sealed: Vec<u8>,
-}
-
 impl Store {
     /// The sealed secrets of subscriptions that sign at an instant, by uid, newest first.
     ///
@@ -390,41 +376,21 @@ impl Store {
         Ok(found)
     }
 
-    /// The secrets that sign at an instant, of subscriptions that have not ended, sealed: the first of them after one.
+    /// The oldest subscription with a secret that signs at an instant, by its name, and that secret, sealed.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn sealed_after(&self, after: Option<&Sealed>, at: Timestamp) -> Result<Vec<Sealed>> {
-        const AT_ONCE: u64 = 500;
-        let (uid, number) = after.map_or(("", 0), |last| (last.uid.as_str(), last.number));
-        let of = |table: &str, name: &str| Expr::col((column(table), column(name)));
-        let query = Query::select()
-            .column((column("subscription_secret"), column("uid")))
-            .columns(["number", "sealed"].map(column))
-            .column((column("subscription"), column("name")))
-            .from(column("subscription_secret"))
-            .inner_join(
-                column("resource"),
-                of("resource", "uid").equals((column("subscription_secret"), column("uid"))),
-            )
-            .inner_join(
-                column("subscription"),
-                of("subscription", "resource_id").equals((column("resource"), column("id"))),
-            )
-            .and_where(of("subscription", "to_revision").is_null())
-            .and_where(of("subscription", "deleted").eq(false))
-            .and_where(of("subscription_secret", "expire_time").gt(at.as_microsecond()))
-            .cond_where(
-                Condition::any()
-                    .add(of("subscription_secret", "uid").gt(uid))
-                    .add(of("subscription_secret", "uid").eq(uid).and(Expr::col(column("number")).gt(number))),
-            )
-            .order_by((column("subscription_secret"), column("uid")), Order::Asc)
-            .order_by(column("number"), Order::Asc)
-            .limit(AT_ONCE)
-            .to_owned();
-        let rows = self.reads().query_all(&query).await?;
-        Ok(rows.iter().map(|row| Sealed::from_query_result(row, "")).collect::<Result<_, _>>()?)
+    pub async fn oldest_secret(&self, at: Timestamp) -> Result<Option<(String, Vec<u8>)>> {
+        let row = secret::Entity::find()
+            .filter(secret::Column::ExpireTime.gt(at.as_microsecond()))
+            // A uid begins with the time at which it was made.
+            .order_by_asc(secret::Column::Uid)
+            .order_by_desc(secret::Column::Number)
+            .one(self.reads())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let name = resource::Entity::find().filter(resource::Column::Uid.eq(&row.uid)).one(self.reads()).await?;
+        Ok(name.map(|named| (named.name, row.sealed)))
     }
 
     /// The live subscriptions of an organization that lead to an endpoint.

@@ -200,35 +200,3 @@ async fn a_key_that_does_not_open_what_is_sealed_is_told_at_the_start() {
     let server = start();
     assert!(!warned(&server), "{:?}", server.start);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_webhook_that_has_not_ended_tells_whether_the_key_is_the_one() {
-    let folder = TempDir::new().expect("a folder");
-    let place = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
-    std::fs::write(place("settings.toml"), SETTINGS).expect("written");
-    std::fs::write(place("acme.yaml"), MANIFEST).expect("written");
-    let start = || Server::start(&["--data-dir", &place("data"), "--config", &place("settings.toml")]);
-    let warning = |server: &Server| server.start.iter().find(|line| line.contains("sealed by another key")).cloned();
-    let name = |id: &str| format!("organizations/acme/subscriptions/{id}");
-    let mut receiver = Receiver::start(Manner::Kind).await;
-
-    let server = start();
-    server.ok(&["apply", &place("acme.yaml"), "--yes"]);
-    for id in ["ended", "first", "second"] {
-        server.ok(&["subscriptions", "add", "acme", "--webhook", &receiver.uri(), "--id", id]);
-        assert_eq!(receiver.next().await.kind(), "subscription.verification");
-    }
-    server.ok(&["subscriptions", "end", &name("ended")]);
-    server.stop();
-    std::fs::remove_file(place("data/secret.key")).expect("lost");
-    for id in ["first", "second"] {
-        let server = start();
-        let line = warning(&server).expect("a warning");
-        assert!(line.contains(&name(id)), "{id}: {line}");
-        server.ok(&["subscriptions", "rotate", &name(id), "--overlap", "PT0S"]);
-        server.stop();
-    }
-    let server = start();
-    assert_eq!(warning(&server), None);
-    server.stop();
-}
