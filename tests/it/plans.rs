@@ -32,7 +32,7 @@ const OLD: i64 = 50_000;
 
 /// Statements that read a whole table because all of it is asked for: `verify` looks for versions, values and resources
 /// that the log does not explain, and for what lies beyond its ends.
-const WHOLE: [&str; 7] = [
+const WHOLE: [&str; 8] = [
     r#"WHERE "revision"."number" > $1 OR "revision"."number" < $2"#,
     r#"WHERE "change"."revision" > $1 OR "change"."revision" < $2"#,
     "FROM change c WHERE c.resource_id = v.resource_id AND c.revision = v.from_revision",
@@ -41,6 +41,8 @@ const WHOLE: [&str; 7] = [
     r#"COUNT("body") AS "whole" FROM "instrument""#,
     // The law is all instruments, read once for as long as none of them changes.
     r#"FROM "instrument" WHERE "from_revision" <= $1 AND ("to_revision" IS NULL OR "to_revision" > $2) AND "deleted""#,
+    // At the start, up to the first secret that is in force: nearly all are.
+    r#"FROM "subscription_secret" WHERE "subscription_secret"."expire_time" > $1 ORDER BY"#,
 ];
 
 /// A filled database, a store on it, and on PostgreSQL a look at what it sends.
