@@ -11,7 +11,7 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    notices::scene::{ACME, add, at, change, customer, engagement, general, proposal, required, specific},
+    notices::scene::{ACME, add, at, change, customer, engagement, general, notice, proposal, required, specific},
     sink::{Kept, Sink},
     support::{Backend, both},
 };
@@ -222,6 +222,8 @@ both! {
                 assert_eq!(body.contains("How to"), !answer.is_empty(), "{who}: {body}");
             }
         }
+        // Its clock runs when the sending is recorded, not when the mail is there.
+        scene.settled(&format!("notice = \"{}\"", notice("n")), &[("DELIVERED", 3)]).await;
         scene.pass_to("2026-04-10T00:00:00Z");
         scene.revision().await;
         let kept = post.letter("dpo@fast.example", "Acme: now in effect: n").await;
